@@ -1,0 +1,47 @@
+"""Recurrent spiking networks with skip recurrence, by hand. Start reading at `minisnn/reference.py`."""
+
+__version__ = "0.1.0"
+
+from minisnn import datasets
+from minisnn.analysis import gradient_flow
+from minisnn.checks import gradcheck
+from minisnn.engine import warmup
+from minisnn.network import Network
+from minisnn.neuron import LIF, PLIF
+from minisnn.optim import SGD, Adam, AdamW, constant, cosine, one_cycle
+from minisnn.params import Params, stream
+from minisnn.recurrence import ASRC, SRC, Feedforward, Recurrent
+from minisnn.surrogate import ATan, Custom, Exponential, FastSigmoid, Gaussian, Rectangle, Sigmoid, Triangle
+from minisnn.training import History, fit
+
+__all__ = [
+    "ASRC",
+    "LIF",
+    "PLIF",
+    "SGD",
+    "SRC",
+    "ATan",
+    "Adam",
+    "AdamW",
+    "Custom",
+    "Exponential",
+    "FastSigmoid",
+    "Feedforward",
+    "Gaussian",
+    "History",
+    "Network",
+    "Params",
+    "Recurrent",
+    "Rectangle",
+    "Sigmoid",
+    "Triangle",
+    "constant",
+    "cosine",
+    "datasets",
+    "fit",
+    "gradcheck",
+    "gradient_flow",
+    "one_cycle",
+    "stream",
+    "warmup",
+]

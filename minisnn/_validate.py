@@ -1,0 +1,138 @@
+"""What a public entry checks, once, and the words it says when something is off.
+
+Every message names what was got, what was expected and, where one can guess it, the likely slip.
+Kernels and the spec check nothing.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+DTYPES = ("float32", "float64")
+SPANS = ("soft", "hard")
+
+
+def integer(value, name: str, minimum: int) -> int:
+    """`value` as an int that is at least `minimum`."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__})")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {value}")
+    return int(value)
+
+
+def number(value, name: str, low: float, high: float, open_ends: bool = False) -> float:
+    """`value` as a float in [low, high], or in (low, high) if `open_ends`."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
+    inside = low < value < high if open_ends else low <= value <= high
+    if not inside or not np.isfinite(value):
+        ends = "()" if open_ends else "[]"
+        raise ValueError(f"{name} must be a finite number in {ends[0]}{low}, {high}{ends[1]}, got {value}")
+    return float(value)
+
+
+def per_neuron(value, name: str, low: float, high: float, open_ends: bool = False) -> float | tuple[float, ...]:
+    """A number, or a sequence with one number a neuron as a tuple; all of them in the interval."""
+    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) and np.ndim(value) > 0:
+        if np.ndim(value) != 1 or len(value) == 0:
+            raise ValueError(f"{name} must be a number or one number a neuron, got an array of shape {np.shape(value)}")
+        return tuple(number(v, f"{name}[{i}]", low, high, open_ends) for i, v in enumerate(value))
+    return number(value, name, low, high, open_ends)
+
+
+def choice(value, name: str, choices) -> str:
+    """`value` if it is one of `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+    return value
+
+
+def flag(value, name: str) -> bool:
+    """`value` if it is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def real_array(x, name: str) -> np.ndarray:
+    """`x` as a bool, integer or float array without NaN and infinity; the dtype is kept."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; fill it first, for example with {name}.filled(0)")
+    array = np.asarray(x)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers (bool, integer or float), got dtype {array.dtype}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = np.argwhere(~np.isfinite(array))
+        raise ValueError(
+            f"{name} holds {len(bad)} values that are NaN or infinite, the first at index {tuple(map(int, bad[0]))}"
+        )
+    return array
+
+
+def sequences(x, n_in: int) -> np.ndarray:
+    """A batch of input sequences, (B, T, n_in); see `real_array`."""
+    x = real_array(x, "x")
+    if x.ndim != 3:
+        slip = ""
+        if x.ndim == 2 and n_in == 1:
+            slip = "; for one number a step write x[:, :, np.newaxis]"
+        elif x.ndim == 2 and x.shape[1] == n_in:
+            slip = "; for a batch of one sequence write x[np.newaxis]"
+        raise ValueError(f"x must have the axes (B, T, n_in), here (B, T, {n_in}), got shape {x.shape}{slip}")
+    if 0 in x.shape[:2]:
+        what = "sequences" if x.shape[0] == 0 else "time steps"
+        raise ValueError(f"x has no {what}: shape {x.shape}, expected (B, T, n_in) with B, T >= 1")
+    if x.shape[2] != n_in:
+        slip = ""
+        if n_in in x.shape[:2]:
+            slip = f"; are the axes swapped? Axis {x.shape.index(n_in)} has size {n_in}, the order is (B, T, n_in)"
+        raise ValueError(f"x must have {n_in} inputs on its last axis, got shape {x.shape}{slip}")
+    return x
+
+
+def labels(y, n_sequences: int, n_classes: int) -> np.ndarray:
+    """Class labels, (B,) int64 in 0 .. n_classes - 1."""
+    y = np.asarray(y)
+    if y.dtype.kind not in "biu":
+        slip = "; for one-hot rows take y.argmax(axis=1)" if y.ndim == 2 else ""
+        raise TypeError(f"y must hold integer class labels, got dtype {y.dtype}{slip}")
+    if y.shape != (n_sequences,):
+        slip = "; for one-hot rows take y.argmax(axis=1)" if y.ndim == 2 and y.shape[1] == n_classes else ""
+        raise ValueError(f"y must have one label a sequence, shape ({n_sequences},), got shape {y.shape}{slip}")
+    outside = np.flatnonzero((y < 0) | (y >= n_classes))
+    if outside.size:
+        i = int(outside[0])
+        slip = "; do the labels start at 1?" if y.min() == 1 and y.max() == n_classes else ""
+        raise ValueError(f"y must lie in 0 .. {n_classes - 1}, got y[{i}] = {y[i]}{slip}")
+    return y.astype(np.int64)
+
+
+def lengths(lengths, n_sequences: int, n_steps: int) -> np.ndarray:
+    """How many steps of each sequence exist, (B,) int64 in 1 .. T; None: all of them."""
+    if lengths is None:
+        return np.full(n_sequences, n_steps, np.int64)
+    lengths = np.asarray(lengths)
+    if lengths.dtype.kind not in "iu":
+        raise TypeError(f"lengths must hold integers, got dtype {lengths.dtype}")
+    if lengths.shape != (n_sequences,):
+        raise ValueError(f"lengths must have one number a sequence, shape ({n_sequences},), got shape {lengths.shape}")
+    outside = np.flatnonzero((lengths < 1) | (lengths > n_steps))
+    if outside.size:
+        i = int(outside[0])
+        raise ValueError(f"lengths must lie in 1 .. {n_steps}, the steps of x, got lengths[{i}] = {lengths[i]}")
+    return lengths.astype(np.int64)
+
+
+def masks(masks, n_sequences: int, sizes: Sequence[int]) -> list[np.ndarray] | None:
+    """Dropout masks, one (B, N) array a layer; None: no dropout."""
+    if masks is None:
+        return None
+    masks = list(masks)
+    if len(masks) != len(sizes):
+        raise ValueError(f"masks must be one array a hidden layer, expected {len(sizes)}, got {len(masks)}")
+    for i, (mask, n) in enumerate(zip(masks, sizes)):
+        masks[i] = real_array(mask, f"masks[{i}]")
+        if masks[i].shape != (n_sequences, n):
+            raise ValueError(f"masks[{i}] must have the shape (B, N) = ({n_sequences}, {n}), got {masks[i].shape}")
+    return masks

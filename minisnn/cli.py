@@ -1,0 +1,101 @@
+"""The command line: `minisnn compare`, `gradcheck`, `bench`, `info`."""
+
+import argparse
+import os
+import platform
+import sys
+from pathlib import Path
+
+import minisnn
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0, 1 if a check failed, 2 if the input is off."""
+    parser = argparse.ArgumentParser(prog="minisnn", description=minisnn.__doc__)
+    parser.add_argument("--version", action="version", version=f"minisnn {minisnn.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for add in (_add_compare, _add_gradcheck, _add_bench, _add_info):
+        add(commands)
+    options = vars(parser.parse_args(arguments))
+    run = options.pop("run")
+    options.pop("command")
+    try:
+        return run(**options)
+    except (ValueError, TypeError, OSError) as error:
+        print(f"minisnn: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nminisnn: interrupted", file=sys.stderr)
+        return 130
+
+
+def _add_compare(commands) -> None:
+    parser = commands.add_parser("compare", help="RSNN, SRC and ASRC side by side on permuted digits: table and figures")
+    parser.add_argument("--folder", type=Path, default=Path("runs/compare"), help="where to write (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="how many seeds (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=40, help="of every run (default: %(default)s)")
+    parser.add_argument("--span", type=int, default=8, help="λ of SRC (default: %(default)s)")
+    parser.add_argument("--max-span", type=int, default=16, help="K of ASRC (default: %(default)s)")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[64, 128, 128], help="hidden layers (default: %(default)s)")
+    parser.set_defaults(run=_compare)
+
+
+def _compare(folder, **options) -> int:
+    from minisnn import compare
+
+    results = compare.compare(folder, **options)
+    print(compare.table(results))
+    print(f"histories and figures are in {folder}")
+    return 0
+
+
+def _add_gradcheck(commands) -> None:
+    parser = commands.add_parser("gradcheck", help="check the hand-written gradients; exit status 1 if one is wrong")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and input (default: %(default)s)")
+    parser.set_defaults(run=_gradcheck)
+
+
+def _gradcheck(seed) -> int:
+    from minisnn import checks
+
+    try:
+        checks.check_all(seed, show=print)
+    except checks.GradientError as error:
+        print(f"minisnn: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _add_bench(commands) -> None:
+    parser = commands.add_parser("bench", help="time and memory of one loss and gradient, beside dense matrix products")
+    parser.add_argument("--repeats", type=int, default=5, help="timed runs, of which the median counts (default: %(default)s)")
+    parser.set_defaults(run=_bench)
+
+
+def _bench(**options) -> int:
+    from minisnn import bench
+
+    print(bench.report(bench.bench(**options)))
+    return 0
+
+
+def _add_info(commands) -> None:
+    parser = commands.add_parser("info", help="versions, threads, cache folder")
+    parser.set_defaults(run=_info)
+
+
+def _info() -> int:
+    import llvmlite
+    import matplotlib
+    import numba
+    import numpy
+
+    from minisnn import kernels
+
+    print(f"minisnn {minisnn.__version__}, in {Path(minisnn.__file__).parent}")
+    print(f"Python {platform.python_version()}, {platform.platform()}")
+    print(f"numpy {numpy.__version__}, numba {numba.__version__}, llvmlite {llvmlite.__version__}", end=", ")
+    print(f"matplotlib {matplotlib.__version__}")
+    print(f"{os.cpu_count()} cores, {numba.config.NUMBA_NUM_THREADS} threads in use (NUMBA_NUM_THREADS)")
+    print(f"compiled kernels are cached in {kernels.cache_folder()} (NUMBA_CACHE_DIR)")
+    return 0

@@ -1,0 +1,162 @@
+"""The main job: RSNN, SRC and ASRC side by side on permuted digits, paired by seed; a table and figures.
+
+A pair shares its seed: equal first weights (but for the span logits, which RSNN and SRC don't have), equal data in equal
+order. The best epoch is chosen on validation data; test data is read once, at the end.
+"""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+import minisnn
+from minisnn import _validate, analysis, datasets, engine, plots, storage, training
+from minisnn.network import Network
+from minisnn.recurrence import ASRC, SRC, Recurrent
+
+SIZES = (64, 128, 128)
+
+
+def compare(
+    folder,
+    seeds: int = 3,
+    epochs: int = 40,
+    batch_size: int = 64,
+    span: int = 8,
+    max_span: int = 16,
+    sizes=SIZES,
+    progress: bool = True,
+) -> dict:
+    """Train all three models with every seed and write what came out into `folder`.
+
+    Parameters
+    ----------
+    folder : path
+        Gets `config.json`, `results.json`, `table.txt`, `histories/` (JSON and CSV) and `figures/` (PNG).
+    seeds : int
+        How many: 0 .. seeds - 1. The permutation of the pixels is the same for all.
+    epochs, batch_size : int
+        Of every run.
+    span, max_span : int
+        λ of SRC and K of ASRC.
+    sizes : sequence of int
+        Hidden layers.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    dict
+        What `results.json` holds: for each model and seed accuracies, spans, firing rates and seconds.
+
+    Raises
+    ------
+    OSError
+        If the folder can't be written to; nothing has been trained then.
+    """
+    seeds = _validate.integer(seeds, "seeds", 1)
+    models = {"RSNN": Recurrent(), f"SRC λ={span}": SRC(span), f"ASRC K={max_span}": ASRC(max_span)}
+    folder = storage.make_folder(folder)
+    for name in ("histories", "figures"):
+        storage.make_folder(folder / name)
+    data = datasets.digits(permute=True, seed=0)
+    config = {
+        **{"version": minisnn.__version__, "seeds": seeds, "epochs": epochs, "batch_size": batch_size},
+        **{"sizes": [data.n_in, *sizes, data.n_classes], "data": data.record},
+        "models": {name: storage.to_json(recurrence) for name, recurrence in models.items()},
+    }
+    storage.write_text(folder / "config.json", json.dumps(config, indent=1))
+
+    start = time.perf_counter()
+    engine.prepare("float32")
+    results, histories, flows, nets = {}, {}, {}, {}
+    with tqdm(total=seeds * len(models) * epochs, unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
+        for name, recurrence in models.items():
+            results[name], histories[name], flows[name] = [], [], []
+            for seed in range(seeds):
+                bar.set_description(f"{name}, seed {seed}")
+                net = Network(config["sizes"], recurrence=recurrence, seed=seed)
+                history = training.fit(
+                    *(net, data, epochs, batch_size),
+                    **{"seed": seed, "progress": False, "callback": lambda net, history: bar.update() and None},
+                )
+                stem = f"{name.split()[0].lower()}-{seed}"
+                history.to_json(folder / "histories" / f"{stem}.json")
+                history.to_csv(folder / "histories" / f"{stem}.csv")
+                results[name].append(_result(net, data, history, seed))
+                histories[name].append(history)
+                flows[name].append(analysis.gradient_flow(net, data.validation.x, data.validation.y, spans="hard"))
+                nets[name] = net
+    seconds = time.perf_counter() - start
+    results = {"config": config, "seconds": seconds, "models": results}
+    storage.write_text(folder / "results.json", json.dumps(results, indent=1))
+    storage.write_text(folder / "table.txt", table(results) + "\n")
+    draw(folder / "figures", histories, flows, nets, data)
+    return results
+
+
+def _result(net, data, history, seed) -> dict:
+    """What the table says of one run. The only place that reads test data."""
+    hard, soft = net.evaluate(data.test, spans="hard"), net.evaluate(data.test, spans="soft")
+    return {
+        **{"seed": seed, "accuracy_hard": hard.accuracy, "accuracy_soft": soft.accuracy, "spans": net.spans()},
+        **{"firing_rates": list(hard.firing_rates), "best_epoch": history.best_epoch},
+        "seconds_per_epoch": float(np.median(history.column("seconds"))),
+    }
+
+
+def table(results: dict) -> str:
+    """The results as text: every seed, and the mean over seeds."""
+    lines = [f"{'model':<10} {'seed':>4} {'test hard':>9} {'soft':>7}  {'spans':<12} {'firing rates (%)':<18} {'s/epoch':>7}"]
+    for name, runs in results["models"].items():
+        for run in runs:
+            rates = " ".join(f"{100 * rate:4.1f}" for rate in run["firing_rates"])
+            lines.append(
+                f"{name:<10} {run['seed']:>4} {run['accuracy_hard']:>9.1%} {run['accuracy_soft']:>7.1%}  "
+                f"{run['spans']!s:<12} {rates:<18} {run['seconds_per_epoch']:>7.2f}"
+            )
+        hard, soft, seconds = (np.array([r[k] for r in runs]) for k in ("accuracy_hard", "accuracy_soft", "seconds_per_epoch"))
+        lines.append(f"{name:<10} {'mean':>4} {hard.mean():>9.1%} {soft.mean():>7.1%}  {'':<12} {'':<18} {seconds.mean():>7.2f}")
+    lines.append(f"{results['config']['epochs']} epochs a run, {results['seconds']:.0f} s in all, compilation included")
+    return "\n".join(lines)
+
+
+def draw(folder: Path, histories, flows, nets, data) -> None:
+    """All figures of a comparison, as PNG files."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    def figure(name, rows, columns, width, height, paint):
+        fig = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(fig)
+        paint(fig, fig.subplots(rows, columns, squeeze=False).ravel())
+        storage.write_file(folder / f"{name}.png", lambda file: fig.savefig(file, format="png", dpi=120))
+
+    def curves(fig, axes):
+        plots.learning_curves(histories, ax=axes[0])
+        plots.learning_curves(histories, "train_loss", ax=axes[1])
+        axes[1].set_yscale("log")
+
+    def heat_maps(fig, axes):
+        for i, history in enumerate(adaptive):
+            for layer in range(n_layers):
+                ax = plots.span_weights(history, layer, ax=axes[i * n_layers + layer])
+                ax.set_title(f"seed {i}, {ax.get_title()}", fontsize="medium")
+
+    def flow(fig, axes):
+        for layer, ax in enumerate(axes):
+            plots.gradient_flow(flows, layer, ax=ax)
+
+    def rasters(fig, axes):
+        for ax, (name, net) in zip(axes, nets.items()):
+            plots.spikes(net.record(data.validation.x[:1], spans="hard"), ax=ax)
+            ax.set_title(f"{name}: the digit {data.validation.y[0]}", fontsize="medium")
+
+    adaptive = list(histories.values())[-1]
+    n_layers = len(next(iter(nets.values())).sizes) - 2
+    figure("learning_curves", 1, 2, 10, 3.8, curves)
+    figure("span_weights", len(adaptive), n_layers, 3.6 * n_layers, 2.8 * len(adaptive), heat_maps)
+    figure("gradient_flow", 1, n_layers, 3.6 * n_layers, 3.4, flow)
+    figure("spikes", 1, len(nets), 4.2 * len(nets), 4.5, rasters)

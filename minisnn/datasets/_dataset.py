@@ -1,0 +1,70 @@
+"""What a data set is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minisnn import _validate
+
+
+@dataclass(frozen=True)
+class Split:
+    """Sequences with labels; all arrays are read-only.
+
+    Parameters
+    ----------
+    x : array (B, T, n_in)
+    y : array (B,) of int64
+    lengths : array (B,) of int64, optional
+        How many steps of each sequence exist; None: all.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    lengths: np.ndarray | None = None
+
+    def __post_init__(self):
+        for array in (self.x, self.y, self.lengths):
+            if array is not None:
+                array.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Three splits, and the record: all that is needed to make the same data set again, as plain JSON."""
+
+    train: Split
+    validation: Split
+    test: Split
+    n_classes: int
+    record: dict
+
+    @property
+    def n_in(self) -> int:
+        return self.train.x.shape[2]
+
+
+def stratified(labels: np.ndarray, fractions: tuple[float, float], rng: np.random.Generator) -> list[np.ndarray]:
+    """Indices of train, validation and test: of each class the same share, drawn by `rng`; ascending.
+
+    `fractions` are those of validation and test; the rest is for training.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    # Rounding the running totals, not each class, makes the parts as large as the fractions say.
+    n_validation, n_test = (np.diff(np.rint(fraction * np.cumsum(counts)), prepend=0).astype(int) for fraction in fractions)
+    parts = [[], [], []]
+    for label, stop, tail in zip(classes, n_validation, n_validation + n_test):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        for part, chosen in zip(parts, (members[tail:], members[:stop], members[stop:tail])):
+            part.append(chosen)
+    return [np.sort(np.concatenate(part)) for part in parts]
+
+
+def permutation(n_steps: int, permute: bool, seed: int, rng: np.random.Generator) -> np.ndarray:
+    """The order in which the pixels of an image are read: row by row, or in one random order for all images."""
+    _validate.flag(permute, "permute")
+    _validate.integer(seed, "seed", 0)
+    return rng.permutation(n_steps) if permute else np.arange(n_steps)

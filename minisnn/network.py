@@ -1,0 +1,433 @@
+"""Network: hidden spiking layers one above the other, a readout, and what one does with them.
+
+The methods check their input once, then walk the batch in micro-batches (`engine.py`) through the kernels. `record` and
+`adjoint` are the two halves of `loss_and_grad`, with everything in between kept to look at.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minisnn import _validate, engine, readout, storage
+from minisnn import neuron as neurons
+from minisnn import params as parameters
+from minisnn import recurrence as recurrences
+from minisnn import surrogate as surrogates
+from minisnn.neuron import LIF, PLIF
+from minisnn.params import Params
+from minisnn.recurrence import ASRC, SRC, Feedforward, Recurrent
+from minisnn.reference import Layer, Readout
+from minisnn.surrogate import Triangle
+
+
+@dataclass(frozen=True)
+class LayerTape:
+    """What one layer did; all (B, T, N), zero after the end of a sequence."""
+
+    current: np.ndarray  # I
+    v: np.ndarray
+    v_reset: np.ndarray  # v⁺
+    s: np.ndarray
+    z: np.ndarray
+
+
+@dataclass(frozen=True)
+class Tape:
+    """A recorded forward pass, with all that its adjoint needs; later changes of the network don't touch it."""
+
+    x: np.ndarray  # (B, T, n_in)
+    lengths: np.ndarray  # (B,)
+    masks: list[np.ndarray]  # m, (B, N) a layer
+    layers: list[LayerTape]
+    counts: np.ndarray  # (B, N)
+    n_read: np.ndarray  # (B,) |R|
+    logits: np.ndarray  # (B, classes)
+    params: Params
+    temperature: float
+    spans: str
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """What runs backwards along a tape."""
+
+    delta: list[np.ndarray]  # δ, (B, T, N) a layer
+    q: list[np.ndarray]  # (B, T, N) a layer
+    dx: np.ndarray  # (B, T, n_in)
+    grads: Params  # of the hidden layers; the readout's are 0, since e enters below it
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a network does on a data set."""
+
+    loss: float
+    accuracy: float  # share of sequences whose largest logit is the label's
+    firing_rates: tuple[float, ...]  # of each layer: spikes a neuron and step
+
+
+class Network:
+    """A spiking network: `sizes` = [inputs, hidden layers ..., classes].
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        At least three: inputs, one or more hidden layers, classes (>= 2).
+    recurrence : Feedforward, Recurrent, SRC or ASRC, or a list of them
+        One for all hidden layers, or one a layer. Default: Recurrent().
+    neuron : LIF or PLIF, or a list of them
+        One for all hidden layers, or one a layer. Default: LIF().
+    surrogate : one of `minisnn.surrogate`, or `Custom`
+        Default: Triangle().
+    readout_window : int, optional
+        The readout sums spikes over the last `readout_window` steps of each sequence; None: over all.
+    seed : int
+        Of the first weights. They depend on the seed, the name and the shape of a parameter only.
+    dtype : {"float32", "float64"}
+        Of parameters and computation.
+
+    Attributes
+    ----------
+    params : Params
+        `net.params["layers.0.w_rec"]` is a view: writing into it changes the network.
+    temperature : float
+        T° > 0 of the span softmax; `fit` lowers it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong kind, out of range, or does not fit the sizes.
+    """
+
+    def __init__(
+        self,
+        sizes,
+        recurrence=None,
+        neuron=None,
+        surrogate=None,
+        readout_window: int | None = None,
+        seed: int = 0,
+        dtype: str = "float32",
+    ):
+        self.sizes = _check_sizes(sizes)
+        hidden = self.sizes[1:-1]
+        self.recurrence = _one_a_layer(recurrence or Recurrent(), len(hidden), (Feedforward, Recurrent, SRC, ASRC), "recurrence")
+        self.neuron = _one_a_layer(neuron or LIF(), len(hidden), (LIF, PLIF), "neuron")
+        self.surrogate = surrogate or Triangle()
+        if not isinstance(self.surrogate, surrogates.Surrogate):
+            raise TypeError(f"surrogate must be one of minisnn's or a Custom, got {surrogate!r}; is it Triangle() with brackets?")
+        self.readout_window = None if readout_window is None else _validate.integer(readout_window, "readout_window", 1)
+        self.seed = _validate.integer(seed, "seed", 0)
+        self.dtype = _validate.choice(str(np.dtype(dtype)), "dtype", _validate.DTYPES)
+        for i, n in enumerate(hidden):
+            for name in ("decay", "threshold"):
+                value = getattr(self.neuron[i], name)
+                if isinstance(value, tuple) and len(value) != n:
+                    raise ValueError(f"{name} of layer {i} has {len(value)} values, the layer has {n} neurons")
+        shared = {r.max_span for r in self.recurrence if isinstance(r, ASRC) and r.shared}
+        if len(shared) > 1:
+            raise ValueError(f"layers that share span logits need one max_span, got {sorted(shared)}")
+        self.params = parameters.initial(self.sizes, self.recurrence, self.neuron, self.seed, self.dtype)
+        self.temperature = 1.0
+
+    def __repr__(self) -> str:
+        return (
+            f"Network({list(self.sizes)}, recurrence={list(self.recurrence)}, neuron={list(self.neuron)}, "
+            f"surrogate={self.surrogate}, readout_window={self.readout_window}, seed={self.seed}, dtype={self.dtype!r})"
+        )
+
+    # The network as numbers
+
+    def layers(self, spans: str = "soft") -> list[Layer]:
+        """The hidden layers as numbers, for `minisnn.reference`; ASRC as its mixture ("soft") or its arg-max ("hard")."""
+        spans = _validate.choice(spans, "spans", _validate.SPANS)
+        temperature = _validate.number(self.temperature, "temperature", 0.0, np.inf, open_ends=True)
+        return parameters.to_layers(self.params, self.sizes, self.recurrence, self.neuron, temperature, spans)
+
+    def readout(self) -> Readout:
+        """The readout as numbers, for `minisnn.reference`."""
+        return Readout(self.params["readout.w"], self.params["readout.bias"], self.readout_window)
+
+    def span_weights(self) -> list[np.ndarray | None]:
+        """p of each layer, (K,), at the present temperature; None for layers without span logits."""
+        names = [parameters.span_logits_name(i, r) for i, r in enumerate(self.recurrence)]
+        return [recurrences.span_weights(self.params[name], self.temperature) if name else None for name in names]
+
+    def spans(self) -> list[int | None]:
+        """λ of each layer: of an ASRC layer the arg-max span (of equal logits the shortest); None if feedforward."""
+        return [int(layer.delays[0]) if layer.delays.size else None for layer in self.layers("hard")]
+
+    def astype(self, dtype: str) -> "Network":
+        """A copy with parameters and computation in another dtype."""
+        other = Network(self.sizes, self.recurrence, self.neuron, self.surrogate, self.readout_window, self.seed, dtype)
+        other.params.flat[...] = self.params.flat
+        other.temperature = self.temperature
+        return other
+
+    # Forward and backward
+
+    def loss_and_grad(self, x, y, lengths=None, spans: str = "soft", masks=None) -> tuple[float, Params]:
+        """Loss (6) of a batch and its surrogate gradients (7) to (12).
+
+        Parameters
+        ----------
+        x : array (B, T, n_in)
+            bool, integer or float; finite.
+        y : array (B,) of int
+            Labels, 0 .. classes - 1.
+        lengths : array (B,) of int, optional
+            How many steps of each sequence exist; what follows changes neither loss nor gradients.
+        spans : {"soft", "hard"}
+            The ASRC mixture, or its arg-max span alone (then the gradient of the span logits is 0).
+        masks : list of array (B, N), optional
+            Dropout masks m, one a layer.
+
+        Returns
+        -------
+        loss : float
+        grads : Params
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the input is of the wrong kind, shape or range.
+        """
+        x, lengths, masks = self._check_batch(x, lengths, masks)
+        y = _validate.labels(y, len(x), self.sizes[-1])
+        layers = engine.aligned_layers(self.layers(spans))
+        transposed = engine.transposes(layers, input_gradient=False)
+        w_out, b_out, _ = self.readout()
+        room = engine.new_room(min(engine.LANES, len(x)), x.shape[1], layers, keep=False)
+        slabs = engine.new_slabs(len(room.x), layers)
+        losses, d_w_out, d_b_out = np.zeros(len(x)), np.zeros_like(w_out), np.zeros_like(b_out)
+        for part in engine.micro_batches(len(x)):
+            lanes, counts, n_read, logits = self._forward(room, layers, x[part], lengths[part], _part(masks, part))
+            losses[part] = readout.losses(logits, y[part])
+            g = readout.d_logits(logits, y[part], len(x))
+            d_counts, d_w, d_b = readout.backward(g, counts, n_read, w_out)
+            d_w_out += d_w
+            d_b_out += d_b
+            engine.readout_error(lengths[part] - n_read, lengths[part], d_counts, lanes.e[-1])
+            n_lanes = slice(0, len(g))
+            engine.backward(lanes, layers, transposed, self.surrogate, lengths[part], engine.take(slabs, n_lanes))
+        grads = parameters.from_layers(
+            *(engine.sum_slabs(slabs), d_w_out, d_b_out, layers, self.params),
+            *(self.recurrence, self.neuron, self.temperature, spans),
+        )
+        return float(losses.mean()), grads
+
+    def logits(self, x, lengths=None, spans: str = "soft") -> np.ndarray:
+        """Logits of a batch, (B, classes); arguments and errors as in `loss_and_grad`."""
+        x, lengths, _ = self._check_batch(x, lengths, None)
+        return self._logits_and_rates(x, lengths, spans)[0]
+
+    def evaluate(self, data, spans: str = "hard") -> Evaluation:
+        """Loss, accuracy and firing rates on `data`, anything with `x`, `y` and perhaps `lengths`, as `data.test`.
+
+        With `spans="hard"`, as the paper evaluates, each ASRC layer keeps its arg-max span alone.
+        """
+        x, lengths, _ = self._check_batch(data.x, getattr(data, "lengths", None), None)
+        y = _validate.labels(data.y, len(x), self.sizes[-1])
+        logits, rates = self._logits_and_rates(x, lengths, spans)
+        return Evaluation(
+            loss=float(readout.losses(logits, y).mean(dtype=np.float64)),
+            accuracy=float((logits.argmax(axis=1) == y).mean()),
+            firing_rates=rates,
+        )
+
+    def record(self, x, lengths=None, spans: str = "soft", masks=None) -> Tape:
+        """The forward pass with all its intermediates, in memory for the whole batch; arguments as in `loss_and_grad`."""
+        x, lengths, masks = self._check_batch(x, lengths, masks)
+        layers = engine.aligned_layers(self.layers(spans))
+        room = engine.new_room(len(x), x.shape[1], layers, keep=False)
+        results = [
+            self._forward(engine.take(room, part), layers, x[part], lengths[part], _part(masks, part))[1:]
+            for part in engine.micro_batches(len(x))
+        ]
+        counts, n_read, logits = (np.concatenate(parts) for parts in zip(*results))
+        tapes = [_layer_tape(layer, run, lengths) for layer, run in zip(layers, room.runs)]
+        return Tape(
+            *(room.x, lengths, room.masks, tapes, counts, n_read, logits),
+            *(self.params.copy(), self.temperature, spans),
+        )
+
+    def adjoint(self, tape: Tape, e) -> Adjoint:
+        """Run e backwards along a tape: equations (7) to (12), with the parameters that the tape was recorded with.
+
+        Parameters
+        ----------
+        tape : Tape
+            From this network's `record`.
+        e : array (B, T, N)
+            ∂L/∂s of the last hidden layer, for any L; what lies after the end of a sequence is ignored.
+
+        Returns
+        -------
+        Adjoint
+        """
+        shape = tape.layers[-1].s.shape if isinstance(tape, Tape) else None
+        if shape is None or [t.s.shape[2] for t in tape.layers] != self.sizes[1:-1]:
+            raise ValueError(f"tape must come from the record() of this network, got {type(tape).__name__}")
+        e = _validate.real_array(e, "e")
+        if e.shape != shape:
+            raise ValueError(f"e must have the shape of the last layer's spikes, (B, T, N) = {shape}, got {e.shape}")
+        numbers = (self.recurrence, self.neuron, tape.temperature, tape.spans)
+        layers = engine.aligned_layers(parameters.to_layers(tape.params, self.sizes, *numbers))
+        transposed = engine.transposes(layers, input_gradient=True)
+        room = engine.new_room(len(e), e.shape[1], layers, keep=True)
+        room.e[-1][...] = e
+        slabs = engine.new_slabs(min(engine.LANES, len(e)), layers)
+        dx = np.zeros_like(tape.x)
+        for part in engine.micro_batches(len(e)):
+            lanes = engine.take(room, part)
+            self._forward(lanes, layers, tape.x[part], tape.lengths[part], _part(tape.masks, part))
+            n_lanes = slice(0, len(lanes.x))
+            dx[part] = engine.backward(
+                lanes, layers, transposed, self.surrogate, tape.lengths[part], engine.take(slabs, n_lanes)
+            )
+        for array in (*room.e, *room.q):
+            _clear_after(array, tape.lengths)
+        readout_zero = (np.zeros_like(tape.params[name]) for name in ("readout.w", "readout.bias"))
+        grads = parameters.from_layers(engine.sum_slabs(slabs), *readout_zero, layers, tape.params, *numbers)
+        return Adjoint(room.e, room.q, dx, grads)
+
+    # Files
+
+    def config(self) -> dict:
+        """All but the parameters, as plain JSON."""
+        names = ("sizes", "recurrence", "neuron", "surrogate", "readout_window", "seed", "dtype", "temperature")
+        config = {name: storage.to_json(getattr(self, name)) for name in names}
+        if isinstance(self.surrogate, surrogates.Custom):
+            config["surrogate"] = {"kind": "Custom", "name": self.surrogate.name}
+        return config
+
+    def save(self, path) -> None:
+        """Write configuration, parameters and temperature into an npz file, whole or not at all; OSError if it can't."""
+        storage.save_npz(path, "network", {"config": self.config()}, dict(self.params.items()))
+
+    @classmethod
+    def load(cls, path, surrogate=None) -> "Network":
+        """Read a network from a file of `save`.
+
+        Parameters
+        ----------
+        path : str or path
+        surrogate : Custom, optional
+            The surrogate of a network that was built with a Custom one: files hold no code.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there is no such file; if it is corrupt, foreign, newer, or needs a surrogate that was not handed in.
+        """
+        header, arrays = storage.load_npz(path, "network")
+        try:
+            return from_config(header["config"], arrays, surrogate)
+        except KeyError as error:
+            raise ValueError(f"{path} is not a whole network: it has no {error}") from error
+
+    # Inside
+
+    def _check_batch(self, x, lengths, masks):
+        """Checked input of one batch; compiles the kernels if this is their first use."""
+        x = _validate.sequences(x, self.sizes[0])
+        lengths = _validate.lengths(lengths, *x.shape[:2])
+        masks = _validate.masks(masks, len(x), self.sizes[1:-1])
+        engine.prepare(self.dtype)
+        return x, lengths, masks
+
+    def _forward(self, room, layers, x, lengths, masks):
+        """One micro-batch, in the first lanes of `room`: (those lanes, counts, |R|, logits)."""
+        lanes = engine.take(room, slice(0, len(x)))
+        lanes.x[...] = x
+        for lane_mask, mask in zip(lanes.masks, masks or []):
+            lane_mask[...] = mask
+        engine.forward(lanes, layers, lengths)
+        starts = np.array([readout.window(length, self.readout_window)[0] for length in lengths])
+        counts = engine.count_spikes(starts, lengths, lanes.runs[-1])
+        return lanes, counts, lengths - starts, readout.logits(counts, lengths - starts, *self.readout()[:2])
+
+    def _logits_and_rates(self, x, lengths, spans):
+        """Logits (B, classes) and the firing rate of each layer, without a tape."""
+        layers = engine.aligned_layers(self.layers(spans))
+        room = engine.new_room(min(engine.LANES, len(x)), x.shape[1], layers, keep=False)
+        logits, spikes = [], np.zeros(len(layers))
+        for part in engine.micro_batches(len(x)):
+            lanes, _, _, part_logits = self._forward(room, layers, x[part], lengths[part], None)
+            logits.append(part_logits)
+            exists = np.arange(x.shape[1]) < lengths[part, np.newaxis]
+            spikes += [np.where(exists, run.s_events.n, 0).sum() for run in lanes.runs]
+        rates = tuple(float(n) for n in spikes / (lengths.sum() * np.array(self.sizes[1:-1])))
+        return np.concatenate(logits), rates
+
+
+def from_config(config: dict, arrays: dict[str, np.ndarray], surrogate=None) -> Network:
+    """A network from its `config()` and its parameters by name; KeyError if something is missing, ValueError if it doesn't fit."""
+    saved = config["surrogate"]
+    if saved["kind"] == "Custom":
+        if not isinstance(surrogate, surrogates.Custom) or surrogate.name != saved["name"]:
+            raise ValueError(f"this network needs its own surrogate: hand in surrogate=Custom({saved['name']!r}, ...)")
+    elif surrogate is not None:
+        raise ValueError(f"this network has the built-in surrogate {saved['kind']}; surrogate= is for a Custom one")
+    else:
+        surrogate = storage.from_json(saved, surrogates.BUILT_IN, "surrogate")
+    net = Network(
+        sizes=config["sizes"],
+        recurrence=[storage.from_json(r, (Feedforward, Recurrent, SRC, ASRC), "recurrence") for r in config["recurrence"]],
+        neuron=[storage.from_json(n, (LIF, PLIF), "neuron") for n in config["neuron"]],
+        surrogate=surrogate,
+        **{name: config[name] for name in ("readout_window", "seed", "dtype")},
+    )
+    net.temperature = config["temperature"]
+    for name, block in net.params.items():
+        if arrays[name].shape != block.shape:
+            raise ValueError(f"{name} has the shape {arrays[name].shape}, its network needs {block.shape}")
+        block[...] = arrays[name]
+    return net
+
+
+def _part(masks, part: slice):
+    """The masks of one micro-batch; None if there are none."""
+    return None if masks is None else [mask[part] for mask in masks]
+
+
+def _clear_after(array, lengths) -> None:
+    """Zero what lies after the end of each sequence."""
+    for row, length in zip(array, lengths):
+        row[length:] = 0
+
+
+def _layer_tape(layer: Layer, run: engine.LayerArrays, lengths) -> LayerTape:
+    """The recorded arrays of a layer, with v⁺ by (5) and I by (3) solved for it: the kernels keep neither."""
+    a, h, _ = layer.reset
+    v_reset = run.v - run.s * (a * layer.threshold + h * run.v)
+    current = run.v.copy()
+    current[:, 1:] -= layer.decay * v_reset[:, :-1]
+    for array in (current, v_reset):
+        _clear_after(array, lengths)
+    return LayerTape(current, run.v, v_reset, run.s, run.z)
+
+
+def _check_sizes(sizes) -> list[int]:
+    try:
+        sizes = list(sizes)
+    except TypeError:
+        raise TypeError(f"sizes must be a list, as [1, 64, 10], got {sizes!r}") from None
+    if len(sizes) < 3:
+        raise ValueError(f"sizes must name inputs, at least one hidden layer, and classes, as [1, 64, 10]; got {sizes}")
+    sizes = [_validate.integer(n, f"sizes[{i}]", 1) for i, n in enumerate(sizes)]
+    if sizes[-1] < 2:
+        raise ValueError(f"a readout needs at least 2 classes, got sizes[-1] = {sizes[-1]}")
+    return sizes
+
+
+def _one_a_layer(value, n_layers: int, kinds, name: str) -> list:
+    """A value for each layer, from one value for all or from a list with one a layer."""
+    values = list(value) if isinstance(value, list | tuple) else [value] * n_layers
+    if len(values) != n_layers:
+        raise ValueError(f"{name} has {len(values)} entries, expected one for each of the {n_layers} hidden layers")
+    for v in values:
+        if not isinstance(v, kinds):
+            slip = f"; did you mean {v.__name__}()?" if isinstance(v, type) else ""
+            raise TypeError(f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}, got {v!r}{slip}")
+    return values

@@ -1,0 +1,108 @@
+"""The figures. Each function takes `ax` (None: a new figure), draws on it alone, returns it, and changes none of its input.
+
+Colours are those of Okabe and Ito, which colour-blind readers can tell apart, and `cividis`; matplotlib is imported when
+a figure is first drawn.
+"""
+
+import numpy as np
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+
+def _axes(ax, width: float = 6.0, height: float = 3.6):
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def learning_curves(histories: dict[str, list], column: str = "validation_accuracy_hard", ax=None):
+    """A column of the histories over epochs: for each model every seed as a thin line, their mean as a thick one.
+
+    Parameters
+    ----------
+    histories : dict of str to list of History
+        Models by name, one history a seed.
+    column : str
+        Which column of `History`; an accuracy is shown in per cent.
+    """
+    ax = _axes(ax)
+    percent = "accuracy" in column
+    for colour, (name, runs) in zip(COLOURS, histories.items()):
+        curves = [np.array(run.column(column)) * (100 if percent else 1) for run in runs]
+        for curve in curves:
+            ax.plot(np.arange(1, len(curve) + 1), curve, color=colour, linewidth=0.7, alpha=0.4)
+        shortest = min(map(len, curves))
+        mean = np.mean([curve[:shortest] for curve in curves], axis=0)
+        ax.plot(np.arange(1, shortest + 1), mean, color=colour, linewidth=2, label=name)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(column.replace("_", " ") + (" (%)" if percent else ""))
+    ax.grid(alpha=0.3)
+    ax.legend(title=f"mean and {max(map(len, histories.values()))} seeds", frameon=False)
+    return ax
+
+
+def span_weights(history, layer: int, ax=None):
+    """The span weights p of one ASRC layer over training: a heat map, epoch against span."""
+    ax = _axes(ax)
+    p = np.array([weights[layer] for weights in history.column("span_weights")]).T  # (K, epochs)
+    image = ax.imshow(
+        p, origin="lower", aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest",
+        extent=(0.5, p.shape[1] + 0.5, 0.5, p.shape[0] + 0.5),
+    )  # fmt: skip
+    ax.figure.colorbar(image, ax=ax, label="span weight p")
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("span (steps)")
+    ax.set_title(f"layer {layer}: ends at span {int(p[:, -1].argmax()) + 1}", fontsize="medium")
+    ax.yaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    return ax
+
+
+def gradient_flow(flows: dict[str, list], layer: int, ax=None):
+    """‖∂L/∂v[t]‖ of one layer over the steps before the readout, on a log axis, each relative to its value at lag 0.
+
+    Parameters
+    ----------
+    flows : dict of str to list of GradientFlow
+        Models by name, one flow a seed: thin lines are the seeds' medians over sequences, the thick line their geometric
+        mean.
+    """
+    ax = _axes(ax)
+    for colour, (name, runs) in zip(COLOURS, flows.items()):
+        curves = []
+        for flow in runs:
+            norms = flow.norms[layer][:, flow.at :: -1]  # lag 0, 1, ...
+            with np.errstate(divide="ignore", invalid="ignore"):
+                relative = np.where(norms[:, :1] > 0, norms / norms[:, :1], np.nan)
+            curves.append(np.nanmedian(relative, axis=0))
+            ax.plot(curves[-1], color=colour, linewidth=0.7, alpha=0.4)
+        with np.errstate(divide="ignore"):
+            mean = np.exp(np.mean(np.log(curves), axis=0))
+        ax.plot(mean, color=colour, linewidth=2, label=name)
+    ax.set_yscale("log")
+    ax.set_xlabel("steps before the readout")
+    ax.set_ylabel("‖∂L/∂v[t]‖, relative")
+    ax.set_title(f"layer {layer}", fontsize="medium")
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+    return ax
+
+
+def spikes(tape, sequence: int = 0, ax=None):
+    """The spikes of one recorded sequence in all layers, one row a neuron, the first layer at the bottom."""
+    ax = _axes(ax, height=4.5)
+    offset, ticks, names = 0, [], []
+    for i, layer in enumerate(tape.layers):
+        s = layer.s[sequence, : tape.lengths[sequence]]
+        t, n = np.nonzero(s)
+        ax.scatter(t, n + offset, s=5, marker="|", linewidths=0.8, color=COLOURS[i % len(COLOURS)])
+        ticks.append(offset + s.shape[1] / 2)
+        names.append(f"layer {i}\n{s.shape[1]} neurons\n{s.mean():.1%} firing")
+        offset += s.shape[1]
+        ax.axhline(offset - 0.5, color="0.8", linewidth=0.5)
+    ax.set_xlim(-1, tape.lengths[sequence])
+    ax.set_ylim(-0.5, offset - 0.5)
+    ax.set_yticks(ticks, names)
+    ax.set_xlabel("time (steps)")
+    return ax

@@ -1,0 +1,132 @@
+"""Files: written beside and renamed, so none is ever half there; npz with a JSON header, without pickle."""
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import numpy as np
+
+FORMAT_VERSION = 1
+HEADER = "header.json"
+
+
+def make_folder(folder) -> Path:
+    """Create `folder` and those above it, and see that files can be written there.
+
+    Raises
+    ------
+    OSError
+        With the folder's name, if it can't be created or written to.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(f"can't write into the folder {folder}: {error.strerror or error}") from error
+    return folder
+
+
+def write_file(path, write: Callable) -> Path:
+    """Write a file whole or not at all: `write(file)` fills a binary file beside `path`, which is then renamed.
+
+    Raises
+    ------
+    OSError
+        If the folder is missing or can't be written to, or the disk is full; what was at `path` before is still there.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise OSError(f"can't write {path}: it is a folder, expected the name of a file")
+    try:
+        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise OSError(f"can't write {path}: {error.strerror or error}") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(beside, 0o666 & ~_umask())
+        os.replace(beside, path)
+    except BaseException as error:
+        Path(beside).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OSError(f"can't write {path}: {error.strerror or error}") from error
+        raise
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_text(path, text: str) -> Path:
+    """`write_file` for text, as UTF-8."""
+    return write_file(path, lambda file: file.write(text.encode()))
+
+
+def save_npz(path, kind: str, header: dict, arrays: dict[str, np.ndarray]) -> Path:
+    """Write `arrays` and a JSON `header` into an npz file of this kind ("network", "checkpoint")."""
+    header = {"format": f"minisnn {kind}", "format_version": FORMAT_VERSION, **header}
+    packed = {HEADER: np.array(json.dumps(header)), **arrays}
+    return write_file(path, lambda file: np.savez(file, **packed))
+
+
+def load_npz(path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """Read what `save_npz` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is truncated or corrupt, not from minisnn, of another kind, or of a newer format version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError, KeyError, NotImplementedError) as error:
+        raise ValueError(f"{path} is not a whole npz file; is it truncated, or something else? ({error})") from error
+    except AttributeError as error:  # np.load gives the bare array of an npy file
+        raise ValueError(f"{path} holds a single array, expected an npz file of a minisnn {kind}") from error
+    try:
+        header = json.loads(str(arrays.pop(HEADER)))
+        form, version = header.pop("format"), header.pop("format_version")
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"{path} was not written by minisnn: it has no readable {HEADER}") from error
+    if form != f"minisnn {kind}":
+        raise ValueError(f"{path} holds a {form!r}, expected a 'minisnn {kind}'")
+    if version != FORMAT_VERSION:
+        raise ValueError(f"{path} has format version {version}, this minisnn reads {FORMAT_VERSION}; upgrade minisnn?")
+    return header, arrays
+
+
+def to_json(thing):
+    """A frozen dataclass (or a list of them) as plain JSON: its class name and its fields."""
+    if isinstance(thing, list | tuple):
+        return [to_json(item) for item in thing]
+    if is_dataclass(thing):
+        return {"kind": type(thing).__name__, **{f.name: to_json(getattr(thing, f.name)) for f in fields(thing)}}
+    return thing
+
+
+def from_json(thing: dict, kinds, what: str):
+    """The inverse of `to_json` for one dataclass out of `kinds`; ValueError if it is none of them or doesn't fit."""
+    by_name = {kind.__name__: kind for kind in kinds}
+    try:
+        arguments = dict(thing)
+        kind = by_name[arguments.pop("kind")]
+        return kind(**arguments)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"unknown {what} {thing!r}, expected one of {', '.join(by_name)} with its fields") from error

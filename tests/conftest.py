@@ -1,0 +1,23 @@
+"""Shared by all tests: small networks with random parameters, in sizes in which all dimensions differ."""
+
+import numpy as np
+import pytest
+
+import minisnn as ms
+
+
+def random_network(rng, sizes=(3, 5, 4, 2), scale=0.4, **options) -> ms.Network:
+    """A float64 network whose parameters, span logits among them, have been moved at random."""
+    net = ms.Network(list(sizes), **{"dtype": "float64", **options})
+    net.params.flat += (scale * rng.standard_normal(net.params.flat.size)).astype(net.dtype)
+    return net
+
+
+def random_batch(rng, net: ms.Network, B=7, T=11):
+    """x (B, T, n_in) and y (B,)."""
+    return rng.standard_normal((B, T, net.sizes[0])), rng.integers(0, net.sizes[-1], B)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
