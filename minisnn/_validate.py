@@ -136,3 +136,29 @@ def masks(masks, n_sequences: int, sizes: Sequence[int]) -> list[np.ndarray] | N
         if masks[i].shape != (n_sequences, n):
             raise ValueError(f"masks[{i}] must have the shape (B, N) = ({n_sequences}, {n}), got {masks[i].shape}")
     return masks
+
+
+def sizes(sizes) -> list[int]:
+    """Inputs, hidden layers, classes."""
+    try:
+        sizes = list(sizes)
+    except TypeError:
+        raise TypeError(f"sizes must be a list, as [1, 64, 10], got {sizes!r}") from None
+    if len(sizes) < 3:
+        raise ValueError(f"sizes must name inputs, at least one hidden layer, and classes, as [1, 64, 10]; got {sizes}")
+    sizes = [integer(n, f"sizes[{i}]", 1) for i, n in enumerate(sizes)]
+    if sizes[-1] < 2:
+        raise ValueError(f"a readout needs at least 2 classes, got sizes[-1] = {sizes[-1]}")
+    return sizes
+
+
+def one_a_layer(value, n_layers: int, kinds, name: str) -> list:
+    """A value for each layer, from one value for all or from a list with one a layer."""
+    values = list(value) if isinstance(value, list | tuple) else [value] * n_layers
+    if len(values) != n_layers:
+        raise ValueError(f"{name} has {len(values)} entries, expected one for each of the {n_layers} hidden layers")
+    for v in values:
+        if not isinstance(v, kinds):
+            slip = f"; did you mean {v.__name__}()?" if isinstance(v, type) else ""
+            raise TypeError(f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}, got {v!r}{slip}")
+    return values

@@ -1,7 +1,7 @@
 """Analyses on `record` and `adjoint` alone: how far back in time the gradient reaches.
 
-All of it runs in float64: at β = 0.5 a gradient that nothing feeds halves every step, is denormal in float32 after some 126 steps
-and 0 after 149.
+All of it runs in float64: at β = 0.5 a gradient that nothing feeds halves every step, is denormal in float32 after
+some 126 steps and 0 after 149.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,9 @@
 """Gradient checks: is the hand-written backward pass the derivative of what it should be?
 
-What can be checked, and what can't. The loss of a spiking network is a staircase in its weights: its true derivative is 0
-almost everywhere, and a *surrogate* gradient is not its derivative (Gygax and Zenke, arXiv 2404.14964). So differences of
-the spiking loss can never be the reference. But a surrogate gradient is the exact derivative of two other functions:
+What can be checked, and what can't. The loss of a spiking network is a staircase in its weights: its true derivative
+is 0 almost everywhere, and a *surrogate* gradient is not its derivative (Gygax and Zenke, arXiv 2404.14964). So
+differences of the spiking loss can never be the reference. But a surrogate gradient is the exact derivative of two
+other functions:
 
 - *smooth mode*: the network with the primitive σ in place of Θ. Its loss is differentiable, and the same backward code
   with the slopes σ′ along the smooth run must give its gradient. Central differences see a wrong term, factor or time
@@ -24,7 +25,10 @@ import numpy as np
 
 from minisnn import _validate, readout, reference
 from minisnn.network import Network
+from minisnn.neuron import PLIF, RESETS
 from minisnn.params import Params, from_layers, stream, to_layers
+from minisnn.recurrence import ASRC, SRC, Feedforward, Recurrent
+from minisnn.surrogate import BUILT_IN, Rectangle, Sigmoid
 
 COMPLEX_STEP = 1e-30
 DIFFERENCE_STEP = 1e-5
@@ -32,7 +36,7 @@ DIFFERENCE_STEP = 1e-5
 
 @dataclass(frozen=True)
 class Row:
-    """One parameter block under one method. Relative errors are max |analytic - numeric| / max |numeric| of the block."""
+    """One parameter block under one method. Its relative error is max |analytic - numeric| / max |numeric|."""
 
     method: str
     block: str
@@ -91,7 +95,9 @@ class Batch:
             yield self.x[i, :length], [mask[i] for mask in self.masks]
 
 
-def gradcheck(net: Network, x, y, lengths=None, masks=None, spans: str = "soft", entries: int = 40, seed: int = 0) -> Report:
+def gradcheck(
+    net: Network, x, y, lengths=None, masks=None, spans: str = "soft", entries: int = 40, seed: int = 0
+) -> Report:
     """Check the gradients of a network on a batch, in float64, by the methods in the head of this module.
 
     Parameters
@@ -118,9 +124,9 @@ def gradcheck(net: Network, x, y, lengths=None, masks=None, spans: str = "soft",
     spec_loss, spec_grads = spec_loss_and_grad(net, batch)
     drawn = draw_entries(grads, entries, seed)
 
-    # What a method can resolve: a complex step some 1e-16 of the largest gradient, a central difference the rounding of
-    # the loss divided by the step. Blocks whose gradients are smaller than that allows are held to these floors.
-    frozen_floor = 1e-3 * np.abs(spec_grads.flat).max()
+    # What a method can resolve: a complex step some 1e-16 of probabilities and of the largest gradient, a central
+    # difference the rounding of the loss divided by the step. Blocks with smaller gradients are held to these floors.
+    frozen_floor = 1e-3 * max(1.0, np.abs(spec_grads.flat).max())
     smooth_floor = 10 * np.finfo(np.float64).eps * max(1.0, abs(loss)) / DIFFERENCE_STEP / 1e-6
 
     rows = [_row("spec", "loss", np.array([loss]), np.array([spec_loss]), [(0,)], 1e-12)]
@@ -155,7 +161,8 @@ def make_batch(net: Network, x, y, lengths=None, masks=None, spans: str = "soft"
 def spec_forward(net: Network, params: Params, batch: Batch, fires=None, replays=None):
     """The spec over a batch: (loss, logits (B, classes), runs [sequence][layer]).
 
-    `fires(i)` gives the `fire` of each layer for sequence i (default: hard spikes); `replays(i)` the spikes of its resets.
+    `fires(i)` gives the `fire` of each layer for sequence i (default: hard spikes); `replays(i)` the spikes of its
+    resets.
     """
     layers = spec_layers(net, params, batch.spans)
     output = reference.Readout(params["readout.w"], params["readout.bias"], net.readout_window)
@@ -193,7 +200,9 @@ def spec_backward(net: Network, batch: Batch, logits, runs) -> Params:
         if totals is None:
             totals = grads
         else:
-            totals = [type(d)(*(None if a is None else a + b for a, b in zip(total, d))) for total, d in zip(totals, grads)]
+            totals = [
+                type(d)(*(None if a is None else a + b for a, b in zip(total, d))) for total, d in zip(totals, grads)
+            ]
         start, stop = readout.window(len(x), output.window)
         d_w_out += np.outer(runs[i][-1].s[start:stop].sum(axis=0), g[i])
         d_b_out += (stop - start) * g[i]
@@ -268,7 +277,7 @@ def _every(array) -> list[tuple[int, ...]]:
 
 
 def _row(method: str, block: str, analytic, numeric, indices, tolerance: float, floor: float = 1e-9) -> Row:
-    """Compare two blocks at some indices. Errors are relative to the largest numeric entry, or to `floor` if that is larger."""
+    """Compare two blocks at some indices; errors are relative to the largest numeric entry, but at least to `floor`."""
     pick = tuple(np.array(indices).T)
     a, b = analytic[pick], numeric[pick]
     difference = np.where(np.isfinite(a) & np.isfinite(b), np.abs(a - b), np.inf)
@@ -278,3 +287,41 @@ def _row(method: str, block: str, analytic, numeric, indices, tolerance: float, 
         *(method, block, float(difference[worst]), float(difference[worst] / scale), indices[worst]),
         *(float(a[worst]), float(b[worst]), tolerance),
     )
+
+
+def check_all(seed: int = 0, show=None) -> list[Report]:
+    """`gradcheck` on small random networks over all recurrences, neurons, resets and built-in surrogates.
+
+    Parameters
+    ----------
+    seed : int
+        Of weights and input.
+    show : callable, optional
+        Gets a line of text for each network: the largest relative error of each method.
+
+    Raises
+    ------
+    GradientError
+        At the first network with a wrong row.
+    """
+    recurrences = (Feedforward(), Recurrent(), SRC(3), SRC(12), ASRC(4), ASRC(13), ASRC(5, shared=True))
+    resets = [(reset, detach) for reset in RESETS for detach in (False, True)]
+    cases = [(recurrence, reset, detach, Sigmoid(1.0, 0.3)) for recurrence in recurrences for reset, detach in resets]
+    cases += [(ASRC(4), "soft", False, kind()) for kind in BUILT_IN if kind is not Rectangle]
+    reports = []
+    for number, (recurrence, reset, detach, surrogate) in enumerate(cases):
+        rng = stream(seed, "check_all", number)
+        neuron = [PLIF(0.6, 0.8, reset, detach), PLIF(0.4, 0.7, reset, detach, per_neuron=True)]
+        net = Network([3, 5, 4, 2], recurrence, neuron, surrogate, readout_window=7, dtype="float64")
+        net.params.flat += 0.4 * rng.standard_normal(net.params.flat.size)
+        net.params["readout.w"] *= 0.2  # undecided logits: where the softmax saturates there is no gradient to compare
+        x, y = rng.standard_normal((3, 11, 3)), rng.integers(0, 2, 3)
+        reports.append(gradcheck(net, x, y, lengths=[11, 5, 8], entries=8, seed=seed))
+        if show:
+            largest = {row.method: 0.0 for row in reports[-1].rows}
+            for row in reports[-1].rows:
+                largest[row.method] = max(largest[row.method], row.max_rel)
+            errors = ", ".join(f"{method} {error:.0e}" for method, error in largest.items())
+            name = f"{recurrence}, {reset} reset{', detached' if detach else ''}, {type(surrogate).__name__}"
+            show(f"ok  {name:<72} {errors}")
+    return reports

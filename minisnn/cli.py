@@ -30,13 +30,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _add_compare(commands) -> None:
-    parser = commands.add_parser("compare", help="RSNN, SRC and ASRC side by side on permuted digits: table and figures")
-    parser.add_argument("--folder", type=Path, default=Path("runs/compare"), help="where to write (default: %(default)s)")
+    parser = commands.add_parser(
+        "compare", help="RSNN, SRC and ASRC side by side on permuted digits: table and figures"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=Path("runs/compare"), help="where to write (default: %(default)s)"
+    )
     parser.add_argument("--seeds", type=int, default=3, help="how many seeds (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=40, help="of every run (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=60, help="of every run (default: %(default)s)")
     parser.add_argument("--span", type=int, default=8, help="λ of SRC (default: %(default)s)")
     parser.add_argument("--max-span", type=int, default=16, help="K of ASRC (default: %(default)s)")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[64, 128, 128], help="hidden layers (default: %(default)s)")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[64, 128, 128], help="hidden layers (default: %(default)s)"
+    )
     parser.set_defaults(run=_compare)
 
 
@@ -68,7 +74,9 @@ def _gradcheck(seed) -> int:
 
 def _add_bench(commands) -> None:
     parser = commands.add_parser("bench", help="time and memory of one loss and gradient, beside dense matrix products")
-    parser.add_argument("--repeats", type=int, default=5, help="timed runs, of which the median counts (default: %(default)s)")
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="timed runs, of which the median counts (default: %(default)s)"
+    )
     parser.set_defaults(run=_bench)
 
 

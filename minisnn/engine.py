@@ -1,8 +1,8 @@
 """The walk through a batch: micro-batches of a few lanes, layer by layer, forward and backward, on the kernels.
 
 A micro-batch holds LANES sequences, one a lane. Memory is therefore O(LANES · T · N), whatever the batch. LANES is a
-constant and not the number of threads: which sequence meets which gradient slab, and in which order slabs are added, must
-not depend on the machine. So results have the same bits for any number of threads.
+constant and not the number of threads: which sequence meets which gradient slab, and in which order slabs are added,
+must not depend on the machine. So results have the same bits for any number of threads.
 """
 
 import functools
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minisnn import kernels
-from minisnn.kernels import Events, Grads
+from minisnn.kernels import Events, Grads, Run
 from minisnn.reference import Layer
 from minisnn.surrogate import BUILT_IN
 
@@ -23,15 +23,6 @@ LANES = 8
 
 # Numba's default threading layer aborts the process if two threads run parallel kernels at once.
 _one_at_a_time = threading.Lock()
-
-
-class LayerArrays(NamedTuple):
-    """What the forward pass of a layer leaves, for several sequences: (B, T, N) each, and the events of s."""
-
-    v: np.ndarray
-    s: np.ndarray
-    z: np.ndarray
-    s_events: Events
 
 
 def aligned(shape, dtype) -> np.ndarray:
@@ -56,7 +47,7 @@ class Room(NamedTuple):
     x: np.ndarray  # (B, T, n_in)
     x_events: Events
     masks: list[np.ndarray]  # m, (B, N) a layer
-    runs: list[LayerArrays]
+    runs: list[Run]
     e: list[np.ndarray]  # (B, T, N) a layer: e on the way in, δ on the way out
     q: list[np.ndarray]  # (B, T, N) a layer
     slope: list[np.ndarray]  # (B, T, N) a layer
@@ -70,8 +61,8 @@ def new_events(*shape) -> Events:
 def new_room(n_sequences: int, n_steps: int, layers: list[Layer], keep: bool) -> Room:
     """Room for so many sequences; masks are 1.
 
-    With `keep`, δ and q of every layer stay to be looked at. Otherwise layers share memory: q and the slope of one layer are
-    used up before those of the next are needed, e of a layer before that of the last but one.
+    With `keep`, δ and q of every layer stay to be looked at. Otherwise layers share memory: q and the slope of one
+    layer are used up before those of the next are needed, e of a layer before that of the last but one.
     """
     dtype = layers[0].bias.dtype
     n_in = len(layers[0].w_in)
@@ -88,7 +79,7 @@ def new_room(n_sequences: int, n_steps: int, layers: list[Layer], keep: bool) ->
         x=aligned((n_sequences, n_steps, n_in), dtype),
         x_events=new_events(n_sequences, n_steps, n_in),
         masks=[np.ones((n_sequences, len(layer.bias)), dtype) for layer in layers],
-        runs=[LayerArrays(*(aligned(shape, dtype) for _ in range(3)), new_events(*shape)) for shape in shapes],
+        runs=[Run(*(aligned(shape, dtype) for _ in range(3)), *new_events(*shape)) for shape in shapes],
         e=separate() if keep else shared(2),
         q=separate() if keep else shared(1),
         slope=shared(1),
@@ -140,32 +131,29 @@ def forward(room: Room, layers: list[Layer], lengths) -> None:
     below, below_events = room.x, room.x_events
     with _one_at_a_time:
         kernels.input_events_lanes(below, below_events)
-        for layer, mask, (v, s, z, s_events) in zip(layers, room.masks, room.runs):
-            kernels.forward_lanes(lengths, below, below_events, layer, mask, v, s, z, s_events)
-            below, below_events = s, s_events
+        for layer, mask, run in zip(layers, room.masks, room.runs):
+            kernels.forward_lanes(lengths, below, below_events, layer, mask, run)
+            below, below_events = run.s, Events(run.columns, run.n)
 
 
 def backward(room: Room, layers: list[Layer], transposed, surrogate, lengths, slabs: list[Grads]) -> np.ndarray:
     """Equations (7) to (10) and (12) through all layers, the last first, after `forward`.
 
-    On entry `room.e[-1]` holds e; on return `room.e` holds each layer's δ (if the room keeps them), and lane i has added its
-    gradients to slab i. Returns dx of the first layer (without columns if `transposed` has none for it).
+    On entry `room.e[-1]` holds e; on return `room.e` holds each layer's δ (if the room keeps them), and lane i has
+    added its gradients to slab i. Returns dx of the first layer (without columns if `transposed` has none for it).
     """
     dtype = room.x.dtype.type
     code, peak, width = slope_numbers(surrogate)
+    dx = np.zeros((*room.x.shape[:2], transposed[0][0].shape[1]), dtype)
+    inputs = [(room.x, room.x_events)] + [(run.s, Events(run.columns, run.n)) for run in room.runs[:-1]]
+    d_inputs = [dx, *room.e[:-1]]  # (12): dx of a layer is the e of the layer below
     for i in reversed(range(len(layers))):
-        v, s, z, s_events = room.runs[i]
-        if i > 0:
-            below, below_events, dx = room.runs[i - 1].s, room.runs[i - 1].s_events, room.e[i - 1]
-        else:
-            below, below_events, dx = room.x, room.x_events, np.zeros((*room.x.shape[:2], transposed[0][0].shape[1]), dtype)
         if code < 0:
-            room.slope[i][...] = custom_slope(surrogate, v, layers[i].threshold)
+            room.slope[i][...] = custom_slope(surrogate, room.runs[i].v, layers[i].threshold)
         with _one_at_a_time:
             kernels.backward_lanes(
-                *(lengths, below, below_events, v, s, s_events, z),
-                *(code, dtype(peak), dtype(width), room.slope[i]),
-                *(layers[i], *transposed[i], room.masks[i], room.e[i], room.q[i], dx, slabs[i]),
+                *(lengths, *inputs[i], room.runs[i], code, dtype(peak), dtype(width), room.slope[i]),
+                *(layers[i], *transposed[i], room.masks[i], room.e[i], room.q[i], d_inputs[i], slabs[i]),
             )
     return dx
 
@@ -181,7 +169,9 @@ def custom_slope(surrogate, v, threshold) -> np.ndarray:
     """σ′(v - θ) from a user's own derivative, checked: finite real numbers in the shape of v."""
     slope = np.asarray(surrogate.derivative(v - threshold))
     if slope.shape != v.shape:
-        raise ValueError(f"the derivative of surrogate {surrogate.name!r} must keep the shape {v.shape}, got {slope.shape}")
+        raise ValueError(
+            f"the derivative of surrogate {surrogate.name!r} must keep the shape {v.shape}, got {slope.shape}"
+        )
     if slope.dtype.kind not in "biuf" or not np.isfinite(slope).all():
         raise ValueError(
             f"the derivative of surrogate {surrogate.name!r} must give finite real numbers; "
@@ -190,10 +180,10 @@ def custom_slope(surrogate, v, threshold) -> np.ndarray:
     return slope
 
 
-def count_spikes(starts, lengths, last: LayerArrays) -> np.ndarray:
+def count_spikes(starts, lengths, last: Run) -> np.ndarray:
     """Equation (6): the spikes of the last layer in each sequence's steps R, (B, N)."""
     counts = np.zeros((len(lengths), last.s.shape[2]), last.s.dtype)
-    kernels.count_spikes_lanes(starts, lengths, last.s_events, counts)
+    kernels.count_spikes_lanes(starts, lengths, last, counts)
     return counts
 
 
@@ -205,7 +195,7 @@ def readout_error(starts, lengths, d_counts, e) -> None:
 
 @contextmanager
 def announce(message: str, after: float = 1.0):
-    """Print `message` to standard error if what is inside takes longer than `after` seconds, and then how long it took."""
+    """Print `message` to standard error if what is inside takes longer than `after` seconds, then how long it took."""
     start = time.perf_counter()
     timer = threading.Timer(after, lambda: print(f"minisnn: {message} ...", end="", file=sys.stderr, flush=True))
     timer.daemon = True
@@ -222,7 +212,7 @@ def announce(message: str, after: float = 1.0):
 
 @functools.cache
 def prepare(dtype: str) -> None:
-    """Compile the kernels for a dtype, or load them from the cache, by one tiny run; only the first call does anything."""
+    """Compile the kernels for a dtype, or load them from the cache, by one tiny run; only the first call does that."""
     one = np.ones(1, dtype)
     square = np.ones((1, 1), dtype)
     layers = aligned_layers([Layer(square, one, square, np.ones(1, np.int64), one, one, one, np.zeros(3, dtype))])

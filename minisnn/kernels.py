@@ -1,7 +1,7 @@
 """The engine as Numba loops: the equations of `reference.py`, with its names, numbers and order.
 
-Kernels take arrays and fill arrays. They check nothing, know no kinds of neuron or recurrence (those arrive as numbers), and
-work in the dtype of their arrays, float32 or float64. What makes them fast, and yet plain loops:
+Kernels take arrays and fill arrays. They check nothing, know no kinds of neuron or recurrence (those arrive as
+numbers), and work in the dtype of their arrays, float32 or float64. What makes them fast, and yet plain loops:
 
 - *Events.* Spikes are mostly 0. A list of the columns that are not 0 turns x[t] W_in, s[t] W_rec and the outer products
   of (10) into a few row additions.
@@ -9,8 +9,8 @@ work in the dtype of their arrays, float32 or float64. What makes them fast, and
   transpose; they get a transposed copy for the same reason.
 - *Blocks.* δ[t] hears δ[t + k_j], no δ nearer than the shortest delay. So (8) can be done for min(4, shortest delay)
   steps at once, and each weight that is loaded serves four steps: a skip in time also skips memory traffic.
-- *Lanes.* The two drivers at the end run one sequence in each lane, in parallel. A lane has its own slab of gradients, so the
-  result does not depend on how many threads there are.
+- *Lanes.* The two drivers at the end run one sequence in each lane, in parallel. A lane has its own slab of
+  gradients, so the result does not depend on how many threads there are.
 
 Loops over neurons are kept to one array expression each, since those vectorise. No number is a Python float literal: a
 float64 literal would turn float32 arithmetic into float64. All kernels are in this one file, because Numba's disk cache
@@ -35,6 +35,16 @@ class Events(NamedTuple):
     n: np.ndarray  # (T,) int64
 
 
+class Run(NamedTuple):
+    """What `layer_forward` fills."""
+
+    v: np.ndarray  # (T, N)
+    s: np.ndarray  # (T, N)
+    z: np.ndarray  # (T, N)
+    columns: np.ndarray  # (T, N) int32, the events of s
+    n: np.ndarray  # (T,) int64
+
+
 class Grads(NamedTuple):
     """The gradients that `layer_backward` adds to; with a leading axis of lanes, the slabs of `backward_lanes`."""
 
@@ -56,9 +66,17 @@ def find_events(row, index):
 
 
 @jit
-def layer_forward(x, x_events, layer, mask, v, s, z, s_events):
-    """Equations (1) to (5) for one sequence: fills v, s, z (T, N) and the events of s."""
+def find_all_events(x, x_events):
+    """The events of an analog input x (T, n_in)."""
+    for t in range(x.shape[0]):
+        x_events.n[t] = find_events(x[t], x_events.columns[t])
+
+
+@jit
+def layer_forward(x, x_events, layer, mask, run):
+    """Equations (1) to (5) for one sequence: fills `run`."""
     w_in, bias, w_rec, delays, weights, decay, threshold, reset = layer
+    v, s, z, columns, n_spikes = run
     a, h = reset[0], reset[1]
     T, N = v.shape
     v_reset = np.zeros_like(bias)  # v⁺[-1]
@@ -83,7 +101,7 @@ def layer_forward(x, x_events, layer, mask, v, s, z, s_events):
         # (4) s[t] = Θ(v[t] - θ)
         for n in range(N):
             s[t, n] = v[t, n] >= threshold[n]
-        s_events.n[t] = find_events(s[t], s_events.columns[t])
+        n_spikes[t] = find_events(s[t], columns[t])
         # (5) v⁺[t] = v[t] - s[t] (a θ + h v[t])
         for n in range(N):
             v_reset[n] = v[t, n] - s[t, n] * (a * threshold[n] + h * v[t, n])
@@ -91,7 +109,7 @@ def layer_forward(x, x_events, layer, mask, v, s, z, s_events):
         if delays.size > 0:
             for n in range(N):
                 z[t, n] = 0
-            for i in s_events.columns[t, : s_events.n[t]]:
+            for i in columns[t, : n_spikes[t]]:
                 for n in range(N):
                     z[t, n] += w_rec[i, n]
 
@@ -153,8 +171,12 @@ def add_product(a, w, out):
 
 
 @jit
-def potential_gradients(v, s, slope, layer, w_rec_T, delta, q):
-    """Equations (7) to (9) for one sequence: `delta` (T, N) holds e on entry, becomes ε and ends as δ; fills q (T, N)."""
+def potential_gradients(run, slope, layer, w_rec_T, delta, q):
+    """Equations (7) to (9) for one sequence.
+
+    `delta` (T, N) holds e on entry; (8) turns it into ε and (9) into δ, a block of steps at a time. Fills q (T, N).
+    """
+    v, s, _, _, _ = run
     _, _, _, delays, weights, decay, threshold, reset = layer
     a, h, detached = reset[0], reset[1], reset[2]
     T, N = v.shape
@@ -185,8 +207,9 @@ def potential_gradients(v, s, slope, layer, w_rec_T, delta, q):
 
 
 @jit
-def parameter_gradients(x, x_events, v, s, s_events, z, layer, mask, delta, q, grads):
+def parameter_gradients(x, x_events, run, layer, mask, delta, q, grads):
     """Equation (10) for one sequence: adds to `grads`."""
+    v, s, z, columns, n_spikes = run
     _, _, _, delays, _, _, threshold, reset = layer
     a, h = reset[0], reset[1]
     T, N = v.shape
@@ -207,7 +230,7 @@ def parameter_gradients(x, x_events, v, s, s_events, z, layer, mask, delta, q, g
                     z_delta[j, n] += z[source, n] * delta[t, n]
         # d_w_rec = Σ s[t]ᵀ q[t]
         if delays.size > 0:
-            for i in s_events.columns[t, : s_events.n[t]]:
+            for i in columns[t, : n_spikes[t]]:
                 for n in range(N):
                     d_w_rec[i, n] += q[t, n]
         # d_bias = Σ m ⊙ δ[t],  d_w_in = Σ x[t]ᵀ (m ⊙ δ[t])
@@ -238,39 +261,64 @@ def input_gradients(mask, delta, w_in_T, dx):
 
 
 @jit
-def layer_backward(x, x_events, v, s, s_events, z, slope, layer, w_in_T, w_rec_T, mask, delta, q, dx, grads):
+def layer_backward(x, x_events, run, slope, layer, w_in_T, w_rec_T, mask, delta, q, dx, grads):
     """Equations (7) to (10) and (12) for one sequence.
 
-    `delta` holds e on entry and δ on return; q and dx are filled; `grads` is added to. `w_in_T` may have no columns: then
-    dx has none either and nothing is computed for it (the first layer, below which nobody waits for it).
+    `delta` holds e on entry and δ on return; q and dx are filled; `grads` is added to. `w_in_T` may have no columns:
+    then dx has none either and nothing is computed for it (the first layer, below which nobody waits for it).
     """
-    potential_gradients(v, s, slope, layer, w_rec_T, delta, q)
-    parameter_gradients(x, x_events, v, s, s_events, z, layer, mask, delta, q, grads)
+    potential_gradients(run, slope, layer, w_rec_T, delta, q)
+    parameter_gradients(x, x_events, run, layer, mask, delta, q, grads)
     if dx.shape[1] > 0:
         input_gradients(mask, delta, w_in_T, dx)
 
 
+# What follows has a leading axis of lanes.
+
+
 @jit
-def input_events(x, x_events):
-    """Fill the events of an analog input x (T, n_in)."""
-    for t in range(x.shape[0]):
-        x_events.n[t] = find_events(x[t], x_events.columns[t])
+def events_of_lane(events, lane, T):
+    """The first T steps of a lane's events."""
+    return Events(events.columns[lane, :T], events.n[lane, :T])
+
+
+@jit
+def run_of_lane(runs, lane, T):
+    """The first T steps of a lane's run."""
+    v, s, z, columns, n = runs
+    return Run(v[lane, :T], s[lane, :T], z[lane, :T], columns[lane, :T], n[lane, :T])
+
+
+@jit
+def grads_of_lane(slabs, lane):
+    """The gradients of a lane."""
+    d_w_in, d_bias, d_w_rec, d_decay, d_weights = slabs
+    return Grads(d_w_in[lane], d_bias[lane], d_w_rec[lane], d_decay[lane], d_weights[lane])
 
 
 @jit_parallel
 def input_events_lanes(x, x_events):
-    """`input_events` for each lane of x (lanes, T, n_in)."""
+    """The events of an analog input x (lanes, T, n_in)."""
     for lane in numba.prange(x.shape[0]):
-        input_events(x[lane], Events(x_events.columns[lane], x_events.n[lane]))
+        find_all_events(x[lane], events_of_lane(x_events, lane, x.shape[1]))
+
+
+@jit_parallel
+def forward_lanes(lengths, x, x_events, layer, masks, runs):
+    """`layer_forward` for one sequence in each lane, `lengths[lane]` steps of it."""
+    for lane in numba.prange(lengths.size):
+        T = lengths[lane]
+        events = events_of_lane(x_events, lane, T)
+        layer_forward(x[lane, :T], events, layer, masks[lane], run_of_lane(runs, lane, T))
 
 
 @jit
-def count_spikes_lanes(starts, lengths, s_events, counts):
-    """Equation (6), counts = Σ_{t in R} s[t] with R = starts .. lengths - 1: fills `counts` (lanes, N) from the events."""
+def count_spikes_lanes(starts, lengths, runs, counts):
+    """Equation (6), counts = Σ_{t in R} s[t] with R = starts .. lengths - 1: fills counts (lanes, N)."""
     counts[:] = 0
     for lane in range(lengths.size):
         for t in range(starts[lane], lengths[lane]):
-            for i in s_events.columns[lane, t, : s_events.n[lane, t]]:
+            for i in runs.columns[lane, t, : runs.n[lane, t]]:
                 counts[lane, i] += 1
 
 
@@ -284,54 +332,17 @@ def readout_error_lanes(starts, lengths, d_counts, e):
 
 
 @jit_parallel
-def forward_lanes(lengths, x, x_events, layer, masks, v, s, z, s_events):
-    """`layer_forward` for one sequence in each lane; all arrays have a leading axis of lanes."""
-    for lane in numba.prange(lengths.size):
-        T = lengths[lane]
-        layer_forward(
-            x[lane, :T],
-            Events(x_events.columns[lane, :T], x_events.n[lane, :T]),
-            layer,
-            masks[lane],
-            v[lane, :T],
-            s[lane, :T],
-            z[lane, :T],
-            Events(s_events.columns[lane, :T], s_events.n[lane, :T]),
-        )
-
-
-@jit_parallel
 def backward_lanes(
-    lengths, x, x_events, v, s, s_events, z, code, peak, width, slope, layer, w_in_T, w_rec_T, masks, delta, q, dx, slabs
+    lengths, x, x_events, runs, code, peak, width, slope, layer, w_in_T, w_rec_T, masks, delta, q, dx, slabs
 ):
-    """`layer_backward` for one sequence in each lane; lane i adds to slab i. With code < 0, `slope` is filled already."""
+    """`layer_backward` for one sequence in each lane; lane i adds to slab i. With code < 0, `slope` is full already."""
     for lane in numba.prange(lengths.size):
         T = lengths[lane]
+        x_, q_, dx_, delta_, slope_ = x[lane, :T], q[lane, :T], dx[lane, :T], delta[lane, :T], slope[lane, :T]
+        events, run, grads = events_of_lane(x_events, lane, T), run_of_lane(runs, lane, T), grads_of_lane(slabs, lane)
         if code >= 0:
-            fill_slope(code, peak, width, v[lane, :T], layer.threshold, slope[lane, :T])
-        layer_backward(
-            x[lane, :T],
-            Events(x_events.columns[lane, :T], x_events.n[lane, :T]),
-            v[lane, :T],
-            s[lane, :T],
-            Events(s_events.columns[lane, :T], s_events.n[lane, :T]),
-            z[lane, :T],
-            slope[lane, :T],
-            layer,
-            w_in_T,
-            w_rec_T,
-            masks[lane],
-            delta[lane, :T],
-            q[lane, :T],
-            dx[lane, :T],
-            Grads(
-                slabs.d_w_in[lane],
-                slabs.d_bias[lane],
-                slabs.d_w_rec[lane],
-                slabs.d_decay[lane],
-                slabs.d_weights[lane],
-            ),
-        )
+            fill_slope(code, peak, width, run.v, layer.threshold, slope_)
+        layer_backward(x_, events, run, slope_, layer, w_in_T, w_rec_T, masks[lane], delta_, q_, dx_, grads)
 
 
 def cache_folder() -> str:

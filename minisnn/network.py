@@ -4,12 +4,9 @@ The methods check their input once, then walk the batch in micro-batches (`engin
 `adjoint` are the two halves of `loss_and_grad`, with everything in between kept to look at.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from minisnn import _validate, engine, readout, storage
-from minisnn import neuron as neurons
 from minisnn import params as parameters
 from minisnn import recurrence as recurrences
 from minisnn import surrogate as surrogates
@@ -18,52 +15,7 @@ from minisnn.params import Params
 from minisnn.recurrence import ASRC, SRC, Feedforward, Recurrent
 from minisnn.reference import Layer, Readout
 from minisnn.surrogate import Triangle
-
-
-@dataclass(frozen=True)
-class LayerTape:
-    """What one layer did; all (B, T, N), zero after the end of a sequence."""
-
-    current: np.ndarray  # I
-    v: np.ndarray
-    v_reset: np.ndarray  # v⁺
-    s: np.ndarray
-    z: np.ndarray
-
-
-@dataclass(frozen=True)
-class Tape:
-    """A recorded forward pass, with all that its adjoint needs; later changes of the network don't touch it."""
-
-    x: np.ndarray  # (B, T, n_in)
-    lengths: np.ndarray  # (B,)
-    masks: list[np.ndarray]  # m, (B, N) a layer
-    layers: list[LayerTape]
-    counts: np.ndarray  # (B, N)
-    n_read: np.ndarray  # (B,) |R|
-    logits: np.ndarray  # (B, classes)
-    params: Params
-    temperature: float
-    spans: str
-
-
-@dataclass(frozen=True)
-class Adjoint:
-    """What runs backwards along a tape."""
-
-    delta: list[np.ndarray]  # δ, (B, T, N) a layer
-    q: list[np.ndarray]  # (B, T, N) a layer
-    dx: np.ndarray  # (B, T, n_in)
-    grads: Params  # of the hidden layers; the readout's are 0, since e enters below it
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """How a network does on a data set."""
-
-    loss: float
-    accuracy: float  # share of sequences whose largest logit is the label's
-    firing_rates: tuple[float, ...]  # of each layer: spikes a neuron and step
+from minisnn.tape import Adjoint, Evaluation, Tape, clear_after, layer_tape
 
 
 class Network:
@@ -109,13 +61,17 @@ class Network:
         seed: int = 0,
         dtype: str = "float32",
     ):
-        self.sizes = _check_sizes(sizes)
+        self.sizes = _validate.sizes(sizes)
         hidden = self.sizes[1:-1]
-        self.recurrence = _one_a_layer(recurrence or Recurrent(), len(hidden), (Feedforward, Recurrent, SRC, ASRC), "recurrence")
-        self.neuron = _one_a_layer(neuron or LIF(), len(hidden), (LIF, PLIF), "neuron")
+        self.recurrence = _validate.one_a_layer(
+            recurrence or Recurrent(), len(hidden), (Feedforward, Recurrent, SRC, ASRC), "recurrence"
+        )
+        self.neuron = _validate.one_a_layer(neuron or LIF(), len(hidden), (LIF, PLIF), "neuron")
         self.surrogate = surrogate or Triangle()
         if not isinstance(self.surrogate, surrogates.Surrogate):
-            raise TypeError(f"surrogate must be one of minisnn's or a Custom, got {surrogate!r}; is it Triangle() with brackets?")
+            raise TypeError(
+                f"surrogate must be one of minisnn's or a Custom, got {surrogate!r}; is it Triangle() with brackets?"
+            )
         self.readout_window = None if readout_window is None else _validate.integer(readout_window, "readout_window", 1)
         self.seed = _validate.integer(seed, "seed", 0)
         self.dtype = _validate.choice(str(np.dtype(dtype)), "dtype", _validate.DTYPES)
@@ -139,7 +95,7 @@ class Network:
     # The network as numbers
 
     def layers(self, spans: str = "soft") -> list[Layer]:
-        """The hidden layers as numbers, for `minisnn.reference`; ASRC as its mixture ("soft") or its arg-max ("hard")."""
+        """The hidden layers as numbers, for `minisnn.reference`; ASRC as its mixture (soft) or its arg-max (hard)."""
         spans = _validate.choice(spans, "spans", _validate.SPANS)
         temperature = _validate.number(self.temperature, "temperature", 0.0, np.inf, open_ends=True)
         return parameters.to_layers(self.params, self.sizes, self.recurrence, self.neuron, temperature, spans)
@@ -236,7 +192,7 @@ class Network:
         )
 
     def record(self, x, lengths=None, spans: str = "soft", masks=None) -> Tape:
-        """The forward pass with all its intermediates, in memory for the whole batch; arguments as in `loss_and_grad`."""
+        """The forward pass with all its intermediates, in memory for all of B; arguments as in `loss_and_grad`."""
         x, lengths, masks = self._check_batch(x, lengths, masks)
         layers = engine.aligned_layers(self.layers(spans))
         room = engine.new_room(len(x), x.shape[1], layers, keep=False)
@@ -245,7 +201,7 @@ class Network:
             for part in engine.micro_batches(len(x))
         ]
         counts, n_read, logits = (np.concatenate(parts) for parts in zip(*results))
-        tapes = [_layer_tape(layer, run, lengths) for layer, run in zip(layers, room.runs)]
+        tapes = [layer_tape(layer, run, lengths) for layer, run in zip(layers, room.runs)]
         return Tape(
             *(room.x, lengths, room.masks, tapes, counts, n_read, logits),
             *(self.params.copy(), self.temperature, spans),
@@ -286,7 +242,7 @@ class Network:
                 lanes, layers, transposed, self.surrogate, tape.lengths[part], engine.take(slabs, n_lanes)
             )
         for array in (*room.e, *room.q):
-            _clear_after(array, tape.lengths)
+            clear_after(array, tape.lengths)
         readout_zero = (np.zeros_like(tape.params[name]) for name in ("readout.w", "readout.bias"))
         grads = parameters.from_layers(engine.sum_slabs(slabs), *readout_zero, layers, tape.params, *numbers)
         return Adjoint(room.e, room.q, dx, grads)
@@ -302,7 +258,7 @@ class Network:
         return config
 
     def save(self, path) -> None:
-        """Write configuration, parameters and temperature into an npz file, whole or not at all; OSError if it can't."""
+        """Write configuration, parameters and temperature as npz, whole or not at all; OSError if it can't."""
         storage.save_npz(path, "network", {"config": self.config()}, dict(self.params.items()))
 
     @classmethod
@@ -356,13 +312,13 @@ class Network:
             lanes, _, _, part_logits = self._forward(room, layers, x[part], lengths[part], None)
             logits.append(part_logits)
             exists = np.arange(x.shape[1]) < lengths[part, np.newaxis]
-            spikes += [np.where(exists, run.s_events.n, 0).sum() for run in lanes.runs]
+            spikes += [np.where(exists, run.n, 0).sum() for run in lanes.runs]
         rates = tuple(float(n) for n in spikes / (lengths.sum() * np.array(self.sizes[1:-1])))
         return np.concatenate(logits), rates
 
 
 def from_config(config: dict, arrays: dict[str, np.ndarray], surrogate=None) -> Network:
-    """A network from its `config()` and its parameters by name; KeyError if something is missing, ValueError if it doesn't fit."""
+    """A network from its `config()` and parameters by name; KeyError if one is missing, ValueError if it misfits."""
     saved = config["surrogate"]
     if saved["kind"] == "Custom":
         if not isinstance(surrogate, surrogates.Custom) or surrogate.name != saved["name"]:
@@ -373,7 +329,9 @@ def from_config(config: dict, arrays: dict[str, np.ndarray], surrogate=None) -> 
         surrogate = storage.from_json(saved, surrogates.BUILT_IN, "surrogate")
     net = Network(
         sizes=config["sizes"],
-        recurrence=[storage.from_json(r, (Feedforward, Recurrent, SRC, ASRC), "recurrence") for r in config["recurrence"]],
+        recurrence=[
+            storage.from_json(r, (Feedforward, Recurrent, SRC, ASRC), "recurrence") for r in config["recurrence"]
+        ],
         neuron=[storage.from_json(n, (LIF, PLIF), "neuron") for n in config["neuron"]],
         surrogate=surrogate,
         **{name: config[name] for name in ("readout_window", "seed", "dtype")},
@@ -389,45 +347,3 @@ def from_config(config: dict, arrays: dict[str, np.ndarray], surrogate=None) -> 
 def _part(masks, part: slice):
     """The masks of one micro-batch; None if there are none."""
     return None if masks is None else [mask[part] for mask in masks]
-
-
-def _clear_after(array, lengths) -> None:
-    """Zero what lies after the end of each sequence."""
-    for row, length in zip(array, lengths):
-        row[length:] = 0
-
-
-def _layer_tape(layer: Layer, run: engine.LayerArrays, lengths) -> LayerTape:
-    """The recorded arrays of a layer, with v⁺ by (5) and I by (3) solved for it: the kernels keep neither."""
-    a, h, _ = layer.reset
-    v_reset = run.v - run.s * (a * layer.threshold + h * run.v)
-    current = run.v.copy()
-    current[:, 1:] -= layer.decay * v_reset[:, :-1]
-    for array in (current, v_reset):
-        _clear_after(array, lengths)
-    return LayerTape(current, run.v, v_reset, run.s, run.z)
-
-
-def _check_sizes(sizes) -> list[int]:
-    try:
-        sizes = list(sizes)
-    except TypeError:
-        raise TypeError(f"sizes must be a list, as [1, 64, 10], got {sizes!r}") from None
-    if len(sizes) < 3:
-        raise ValueError(f"sizes must name inputs, at least one hidden layer, and classes, as [1, 64, 10]; got {sizes}")
-    sizes = [_validate.integer(n, f"sizes[{i}]", 1) for i, n in enumerate(sizes)]
-    if sizes[-1] < 2:
-        raise ValueError(f"a readout needs at least 2 classes, got sizes[-1] = {sizes[-1]}")
-    return sizes
-
-
-def _one_a_layer(value, n_layers: int, kinds, name: str) -> list:
-    """A value for each layer, from one value for all or from a list with one a layer."""
-    values = list(value) if isinstance(value, list | tuple) else [value] * n_layers
-    if len(values) != n_layers:
-        raise ValueError(f"{name} has {len(values)} entries, expected one for each of the {n_layers} hidden layers")
-    for v in values:
-        if not isinstance(v, kinds):
-            slip = f"; did you mean {v.__name__}()?" if isinstance(v, type) else ""
-            raise TypeError(f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}, got {v!r}{slip}")
-    return values

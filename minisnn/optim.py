@@ -1,8 +1,8 @@
 """Optimisers on the flat parameter vector, and schedules of their rate.
 
-An optimiser is a frozen dataclass of numbers. Its memory is a dict of plain arrays, made by `start` and handed to `update`:
-it lies in checkpoints as it is. Every optimiser has two groups of parameters: the span logits of ASRC have a rate of their own
-and no weight decay; all other parameters share one rate and the decay.
+An optimiser is a frozen dataclass of numbers. Its memory is a dict of plain arrays, made by `start` and handed to
+`update`: it lies in checkpoints as it is. Every optimiser has two groups of parameters: the span logits of ASRC have
+a rate of their own and no weight decay; all other parameters share one rate and the decay.
 
 A schedule maps (epoch, epochs) to a factor of the peak rate; it is called once an epoch, as the paper does.
 """
@@ -128,7 +128,8 @@ def cosine(epoch: int, epochs: int) -> float:
 
 
 def one_cycle(epoch: int, epochs: int, warmup: float = 0.3, first: float = 1 / 25, last: float = 1 / 250_000) -> float:
-    """Up from `first` to 1 during `warmup` of all epochs, then down to `last`, each along half a cosine (arXiv 1708.07120).
+    """Up from `first` to 1 during `warmup` of all epochs, then down to `last`, each along half a cosine (arXiv
+    1708.07120).
 
     With the defaults, the rates of PyTorch's `OneCycleLR(max_lr, total_steps=epochs)` stepped once an epoch.
     """

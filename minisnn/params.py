@@ -1,14 +1,15 @@
 """Parameters: one flat vector with named views; their first values; and their way into layers and back.
 
-The names are `layers.0.w_in`, `layers.0.bias`, `layers.0.w_rec` (unless feedforward), `layers.0.span_logits` (ASRC; shared:
-`span_logits`), `layers.0.decay_logit` (PLIF), `readout.w` and `readout.bias`. Gradients and optimiser states have the
-same type, so one line of arithmetic on `.flat` serves all of them.
+The names are `layers.0.w_in`, `layers.0.bias`, `layers.0.w_rec` (unless feedforward), `layers.0.span_logits` (ASRC;
+shared: `span_logits`), `layers.0.decay_logit` (PLIF), `readout.w` and `readout.bias`. Gradients and optimiser states
+have the same type, so one line of arithmetic on `.flat` serves all of them.
 """
 
 import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -86,7 +87,7 @@ def span_logits_name(i: int, recurrence) -> str | None:
 def shapes(sizes, recurrence, neuron) -> dict[str, tuple[int, ...]]:
     """Names and shapes of all parameters of a network, in the order of the flat vector."""
     result = {}
-    for i, (n_in, n) in enumerate(zip(sizes, sizes[1:-1])):
+    for i, (n_in, n) in enumerate(pairwise(sizes[:-1])):
         result[f"layers.{i}.w_in"] = (n_in, n)
         result[f"layers.{i}.bias"] = (n,)
         if not isinstance(recurrence[i], Feedforward):
@@ -114,7 +115,7 @@ def orthogonal(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def initial(sizes, recurrence, neuron, seed: int, dtype) -> Params:
-    """First values: W_in, b and the readout uniform in ±1/√n_in, W_rec orthogonal, span logits 0, PLIF's decay as given."""
+    """First values: W_in, b, readout uniform in ±1/√n_in, W_rec orthogonal, span logits 0, PLIF's decay as given."""
     params = Params.zeros(shapes(sizes, recurrence, neuron), dtype)
     for name, block in params.items():
         part, _, kind = name.rpartition(".")
@@ -130,7 +131,7 @@ def initial(sizes, recurrence, neuron, seed: int, dtype) -> Params:
 
 
 def to_layers(params: Params, sizes, recurrence, neuron, temperature: float, spans: str) -> list[Layer]:
-    """The hidden layers as numbers: what `reference.py` and `kernels.py` compute with, in the dtype of the parameters."""
+    """The hidden layers as numbers: what `reference.py` and `kernels.py` compute with, in the parameters' dtype."""
     dtype = params.flat.dtype
     layers = []
     for i, n in enumerate(sizes[1:-1]):
@@ -157,7 +158,9 @@ def to_layers(params: Params, sizes, recurrence, neuron, temperature: float, spa
     return layers
 
 
-def from_layers(layer_grads, d_w_out, d_b_out, layers, params: Params, recurrence, neuron, temperature: float, spans: str):
+def from_layers(
+    layer_grads, d_w_out, d_b_out, layers, params: Params, recurrence, neuron, temperature: float, spans: str
+):
     """The adjoint of `to_layers`, equation (11): gradients of all parameters, as Params.
 
     `layer_grads` holds, for each layer, an object with `d_w_in`, `d_bias`, `d_w_rec`, `d_decay` and `d_weights`. What

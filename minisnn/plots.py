@@ -1,7 +1,8 @@
-"""The figures. Each function takes `ax` (None: a new figure), draws on it alone, returns it, and changes none of its input.
+"""The figures. Each function takes `ax` (None: a new figure), draws on it alone, returns it, and changes none of its
+input.
 
-Colours are those of Okabe and Ito, which colour-blind readers can tell apart, and `cividis`; matplotlib is imported when
-a figure is first drawn.
+Colours are those of Okabe and Ito, which colour-blind readers can tell apart, and `cividis`; matplotlib is imported
+when a figure is first drawn.
 """
 
 import numpy as np
@@ -65,8 +66,8 @@ def gradient_flow(flows: dict[str, list], layer: int, ax=None):
     Parameters
     ----------
     flows : dict of str to list of GradientFlow
-        Models by name, one flow a seed: thin lines are the seeds' medians over sequences, the thick line their geometric
-        mean.
+        Models by name, one flow a seed: thin lines are the seeds' medians over sequences, the thick line their
+        geometric mean.
     """
     ax = _axes(ax)
     for colour, (name, runs) in zip(COLOURS, flows.items()):

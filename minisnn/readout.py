@@ -1,10 +1,12 @@
 """The readout: spikes of the last layer are counted, counts become logits, logits a loss; and back.
 
-    (6)  counts = Σ_{t in R} s[t];  logits = counts W_out + |R| b_out;  loss = batch mean of cross-entropy(softmax(logits), y)
+    (6)  counts = Σ_{t in R} s[t];  logits = counts W_out + |R| b_out;
+         loss = batch mean of cross-entropy(softmax(logits), y)
     (12) g = (softmax(logits) - onehot(y)) / B;  e[t] = g W_outᵀ for t in R;  d_w_out = Σ countsᵀ g;  d_b_out = Σ |R| g
 
-R is all steps of a sequence, or its last w. All functions take a batch, and complex numbers as well (for complex-step checks).
-Products go through `einsum`, which adds in one fixed order on one thread, so results don't depend on the number of threads.
+R is all steps of a sequence, or its last w. All functions take a batch, and complex numbers as well (for complex-step
+checks). Products go through `einsum`, which adds in one fixed order on one thread, so results don't depend on the
+number of threads.
 """
 
 import numpy as np

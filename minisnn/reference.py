@@ -153,7 +153,7 @@ def layer_backward(e, x, run, slope, layer, mask):
     -------
     LayerGrads
     """
-    w_in, bias, w_rec, delays, weights, decay, threshold, (a, h, detached) = layer
+    w_in, _, w_rec, delays, weights, decay, threshold, (a, h, detached) = layer
     T, N = e.shape
     dtype = np.result_type(e, run.v, w_rec, weights)
     eps, delta, q = (np.zeros((T, N), dtype) for _ in range(3))

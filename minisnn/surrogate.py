@@ -6,12 +6,12 @@ be learned. Training puts a *surrogate* σ′(u) in its place. Here each surroga
     primitive(u)     σ(u), a smooth or ramp-like step,
     derivative(u)    σ′(u), which the backward pass uses at v[t] - θ,
 
-and the pair belongs together: σ′ is the derivative of σ, scale included. (The checks use it: with σ in place of Θ in the
-forward pass, the hand-written gradients must equal the finite differences of the loss.)
+and the pair belongs together: σ′ is the derivative of σ, scale included. (The checks use it: with σ in place of Θ in
+the forward pass, the hand-written gradients must equal the finite differences of the loss.)
 
-All seven have the form σ′(u) = peak · φ(u / width) with φ(0) = 1, so `peak` is the largest slope and `width` the unit of
-the potential axis. With the default values peak and area are 1 for every one: σ rises by 1, as Θ does.
-A surrogate gradient is not the gradient of the spiking loss (Gygax and Zenke, arXiv 2404.14964).
+All seven have the form σ′(u) = peak · φ(u / width) with φ(0) = 1, so `peak` is the largest slope and `width` the unit
+of the potential axis. With the default values peak and area are 1 for every one: σ rises by 1, as Θ does. A surrogate
+gradient is not the gradient of the spiking loss (Gygax and Zenke, arXiv 2404.14964).
 
 Your own surrogate is a pair of plain NumPy functions: `Custom("cubic", primitive, derivative)`.
 """
@@ -190,8 +190,8 @@ class Custom:
     name : str
         Stands in saved files, so that loading can ask for this surrogate back.
     primitive, derivative : callable
-        Map an array u = v - θ of any shape to σ(u) and σ′(u) of that shape. Training calls only `derivative`; the checks
-        hold it against differences of `primitive`.
+        Map an array u = v - θ of any shape to σ(u) and σ′(u) of that shape. Training calls only `derivative`; the
+        checks hold it against differences of `primitive`.
     """
 
     name: str

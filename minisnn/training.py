@@ -30,10 +30,11 @@ SILENT, SATURATED = 0.001, 0.9  # firing rates, spikes a neuron and step
 class History:
     """One row (a dict) for each epoch.
 
-    Columns: `epoch` (from 0); `rate_factor` of the schedule and `temperature` while it was trained; `train_loss`, the mean over the
-    epoch's batches; on validation data `validation_loss_soft`, `validation_accuracy_soft` and the same with `hard` spans
-    (equal where no layer is ASRC); `firing_rates` of each layer there (hard; spikes a neuron and step); `span_weights` p of
-    each layer after the epoch (None unless ASRC); `gradient_norm`, mean over batches, before clipping; `seconds`.
+    Columns: `epoch` (from 0); `rate_factor` of the schedule and `temperature` while it was trained; `train_loss`, the
+    mean over the epoch's batches; on validation data `validation_loss_soft`, `validation_accuracy_soft` and the same
+    with `hard` spans (equal where no layer is ASRC); `firing_rates` of each layer there (hard; spikes a neuron and
+    step); `span_weights` p of each layer after the epoch (None unless ASRC); `gradient_norm`, mean over batches, before
+    clipping; `seconds`.
     """
 
     rows: list[dict] = field(default_factory=list)
@@ -83,7 +84,8 @@ def _flat_row(row: dict) -> dict:
 def temperature_at(fraction: float, start: float = 1.0, end: float = 2.8e-4) -> float:
     """T° after this fraction of training, falling geometrically from `start` to `end`.
 
-    The defaults are the paper's: 1 · 0.96^200 = 2.8e-4 after 200 epochs. By fraction, a short run hardens as a long one does.
+    The defaults are the paper's: 1 · 0.96^200 = 2.8e-4 after 200 epochs. By fraction, a short run hardens as a long
+    one does.
     """
     return start * (end / start) ** fraction
 
@@ -123,7 +125,8 @@ def fit(
     clip_norm : float, optional
         Largest norm of a batch's gradient; None: no clipping.
     dropout : float
-        Share of input currents (2) that are masked, one mask a sequence and layer; the others grow by 1 / (1 - dropout).
+        Share of input currents (2) that are masked, one mask a sequence and layer; the others grow by 1 / (1 -
+        dropout).
     seed : int
         Names shuffling and dropout.
     callback : callable, optional
@@ -133,8 +136,8 @@ def fit(
     checkpoint : path, optional
         Written after each epoch, whole or not at all.
     resume : bool
-        Go on from `checkpoint`, if it is there; the run must have been started with equal arguments. The result then has
-        the same bits as that of an uninterrupted run.
+        Go on from `checkpoint`, if it is there; the run must have been started with equal arguments. The result then
+        has the same bits as that of an uninterrupted run.
 
     Returns
     -------
@@ -195,7 +198,7 @@ def fit(
 
 
 def _train_epoch(net, split, epoch, rate_factor, optimizer, state, run) -> dict:
-    """One pass over the training data, in the order that the seed names; the row of the history as far as it is known."""
+    """One pass over the training data, in the order that the seed names; the row of the history as far as known."""
     start = time.perf_counter()
     order = stream(run["seed"], "shuffle", epoch).permutation(len(split))
     losses, norms, sizes = [], [], []

@@ -117,7 +117,9 @@ def test_gradcheck(reset, detach):
     rng = np.random.default_rng(2)
     for recurrence in (ms.ASRC(4), ms.ASRC(9, shared=True), ms.SRC(2), [ms.Recurrent(), ms.Feedforward()]):
         neuron = [ms.PLIF(0.6, 0.8, reset, detach), ms.PLIF(0.4, 0.7, reset, detach, per_neuron=True)]
-        net = random_network(rng, recurrence=recurrence, neuron=neuron, surrogate=ms.Sigmoid(0.9, 0.3), readout_window=6)
+        net = random_network(
+            rng, recurrence=recurrence, neuron=neuron, surrogate=ms.Sigmoid(0.9, 0.3), readout_window=6
+        )
         net.temperature = 0.7
         x, y = random_batch(rng, net, B=4)
         masks = [rng.integers(0, 2, (4, n)) / 0.5 for n in (5, 4)]
@@ -129,7 +131,9 @@ def test_gradcheck(reset, detach):
 
 def test_gradcheck_sees_a_wrong_surrogate(rng):
     """A derivative that is 1.001 times that of its primitive: only the smooth mode can tell."""
-    net = random_network(rng, surrogate=ms.Custom("off", np.tanh, lambda u: 1.001 / np.cosh(u) ** 2), recurrence=ms.ASRC(3))
+    net = random_network(
+        rng, surrogate=ms.Custom("off", np.tanh, lambda u: 1.001 / np.cosh(u) ** 2), recurrence=ms.ASRC(3)
+    )
     x, y = random_batch(rng, net)
     with pytest.raises(checks.GradientError, match="layers.0.w_in") as caught:
         ms.gradcheck(net, x, y)

@@ -54,7 +54,9 @@ def stratified(labels: np.ndarray, fractions: tuple[float, float], rng: np.rando
     """
     classes, counts = np.unique(labels, return_counts=True)
     # Rounding the running totals, not each class, makes the parts as large as the fractions say.
-    n_validation, n_test = (np.diff(np.rint(fraction * np.cumsum(counts)), prepend=0).astype(int) for fraction in fractions)
+    n_validation, n_test = (
+        np.diff(np.rint(fraction * np.cumsum(counts)), prepend=0).astype(int) for fraction in fractions
+    )
     parts = [[], [], []]
     for label, stop, tail in zip(classes, n_validation, n_validation + n_test):
         members = rng.permutation(np.flatnonzero(labels == label))

@@ -18,8 +18,8 @@ def digits(permute: bool = False, seed: int = 0) -> Dataset:
     Parameters
     ----------
     permute : bool
-        Read the pixels in one random order (the same for all images) instead of row by row. What lies close in the image then
-        lies anywhere in time.
+        Read the pixels in one random order (the same for all images) instead of row by row. What lies close in the
+        image then lies anywhere in time.
     seed : int
         Names that order; it stands in `record`.
 

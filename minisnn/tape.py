@@ -1,0 +1,72 @@
+"""What a network leaves behind when it runs: tapes of the forward pass, adjoints of the backward pass, evaluations."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minisnn.kernels import Run
+from minisnn.params import Params
+from minisnn.reference import Layer
+
+
+@dataclass(frozen=True)
+class LayerTape:
+    """What one layer did; all (B, T, N), zero after the end of a sequence."""
+
+    current: np.ndarray  # I
+    v: np.ndarray
+    v_reset: np.ndarray  # v⁺
+    s: np.ndarray
+    z: np.ndarray
+
+
+@dataclass(frozen=True)
+class Tape:
+    """A recorded forward pass, with all that its adjoint needs; later changes of the network don't touch it."""
+
+    x: np.ndarray  # (B, T, n_in)
+    lengths: np.ndarray  # (B,)
+    masks: list[np.ndarray]  # m, (B, N) a layer
+    layers: list[LayerTape]
+    counts: np.ndarray  # (B, N)
+    n_read: np.ndarray  # (B,) |R|
+    logits: np.ndarray  # (B, classes)
+    params: Params
+    temperature: float
+    spans: str
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """What runs backwards along a tape."""
+
+    delta: list[np.ndarray]  # δ, (B, T, N) a layer
+    q: list[np.ndarray]  # (B, T, N) a layer
+    dx: np.ndarray  # (B, T, n_in)
+    grads: Params  # of the hidden layers; the readout's are 0, since e enters below it
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a network does on a data set."""
+
+    loss: float
+    accuracy: float  # share of sequences whose largest logit is the label's
+    firing_rates: tuple[float, ...]  # of each layer: spikes a neuron and step
+
+
+def layer_tape(layer: Layer, run: Run, lengths) -> LayerTape:
+    """The recorded arrays of a layer, with v⁺ by (5) and I by (3) solved for it: the kernels keep neither."""
+    a, h, _ = layer.reset
+    v_reset = run.v - run.s * (a * layer.threshold + h * run.v)
+    current = run.v.copy()
+    current[:, 1:] -= layer.decay * v_reset[:, :-1]
+    for array in (current, v_reset):
+        clear_after(array, lengths)
+    return LayerTape(current, run.v, v_reset, run.s, run.z)
+
+
+def clear_after(array, lengths) -> None:
+    """Zero what lies after the end of each sequence."""
+    for row, length in zip(array, lengths):
+        row[length:] = 0
