@@ -10,8 +10,9 @@ and the pair belongs together: σ′ is the derivative of σ, scale included. (T
 the forward pass, the hand-written gradients must equal the finite differences of the loss.)
 
 All seven have the form σ′(u) = peak · φ(u / width) with φ(0) = 1, so `peak` is the largest slope and `width` the unit
-of the potential axis. With the default values peak and area are 1 for every one: σ rises by 1, as Θ does. A surrogate
-gradient is not the gradient of the spiking loss (Gygax and Zenke, arXiv 2404.14964).
+of the potential axis; `kinks` are the u at which σ′ has a kink or a jump. With the default values peak and area are 1
+for every one: σ rises by 1, as Θ does. A surrogate gradient is not the gradient of the spiking loss (Gygax and Zenke,
+arXiv 2404.14964).
 
 Your own surrogate is a pair of plain NumPy functions: `Custom("cubic", primitive, derivative)`.
 """
@@ -43,6 +44,10 @@ class Triangle:
     def __post_init__(self):
         _check(self)
 
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        return (-self.width, 0.0, self.width)
+
     def primitive(self, u):
         x = np.clip(u / self.width, -1.0, 1.0)
         return self.peak * self.width * (0.5 + x - 0.5 * x * np.abs(x))
@@ -64,6 +69,10 @@ class Rectangle:
     def __post_init__(self):
         _check(self)
 
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        return (-self.width, self.width)
+
     def primitive(self, u):
         return self.peak * self.width * (1.0 + np.clip(u / self.width, -1.0, 1.0))
 
@@ -83,6 +92,10 @@ class Exponential:
 
     def __post_init__(self):
         _check(self)
+
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        return (0.0,)
 
     def primitive(self, u):
         tail = np.exp(-np.abs(u) / self.width)
@@ -106,6 +119,10 @@ class Sigmoid:
     def __post_init__(self):
         _check(self)
 
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        return ()
+
     def primitive(self, u):
         tail = np.exp(-np.abs(u) / self.width)
         return 4.0 * self.peak * self.width * np.where(u < 0.0, tail, 1.0) / (1.0 + tail)
@@ -127,6 +144,10 @@ class Gaussian:
 
     def __post_init__(self):
         _check(self)
+
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        return ()
 
     def primitive(self, u):
         x = np.asarray(u / (math.sqrt(2.0) * self.width))
@@ -151,6 +172,10 @@ class ATan:
     def __post_init__(self):
         _check(self)
 
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        return ()
+
     def primitive(self, u):
         return self.peak * self.width * (np.arctan(u / self.width) + 0.5 * math.pi)
 
@@ -171,6 +196,10 @@ class FastSigmoid:
 
     def __post_init__(self):
         _check(self)
+
+    @property
+    def kinks(self) -> tuple[float, ...]:
+        return (0.0,)
 
     def primitive(self, u):
         x = u / self.width
@@ -197,6 +226,7 @@ class Custom:
     name: str
     primitive: Callable
     derivative: Callable
+    kinks: tuple[float, ...] = ()
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name:

@@ -11,6 +11,7 @@ from conftest import random_batch, random_network
 
 import minisnn as ms
 from minisnn import checks, engine, reference
+from minisnn.checks import oracle
 
 RESETS = [(reset, detach) for reset in ("soft", "hard", "none") for detach in (False, True)]
 RECURRENCES = [
@@ -47,7 +48,7 @@ def relative(a, b) -> float:
 
 def assert_kernels_equal_spec(net, x, y, lengths=None, spans="soft", masks=None):
     batch = checks.make_batch(net, x, y, lengths, masks, spans)
-    spec_loss, logits, runs = checks.spec_forward(net, net.params, batch)
+    spec_loss, logits, runs = oracle.spec_forward(net, net.params, batch)
     tape = net.record(x, lengths, spans, masks)
     assert relative(tape.logits, logits) < 1e-12
     for i, run in enumerate(runs):
@@ -58,7 +59,7 @@ def assert_kernels_equal_spec(net, x, y, lengths=None, spans="soft", masks=None)
                 assert relative(recorded[:n_steps], getattr(spec, name)) < 1e-12, name
                 assert not recorded[n_steps:].any(), name
     loss, grads = net.loss_and_grad(x, y, lengths, spans, masks)
-    spec_grads = checks.spec_backward(net, batch, logits, runs)
+    spec_grads = oracle.spec_backward(net, batch, logits, runs)
     assert abs(loss - spec_loss) < 1e-12 * abs(spec_loss)
     for name in grads:
         assert relative(grads[name], spec_grads[name]) < 1e-12, name
@@ -117,7 +118,7 @@ def test_float32_backward_on_a_shared_tape(rng):
                 reference.LayerRun(*(getattr(t, name)[i].astype(np.float64) for name in reference.LayerRun._fields))
                 for t in tape.layers
             ]
-            slopes = checks.slopes(net, layers, run)
+            slopes = oracle.slopes(net, layers, run)
             ones = [np.ones(n) for n in net.sizes[1:-1]]
             x_i = tape.x[i].astype(np.float64)
             grads = reference.network_backward(e[i].astype(np.float32), x_i, run, slopes, layers, ones)

@@ -7,7 +7,7 @@ import pytest
 from conftest import random_batch, random_network
 
 import minisnn as ms
-from minisnn import checks, reference
+from minisnn import reference
 from minisnn.neuron import reset_numbers
 
 
@@ -108,38 +108,6 @@ def test_causality(rng):
     adjoint = net.adjoint(tape, e)
     assert not adjoint.dx[:, 8:].any()
     assert adjoint.dx[:, :8].any()
-
-
-@pytest.mark.parametrize("reset", ["soft", "hard", "none"])
-@pytest.mark.parametrize("detach", [False, True])
-def test_gradcheck(reset, detach):
-    """Spec, smooth mode and frozen linearisation, every parameter; the report raises if a row is wrong."""
-    rng = np.random.default_rng(2)
-    for recurrence in (ms.ASRC(4), ms.ASRC(9, shared=True), ms.SRC(2), [ms.Recurrent(), ms.Feedforward()]):
-        neuron = [ms.PLIF(0.6, 0.8, reset, detach), ms.PLIF(0.4, 0.7, reset, detach, per_neuron=True)]
-        net = random_network(
-            rng, recurrence=recurrence, neuron=neuron, surrogate=ms.Sigmoid(0.9, 0.3), readout_window=6
-        )
-        net.temperature = 0.7
-        x, y = random_batch(rng, net, B=4)
-        masks = [rng.integers(0, 2, (4, n)) / 0.5 for n in (5, 4)]
-        report = ms.gradcheck(net, x, y, lengths=[11, 3, 8, 1], masks=masks)
-        assert {row.method for row in report.rows} == {"spec", "frozen", "smooth"}
-        assert {row.block for row in report.rows} == {"loss", *net.params}
-        assert net.record(x).layers[1].s.any()
-
-
-def test_gradcheck_sees_a_wrong_surrogate(rng):
-    """A derivative that is 1.001 times that of its primitive: only the smooth mode can tell."""
-    net = random_network(
-        rng, surrogate=ms.Custom("off", np.tanh, lambda u: 1.001 / np.cosh(u) ** 2), recurrence=ms.ASRC(3)
-    )
-    x, y = random_batch(rng, net)
-    with pytest.raises(checks.GradientError, match="layers.0.w_in") as caught:
-        ms.gradcheck(net, x, y)
-    assert {row.method for row in caught.value.report.rows if not row.ok} == {"smooth"}
-    good = ms.Custom("tanh", np.tanh, lambda u: 1 / np.cosh(u) ** 2)
-    ms.gradcheck(random_network(rng, surrogate=good, recurrence=ms.ASRC(3)), x, y)
 
 
 def test_hard_spans_leave_the_logits_alone(rng):

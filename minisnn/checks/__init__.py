@@ -1,0 +1,218 @@
+"""Gradient checks: is the hand-written backward pass the derivative of what it should be?
+
+`gradcheck(net, x, y)` climbs a ladder of seven methods for one network; `check_all` (and the command `minisnn gradcheck`) does
+so for small networks of every kind; `gradcheck(net, x, y, backward=yours)` grades a backward pass of your own. What each
+rung can and can't see stands in `rungs.py` and `structure.py`; that a surrogate gradient is not the gradient of the
+spiking loss, and what these checks establish nevertheless, at the head of `rungs.py`.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+
+from minisnn import _validate
+from minisnn.checks.oracle import make_batch
+from minisnn.checks.report import GradientError, Report, Row, compare
+from minisnn.checks.rungs import (
+    float32_on_a_shared_tape,
+    frozen_complex_steps,
+    kernels_against_spec,
+    replayed_resets,
+    smooth_differences,
+    step_sweep,
+    surrogate_pair,
+    tangent_against_adjoint,
+)
+from minisnn.checks.structure import structure
+from minisnn.checks.student import StudentParams, StudentTape, check_backward
+from minisnn.network import Network
+from minisnn.neuron import LIF, PLIF, RESETS
+from minisnn.params import stream
+from minisnn.recurrence import ASRC, SRC, Feedforward, Recurrent
+from minisnn.surrogate import BUILT_IN
+
+__all__ = [
+    "LADDER",
+    "OPTIONS",
+    "GradientError",
+    "Report",
+    "Row",
+    "StudentParams",
+    "StudentTape",
+    "check_all",
+    "check_backward",
+    "compare",
+    "gradcheck",
+    "make_batch",
+    "step_sweep",
+]
+
+LADDER = {
+    "1 surrogate": surrogate_pair,
+    "2 smooth": smooth_differences,
+    "3 replay": replayed_resets,
+    "4 frozen": frozen_complex_steps,
+    "5 tangent": tangent_against_adjoint,
+    "6 spec": kernels_against_spec,
+    "6 float32": float32_on_a_shared_tape,
+    "7 structure": structure,
+}
+"""The rungs, in the order in which they are climbed."""
+
+OPTIONS = {
+    "recurrence": {
+        "feedforward": Feedforward(),
+        "recurrent": Recurrent(),
+        "src-3": SRC(3),
+        "src-8": SRC(8),  # the steps of the check: T = 8
+        "src-12": SRC(12),
+        "asrc-4": ASRC(4),
+        "asrc-11": ASRC(11),
+        "asrc-5-shared": ASRC(5, shared=True),
+    },
+    "neuron": {
+        "lif": lambda **reset: LIF(0.6, 0.8, **reset),
+        "plif": lambda **reset: PLIF(0.6, 0.8, **reset),
+        "plif-per-neuron": lambda **reset: PLIF(0.4, 0.7, **reset, per_neuron=True),
+    },
+    "reset": {
+        f"{reset}{'-detached' if detach else ''}": {"reset": reset, "detach_reset": detach}
+        for reset in RESETS
+        for detach in (False, True)
+    },
+    "surrogate": {kind.__name__.lower(): kind() for kind in BUILT_IN},
+}
+"""What `check_all` combines, by name."""
+
+
+def gradcheck(
+    net: Network, x, y, lengths=None, masks=None, spans: str = "soft", backward: Callable | None = None
+) -> Report:
+    """Check the gradients of a network on a batch, up the whole ladder; small networks and batches are quick.
+
+    Parameters
+    ----------
+    net : Network
+        Copies in float64 (and one in float32) are checked.
+    x, y, lengths, masks, spans
+        As in `Network.loss_and_grad`.
+    backward : callable, optional
+        A backward pass of your own, `backward(tape, e, params)`, to be checked in place of the network's: see
+        `minisnn.checks.student` for what it gets and may return.
+
+    Returns
+    -------
+    Report
+        `print(report)` shows a table with a row for each parameter block and rung.
+
+    Raises
+    ------
+    GradientError
+        If a row is wrong; its text shows which, where, and both values.
+    """
+    batch = make_batch(net, x, y, lengths, masks, spans)
+    if backward is not None:
+        report = check_backward(net, batch, backward)
+    else:
+        detached = any(neuron.detach_reset for neuron in net.neuron)
+        skipped = "2 smooth" if detached else "3 replay"
+        report = Report(tuple(row for name, rung in LADDER.items() if name != skipped for row in rung(net, batch)))
+    if not report.ok:
+        raise GradientError(report)
+    return report
+
+
+def check_all(
+    seed: int = 0,
+    sizes=(3, 5, 4, 2),
+    recurrence=None,
+    neuron=None,
+    reset=None,
+    surrogate=None,
+    dtype: str | None = None,
+    rungs=None,
+    show: Callable[[str], None] | None = None,
+) -> Report:
+    """Climb the ladder with small random networks of every kind.
+
+    Any two options meet in some network (all pairs, not all combinations).
+
+    Parameters
+    ----------
+    seed : int
+        Of weights and input.
+    sizes : sequence of int
+        Of the networks.
+    recurrence, neuron, reset, surrogate : list of str, optional
+        Names out of `OPTIONS`; None: all.
+    dtype : {"float64", "float32"}, optional
+        Only rungs that check this precision; None: both.
+    rungs : list of str, optional
+        Names out of `LADDER`; None: all.
+    show : callable, optional
+        Gets a line of text after each rung.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    GradientError
+        After the first rung with a wrong row.
+    """
+    chosen = {"recurrence": recurrence, "neuron": neuron, "reset": reset, "surrogate": surrogate}
+    lists = {}
+    for option, names in chosen.items():
+        lists[option] = [_validate.choice(name, option, OPTIONS[option]) for name in names or OPTIONS[option]]
+    if dtype is not None:
+        _validate.choice(dtype, "dtype", _validate.DTYPES)
+    climbed = [_validate.choice(name, "rungs", LADDER) for name in rungs or LADDER]
+    if dtype is not None:
+        climbed = [name for name in climbed if (dtype == "float32") == (name == "6 float32")]
+    networks = [_random_case(seed, sizes, **names) for names in all_pairs(lists)]
+    rows = []
+    for name in climbed:
+        for label, net, batch in networks:
+            rows += [replace(row, note=row.note or label) for row in LADDER[name](net, batch)]
+        report = Report(tuple(row for row in rows if row.rung == name))
+        if show:
+            header, line = report.summary().split("\n")
+            show(line if len(rows) > len(report.rows) else f"{header}\n{line}")
+        if not report.ok:
+            raise GradientError(report)
+    return Report(tuple(rows))
+
+
+def all_pairs(lists: dict[str, list]) -> list[dict]:
+    """Few combinations, one value out of each list, such that any two values of different lists meet in one of them."""
+    names = list(lists)
+    missing = {
+        ((a, va), (b, vb)) for a, b in itertools.combinations(names, 2) for va, vb in itertools.product(lists[a], lists[b])
+    }
+    combinations = [dict(zip(names, values)) for values in itertools.product(*lists.values())]
+    chosen = []
+    while missing or not chosen:
+
+        def new_pairs(combination):
+            return sum(pair in missing for pair in itertools.combinations(combination.items(), 2))
+
+        chosen.append(max(combinations, key=new_pairs))
+        missing -= set(itertools.combinations(chosen[-1].items(), 2))
+    return chosen
+
+
+def _random_case(seed: int, sizes, recurrence: str, neuron: str, reset: str, surrogate: str):
+    """A network with moved parameters and a batch with lengths, masks and a readout window: (label, net, batch)."""
+    label = ", ".join((recurrence, neuron, reset, surrogate))
+    rng = stream(seed, "gradcheck", label)
+    kinds = (OPTIONS["recurrence"][recurrence], OPTIONS["neuron"][neuron](**OPTIONS["reset"][reset]))
+    net = Network(sizes, *kinds, OPTIONS["surrogate"][surrogate], readout_window=6, dtype="float64")
+    net.params.flat += 0.4 * rng.standard_normal(net.params.flat.size)
+    net.params["readout.w"] *= 0.2  # undecided logits: where the softmax saturates there is no gradient to compare
+    net.temperature = 0.7
+    B, T = 10, 8  # more sequences than lanes: some lanes run two
+    x, y = rng.standard_normal((B, T, net.sizes[0])), rng.integers(0, net.sizes[-1], B)
+    masks = [(rng.random((B, n)) < 0.8) / 0.8 for n in net.sizes[1:-1]]
+    lengths = [8, 3, 8, 1, 7, 8, 8, 5, 8, 6]
+    return label, net, make_batch(net, x, y, lengths, masks)

@@ -1,0 +1,92 @@
+"""What a check found: rows, a table of them, and the exception that carries it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantity under one rung: where the difference is largest, and whether it is small enough.
+
+    The relative error is max |got - expected| / max |expected|, over the entries compared.
+    """
+
+    rung: str
+    block: str
+    max_abs: float
+    max_rel: float
+    index: tuple[int, ...]  # where the difference is largest
+    got: float
+    expected: float
+    tolerance: float
+    note: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.max_rel <= self.tolerance)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The rows of a check; `print` shows them as a table."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(row.ok for row in self.rows)
+
+    @property
+    def wrong(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if not row.ok)
+
+    def __str__(self) -> str:
+        lines = [f"{'rung':<12} {'block':<26} {'max abs':>8} {'max rel':>8}  verdict"]
+        for row in self.rows:
+            verdict = "ok" if row.ok else f"WRONG at {list(row.index)}: got {row.got:.9g}, expected {row.expected:.9g}"
+            verdict += f"; {row.note}" if row.note else ""
+            lines.append(f"{row.rung:<12} {row.block:<26} {row.max_abs:8.1e} {row.max_rel:8.1e}  {verdict}")
+        return "\n".join(lines)
+
+    def summary(self) -> str:
+        """A line for each rung: how many rows, the largest relative error and where, the verdict."""
+        lines = [f"{'rung':<12} {'rows':>5} {'largest rel. error':>18}  {'allowed':>7}  verdict"]
+        for rung in dict.fromkeys(row.rung for row in self.rows):
+            rows = [row for row in self.rows if row.rung == rung]
+            wrong = sum(not row.ok for row in rows)
+            verdict = "ok" if not wrong else f"{wrong} WRONG"
+            largest, allowed = max(row.max_rel for row in rows), max(row.tolerance for row in rows)
+            lines.append(f"{rung:<12} {len(rows):>5} {largest:>18.1e}  {allowed:>7.0e}  {verdict}")
+        return "\n".join(lines)
+
+
+class GradientError(AssertionError):
+    """Raised when a check fails; its text is the table of what is wrong, `report` has all rows."""
+
+    def __init__(self, report: Report):
+        super().__init__(f"{len(report.wrong)} of {len(report.rows)} rows are wrong\n{Report(report.wrong)}")
+        self.report = report
+
+
+def compare(
+    rung: str, block: str, got, expected, tolerance: float, floor: float = 1e-9, indices=None, note: str = ""
+) -> Row:
+    """A row that compares two arrays, entry by entry or at some indices only.
+
+    Where all expected entries are below `floor`, errors are relative to that instead. NaN is never right.
+    """
+    got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
+    if indices is None:
+        indices = [tuple(map(int, index)) for index in np.ndindex(expected.shape)]
+    pick = tuple(np.array(indices).T) if expected.ndim else ()
+    a, b = np.atleast_1d(got[pick]), np.atleast_1d(expected[pick])
+    if a.size == 0:
+        return Row(rung, block, 0.0, 0.0, (), 0.0, 0.0, tolerance, note)
+    difference = np.where(np.isfinite(a) & np.isfinite(b), np.abs(a - b), np.inf)
+    worst = int(np.argmax(difference))
+    scale = max(float(np.abs(b[np.isfinite(b)]).max(initial=0.0)), floor, np.finfo(np.float64).tiny)
+    return Row(
+        *(rung, block, float(difference[worst]), float(difference[worst] / scale), tuple(indices[worst])),
+        *(float(a[worst]), float(b[worst]), tolerance, note),
+    )

@@ -1,0 +1,265 @@
+"""The ladder: seven ways to catch a wrong gradient, each with what it can and what it can't see.
+
+The loss of a spiking network is a staircase in its weights: its true derivative is 0 almost everywhere, and a *surrogate*
+gradient is not its derivative (Gygax and Zenke, arXiv 2404.14964). So differences of the spiking loss can never be the
+reference. What the rungs establish instead: the hand-written backward pass is the exact derivative of the smooth network
+(2, 3) and of the linearisation around the recorded spikes (4, 5), with the σ′ that belongs to the primitive (1); kernels,
+lanes and float32 compute the same numbers as the spec (6); and what must hold by construction does (7). They don't say
+that a surrogate gradient is a good direction to go.
+
+Every rung takes a Network and a Batch and returns rows.
+"""
+
+import itertools
+from dataclasses import replace
+
+import numba
+import numpy as np
+
+from minisnn import engine, kernels, readout
+from minisnn.checks import oracle
+from minisnn.checks.oracle import Batch
+from minisnn.checks.report import Row, compare
+from minisnn.checks.tangent import spike_tangent
+from minisnn.network import Network
+from minisnn.neuron import LIF
+from minisnn.params import Params, stream
+from minisnn.recurrence import ASRC, SRC, Recurrent, hard_span
+from minisnn.surrogate import BUILT_IN, Rectangle
+
+EXACT = 1e-12  # allowed relative error where only rounding differs
+DIFFERENCES = 1e-6  # of central differences
+SINGLE = 1e-4  # of float32
+ENTRIES = 8  # entries of each block that are compared with differences
+
+
+def surrogate_pair(net: Network, batch: Batch) -> list[Row]:
+    """Rung 1: is σ′ the derivative of σ? Differences of the primitive, its peak and its rise, and the kernels' own σ′.
+
+    Sees a wrong scale, shape or edge of a surrogate, in the pair or in the kernels. Sees nothing of the network.
+    """
+    surrogate = net.surrogate
+    width = getattr(surrogate, "width", 1.0)
+    u = np.linspace(-4.05, 4.1, 164) * width
+    h = 1e-5 * width
+    for kink in surrogate.kinks:
+        u = u[np.abs(u - kink) > 10 * h]
+    slope = surrogate.derivative(u)
+    differences = (surrogate.primitive(u + h) - surrogate.primitive(u - h)) / (2 * h)
+    rows = [compare("1 surrogate", "derivative", slope, differences, DIFFERENCES)]
+    edges = np.concatenate([np.array(surrogate.kinks), [-1e4, 0.0, 1e4]])
+    # The area by Simpson's rule between the kinks, against the rise of the primitive.
+    borders = sorted({-4.0 * width, *surrogate.kinks, 4.0 * width})
+    area = sum(_simpson(surrogate.derivative, *ends) for ends in itertools.pairwise(borders))
+    rise = surrogate.primitive(np.array([borders[0], borders[-1]]))
+    rows.append(compare("1 surrogate", "area", area, rise[1] - rise[0], DIFFERENCES))
+    if type(surrogate) in BUILT_IN:
+        rows.append(compare("1 surrogate", "peak", surrogate.derivative(np.zeros(1)), [surrogate.peak], EXACT))
+        points = np.concatenate([u, edges])[:, np.newaxis]
+        filled, numbers = np.zeros_like(points), engine.slope_numbers(surrogate)
+        kernels.fill_slope(*numbers, points, np.zeros(1), filled)
+        rows.append(compare("1 surrogate", "kernel", filled, surrogate.derivative(points), EXACT))
+    if isinstance(surrogate, Rectangle):
+        rows.append(compare("1 surrogate", "tie", surrogate.derivative(np.array(surrogate.kinks)), [0.0, 0.0], EXACT))
+    return rows
+
+
+def _simpson(function, low: float, high: float, n: int = 2000) -> float:
+    """The integral of a function that is smooth strictly between two points."""
+    inside = np.nextafter(low, high), np.nextafter(high, low)
+    values = function(np.linspace(*inside, n + 1))
+    return float((high - low) / (3 * n) * (values[0] + values[-1] + 4 * values[1::2].sum() + 2 * values[2:-1:2].sum()))
+
+
+def smooth_differences(net: Network, batch: Batch) -> list[Row]:
+    """Rung 2: smooth spikes. With σ in place of Θ the loss is differentiable; the spec's gradients against its differences.
+
+    Sees a wrong term, factor or time index in any equation of the spec, decay and span logits included. Can't see what the
+    kernels do, nor what happens only with hard spikes; its own error is about 1e-9. Resets are not detached here (rung 3).
+    """
+    net = _with_detach(net, False)
+    return _differences("2 smooth", net, batch)
+
+
+def replayed_resets(net: Network, batch: Batch) -> list[Row]:
+    """Rung 3: detached resets. Differences of a smooth network that replays its recorded spikes in the reset.
+
+    Replaying is what detaching means: the reset is then a constant. Sees a detached term that is still there, or one too
+    many that is gone; otherwise as rung 2.
+    """
+    return _differences("3 replay", _with_detach(net, True), batch)
+
+
+def _differences(rung: str, net: Network, batch: Batch) -> list[Row]:
+    net = away_from_kinks(net.astype("float64"), batch)
+    loss, grads = oracle.smooth_mode(net, batch)
+    drawn = oracle.draw_entries(grads, ENTRIES, seed=0)
+    # A difference is no more exact than the rounding of the loss divided by the step.
+    floor = 10 * np.finfo(np.float64).eps * max(1.0, abs(loss(net.params))) / oracle.DIFFERENCE_STEP / DIFFERENCES
+    return [
+        compare(
+            *(rung, name, grads[name], oracle.central_differences(loss, net.params, name, drawn[name])),
+            *(DIFFERENCES, floor, drawn[name]),
+        )
+        for name in grads
+    ]
+
+
+def away_from_kinks(net: Network, batch: Batch, step: float = oracle.DIFFERENCE_STEP) -> Network:
+    """A network whose smooth run has no potential within ten steps of a kink of σ′: this one, or a copy moved by 1e-3.
+
+    At a kink a central difference averages both sides, and would blame a right gradient.
+
+    Raises
+    ------
+    ValueError
+        If 50 such copies all have one: there are too many potentials.
+    """
+    kinks = np.array(net.surrogate.kinks)
+    if kinks.size == 0:
+        return net
+    for attempt in range(50):
+        moved = net.astype(net.dtype)
+        if attempt > 0:
+            moved.params.flat += 1e-3 * stream(0, "kinks", attempt).standard_normal(net.params.flat.size)
+        thresholds = [layer.threshold for layer in moved.layers("soft")]
+        runs = oracle.smooth_runs(moved, batch)
+        u = np.concatenate([(r.v - threshold).ravel() for run in runs for r, threshold in zip(run, thresholds)])
+        if np.abs(u[:, np.newaxis] - kinks).min() > 10 * step:
+            return moved
+    raise ValueError(
+        f"some of the {u.size} potentials always lie within ten steps ({10 * step:.0e}) of a kink of {net.surrogate}; "
+        f"check fewer sequences, steps or neurons, or a surrogate without kinks"
+    )
+
+
+def step_sweep(net: Network, x, y, steps=None) -> tuple[np.ndarray, np.ndarray]:
+    """Rung 2 over many step sizes: (steps, largest relative error of all blocks), the V of truncation and rounding.
+
+    Large steps err by curvature, as h²; small ones by rounding, as 1/h. A wrong gradient has no valley.
+    """
+    net = _with_detach(net.astype("float64"), False)
+    batch = oracle.make_batch(net, x, y)
+    steps = 10.0 ** -np.arange(1.0, 12.5, 0.5) if steps is None else np.asarray(steps)
+    loss, grads = oracle.smooth_mode(net, batch)
+    drawn = oracle.draw_entries(grads, ENTRIES, seed=0)
+    errors = []
+    for h in steps:
+        rows = (
+            compare("2 smooth", name, grads[name], oracle.central_differences(loss, net.params, name, indices, h), 1, 0, indices)
+            for name, indices in drawn.items()
+            if np.abs(grads[name]).max() > 1e-6
+        )
+        errors.append(max(row.max_rel for row in rows))
+    return steps, np.array(errors)
+
+
+def frozen_complex_steps(net: Network, batch: Batch) -> list[Row]:
+    """Rung 4: hard spikes, linearised. The kernels' gradients against complex steps through s = s0 + σ′0 (v - v0).
+
+    At the recorded run this is the spiking network, and its derivative there is the surrogate gradient by construction.
+    Im loss(w + ih) / h with h = 1e-30 has no rounding error to speak of: the kernels as they run in training are held to
+    1e-12. Can't see a wrong σ′ (rung 1).
+    """
+    net = net.astype("float64")
+    loss = oracle.frozen_linearisation(net, batch)
+    _, grads = net.loss_and_grad(batch.x, batch.y, batch.lengths, batch.spans, batch.masks)
+    drawn = oracle.draw_entries(grads, ENTRIES, seed=0)
+    floor = 1e-3 * max(1.0, np.abs(grads.flat).max())  # a complex step resolves 1e-16 of the largest quantities
+    return [
+        compare(
+            *("4 frozen", name, grads[name], oracle.complex_step(loss, net.params, name, drawn[name])),
+            *(EXACT, floor, drawn[name]),
+        )
+        for name in grads
+    ]
+
+
+def tangent_against_adjoint(net: Network, batch: Batch) -> list[Row]:
+    """Rung 5: <e, J u> = <Jᵀ e, u>. The kernels' backward against a forward-mode derivative, in random directions.
+
+    The tangent is written apart, from (1) to (5) alone (`tangent.py`). Sees a backward pass that is not its transpose, for any
+    e and not only the readout's, and dx; a dot product sees every entry of a block at once. Can't see the readout.
+    """
+    net = net.astype("float64")
+    tape = net.record(batch.x, batch.lengths, batch.spans, batch.masks)
+    rng = stream(0, "tangent")
+    e = rng.standard_normal(tape.layers[-1].s.shape)
+    adjoint = net.adjoint(tape, e)
+    rows = []
+    for name in [*net.params, "dx"]:
+        if name.startswith("readout"):
+            continue
+        direction, dx = Params.zeros(net.params.shapes, np.float64), np.zeros_like(tape.x)
+        moved, got = (dx, adjoint.dx) if name == "dx" else (direction[name], adjoint.grads[name])
+        moved[...] = rng.standard_normal(moved.shape)
+        terms = e * spike_tangent(net, tape, direction, dx)
+        floor = max(np.abs(terms).sum(), np.abs(got * moved).sum(), 1e-9)  # a sum can't be more exact than its terms
+        rows.append(compare("5 tangent", name, (got * moved).sum(), terms.sum(), EXACT, floor))
+    return rows
+
+
+def kernels_against_spec(net: Network, batch: Batch) -> list[Row]:
+    """Rung 6: the same numbers. Kernels against spec, forward and backward, for loss and for any e; one thread, many threads.
+
+    Sees whatever the kernels do that the spec doesn't: events, blocks of steps, lanes, slabs, masks. Can't see an error that
+    both have.
+    """
+    net = net.astype("float64")
+    arguments = (batch.lengths, batch.spans, batch.masks)
+    loss, logits, runs = oracle.spec_forward(net, net.params, batch)
+    tape = net.record(batch.x, *arguments)
+    rows = [compare("6 spec", "logits", tape.logits, logits, EXACT)]
+    for i, recorded in enumerate(tape.layers):
+        for name in ("current", "v", "v_reset", "s", "z"):
+            expected = np.zeros_like(recorded.v)
+            for b, length in enumerate(batch.lengths):
+                expected[b, :length] = getattr(runs[b][i], name)
+            rows.append(compare("6 spec", f"layers.{i}.{name}", getattr(recorded, name), expected, EXACT))
+    kernel_loss, grads = net.loss_and_grad(batch.x, batch.y, *arguments)
+    rows.append(compare("6 spec", "loss", kernel_loss, loss, EXACT))
+    expected = oracle.spec_backward(net, batch, logits, runs)
+    rows += [compare("6 spec", name, grads[name], expected[name], EXACT) for name in grads]
+    rows += _adjoints("6 spec", net, tape, EXACT)
+
+    n_threads = numba.get_num_threads()
+    try:
+        numba.set_num_threads(1)
+        _, alone = net.loss_and_grad(batch.x, batch.y, *arguments)
+    finally:
+        numba.set_num_threads(n_threads)
+    rows.append(compare("6 spec", "one thread", alone.flat, grads.flat, 0.0))
+    return rows
+
+
+def float32_on_a_shared_tape(net: Network, batch: Batch) -> list[Row]:
+    """Rung 6, float32: the backward pass in float32 against the spec in float64, along one recorded float32 run.
+
+    On its own run each precision would spike a little differently, and one flipped spike changes all that follows. Sees
+    float32 sums that lose too much, and a float64 literal in a kernel at most by its speed.
+    """
+    net = net.astype("float32")
+    tape = net.record(batch.x.astype(np.float32), batch.lengths, batch.spans, batch.masks)
+    return _adjoints("6 float32", net, tape, SINGLE)
+
+
+def _adjoints(rung: str, net: Network, tape, tolerance: float) -> list[Row]:
+    """δ, q, dx and all gradients for a random e."""
+    e = stream(0, "adjoints").standard_normal(tape.layers[-1].s.shape).astype(net.dtype)
+    adjoint = net.adjoint(tape, e)
+    delta, q, dx, grads = oracle.spec_adjoint(net, tape, e)
+    rows = [compare(rung, "dx", adjoint.dx, dx, tolerance)]
+    for i in range(len(delta)):
+        rows.append(compare(rung, f"layers.{i}.delta", adjoint.delta[i], delta[i], tolerance))
+        rows.append(compare(rung, f"layers.{i}.q", adjoint.q[i], q[i], tolerance))
+    floor = 1e-3 * np.abs(grads.flat).max()
+    return rows + [compare(rung, f"e: {name}", adjoint.grads[name], grads[name], tolerance, floor) for name in grads]
+
+
+def _with_detach(net: Network, detach: bool) -> Network:
+    """A copy of the network in which all resets are detached, or none."""
+    neurons = [replace(neuron, detach_reset=detach) for neuron in net.neuron]
+    other = Network(net.sizes, net.recurrence, neurons, net.surrogate, net.readout_window, net.seed, net.dtype)
+    other.params.flat[...] = net.params.flat
+    other.temperature = net.temperature
+    return other

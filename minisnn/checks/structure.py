@@ -1,0 +1,154 @@
+"""Rung 7: what must hold by construction, whatever the numbers."""
+
+import numpy as np
+
+from minisnn import readout
+from minisnn.checks.oracle import Batch
+from minisnn.checks.report import Row, compare
+from minisnn.network import Network
+from minisnn.neuron import LIF
+from minisnn.params import stream
+from minisnn.recurrence import ASRC, SRC, Recurrent, d_span_logits, hard_span
+
+RUNG = "7 structure"
+
+
+def structure(net: Network, batch: Batch) -> list[Row]:
+    """Rung 7: causality, arrival after exactly λ steps, nothing after the last use, linearity, limits, batches, lengths.
+
+    Sees a step too early or too late, a lane that is lost or counted twice, a wrong share of the batch, in spec and
+    kernels alike, without any reference to compare with. Can't see a wrong factor.
+    """
+    net = net.astype("float64")
+    rows = [*causality(net, batch), *linearity(net, batch), *batches(net, batch), *lengths(net, batch), *windows(net, batch)]
+    for recurrence in dict.fromkeys(net.recurrence):
+        rows += arrival(recurrence)
+    return rows + span_logits(net, batch)
+
+
+def causality(net: Network, batch: Batch) -> list[Row]:
+    """Nothing before t changes when x[t] does; no gradient reaches a step after the last that the loss reads."""
+    T = batch.x.shape[1]
+    t = T // 2
+    changed = batch.x.copy()
+    changed[:, t:] += 3.0
+    tape, other = net.record(batch.x), net.record(changed)
+    rows = [
+        compare(RUNG, f"layers.{i}.v before t", b.v[:, :t], a.v[:, :t], 0.0)
+        for i, (a, b) in enumerate(zip(tape.layers, other.layers))
+    ]
+    e = np.zeros_like(tape.layers[-1].s)
+    e[:, t] = 1.0
+    adjoint = net.adjoint(tape, e)
+    for i, delta in enumerate(adjoint.delta):
+        rows.append(compare(RUNG, f"layers.{i}.delta after t", delta[:, t + 1 :], 0 * delta[:, t + 1 :], 0.0))
+    rows.append(compare(RUNG, "dx after t", adjoint.dx[:, t + 1 :], 0 * adjoint.dx[:, t + 1 :], 0.0))
+    return rows
+
+
+def arrival(recurrence, T: int = 9) -> list[Row]:
+    """A single spike is heard exactly λ steps later, and δ of that step is what it sends back; for each λ of an ASRC."""
+    if not isinstance(recurrence, Recurrent | SRC | ASRC):
+        return []
+    spans = {Recurrent: lambda: [1], SRC: lambda: [recurrence.span], ASRC: lambda: range(1, recurrence.max_span + 1)}
+    rows = []
+    for span in spans[type(recurrence)]():
+        net = Network([1, 2, 2], recurrence, LIF(decay=0.0), dtype="float64")
+        net.params["layers.0.bias"] = 0
+        net.params["layers.0.w_in"] = [[1.0, 0.0]]
+        net.params["layers.0.w_rec"] = [[0.0, 0.25], [0.0, 0.0]]  # neuron 0 speaks to neuron 1
+        if isinstance(recurrence, ASRC):
+            name = "span_logits" if recurrence.shared else "layers.0.span_logits"
+            net.params[name] = np.arange(1, recurrence.max_span + 1) == span
+            net.temperature = 1e-3
+        x = np.zeros((1, T, 1))
+        x[0, 0] = 1.0
+        tape = net.record(x)
+        heard = np.where(np.arange(T) == span, 0.25, 0.0)
+        rows.append(compare(RUNG, f"arrival after {span}", tape.layers[0].current[0, :, 1], heard, 0.0))
+        e = np.zeros((1, T, 2))
+        e[0, T - 1, 1] = 1.0
+        delta = net.adjoint(tape, e).delta[0][0]
+        sent = np.zeros(T)
+        if T - 1 - span >= 0:
+            sent[T - 1 - span] = net.surrogate.derivative(tape.layers[0].v[0, T - 1 - span, 0] - 1.0) * 0.25 * delta[-1, 1]
+        rows.append(compare(RUNG, f"return after {span}", delta[:, 0], sent, 1e-14))
+    return rows
+
+
+def linearity(net: Network, batch: Batch) -> list[Row]:
+    """The backward pass is linear in e."""
+    tape = net.record(batch.x, batch.lengths, batch.spans, batch.masks)
+    rng = stream(0, "linearity")
+    e, f = rng.standard_normal((2, *tape.layers[-1].s.shape))
+    parts, both = [net.adjoint(tape, part).grads.flat for part in (e, f)], net.adjoint(tape, 2 * e - 3 * f).grads.flat
+    floor = np.abs(parts[0]).max() + np.abs(parts[1]).max()
+    return [compare(RUNG, "linear in e", both, 2 * parts[0] - 3 * parts[1], 1e-12, floor)]
+
+
+def batches(net: Network, batch: Batch) -> list[Row]:
+    """The gradient of a batch is the mean over its sequences."""
+    arguments = [(batch.x, batch.y, batch.lengths, batch.spans, batch.masks)]
+    for b in range(len(batch.y)):
+        one = slice(b, b + 1)
+        masks = [mask[one] for mask in batch.masks]
+        arguments.append((batch.x[one], batch.y[one], batch.lengths[one], batch.spans, masks))
+    (loss, grads), *singles = [net.loss_and_grad(*a) for a in arguments]
+    floor = np.abs(grads.flat).max()
+    return [
+        compare(RUNG, "batch loss = mean", loss, np.mean([single[0] for single in singles]), 1e-12),
+        compare(RUNG, "batch = mean of singles", grads.flat, np.mean([g.flat for _, g in singles], axis=0), 1e-12, floor),
+    ]
+
+
+def lengths(net: Network, batch: Batch) -> list[Row]:
+    """Steps after the end of a sequence change neither loss nor gradients."""
+    T = batch.x.shape[1]
+    short = np.maximum(1, T - 1 - np.arange(len(batch.y)) % T)
+    noisy = np.where(np.arange(T)[:, np.newaxis] < short[:, np.newaxis, np.newaxis], batch.x, 7.0)
+    (loss, grads), (noisy_loss, noisy_grads) = (net.loss_and_grad(x, batch.y, short) for x in (batch.x, noisy))
+    one, alone = slice(0, 1), slice(0, int(short[0]))
+    cut, padded = net.loss_and_grad(batch.x[one, alone], batch.y[one]), net.loss_and_grad(batch.x[one], batch.y[one], short[one])
+    return [
+        compare(RUNG, "after the end: loss", noisy_loss, loss, 0.0),
+        compare(RUNG, "after the end: gradients", noisy_grads.flat, grads.flat, 0.0),
+        compare(RUNG, "cut off = lengths", padded[1].flat, cut[1].flat, 0.0),
+    ]
+
+
+def windows(net: Network, batch: Batch) -> list[Row]:
+    """The readout counts the spikes of its window, of each sequence's last steps."""
+    tape = net.record(batch.x, batch.lengths)
+    w, b, window = net.readout()
+    counts, n_read = np.zeros_like(tape.counts), np.zeros(len(batch.y))
+    for i, length in enumerate(batch.lengths):
+        steps = range(length) if window is None else range(max(0, length - window), length)
+        counts[i] = sum(tape.layers[-1].s[i, t] for t in steps)
+        n_read[i] = len(steps)
+    return [
+        compare(RUNG, "counts", tape.counts, counts, 0.0),
+        compare(RUNG, "logits", tape.logits, readout.logits(counts, n_read, w, b), 1e-12),
+    ]
+
+
+def span_logits(net: Network, batch: Batch) -> list[Row]:
+    """Gradients of span logits sum to 0; as the temperature falls the mixture becomes its arg-max."""
+    names = [name for name in net.params if name.endswith("span_logits")]
+    if not names:
+        return []
+    _, grads = net.loss_and_grad(batch.x, batch.y)
+    rows = []
+    for name in names:
+        floor = max(np.abs(grads[name]).max(), 1e-3)
+        rows.append(compare(RUNG, f"sum of d {name}", grads[name].sum(), 0.0, 1e-12, floor))
+    cold = net.astype(net.dtype)
+    for name in names:
+        K = len(cold.params[name])
+        cold.params[name] = stream(0, "cold", name).permutation(K) / K  # distinct
+    cold.temperature = 1e-4
+    (soft, soft_grads), (hard, hard_grads) = (cold.loss_and_grad(batch.x, batch.y, spans=s) for s in ("soft", "hard"))
+    others = np.concatenate([soft_grads.flat[:0], *(soft_grads[name].ravel() for name in soft_grads if name not in names)])
+    hard_others = np.concatenate([hard_grads.flat[:0], *(hard_grads[n].ravel() for n in hard_grads if n not in names)])
+    rows.append(compare(RUNG, "cold = hard: loss", soft, hard, 1e-12))
+    rows.append(compare(RUNG, "cold = hard: gradients", others, hard_others, 1e-12, np.abs(hard_others).max()))
+    return rows

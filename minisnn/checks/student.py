@@ -1,0 +1,140 @@
+"""A backward pass of your own, compared quantity by quantity and step by step with the spec's.
+
+Write `backward(tape, e, params)` for one layer and one sequence, and return a dict with any of
+
+    q, eps, delta          (T, N)      equations (7), (8), (9)
+    dx                     (T, n_in)   (12)
+    d_w_in, d_bias, d_w_rec, d_decay, d_weights, d_span_logits     (10), (11), in the shape of what they are the gradient of
+
+It gets `e` (T, N), a `StudentTape` and `StudentParams`. What is missing in the dict is reported, not failed. Of what is wrong
+the table names the quantity and the time step at which it *first* goes wrong on the way back from the loss: the latest step,
+and there the first quantity in the order above. Mend that one first; the others often follow from it.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from minisnn import recurrence as recurrences
+from minisnn import reference
+from minisnn.checks import oracle
+from minisnn.checks.report import Report, Row, compare
+from minisnn.network import Network
+from minisnn.params import stream
+from minisnn.recurrence import ASRC
+
+IN_TIME = ("q", "eps", "delta", "dx")
+SUMMED = ("d_w_in", "d_bias", "d_w_rec", "d_decay", "d_weights", "d_span_logits")
+TOLERANCE = 1e-9
+
+
+class StudentTape(NamedTuple):
+    """What the forward pass of one layer left, for one sequence."""
+
+    x: np.ndarray  # (T, n_in)
+    current: np.ndarray  # (T, N) I
+    v: np.ndarray  # (T, N)
+    v_reset: np.ndarray  # (T, N) v⁺
+    s: np.ndarray  # (T, N)
+    z: np.ndarray  # (T, N)
+    slope: np.ndarray  # (T, N) σ′
+    mask: np.ndarray  # (N,) m
+
+
+class StudentParams(NamedTuple):
+    """The layer as numbers, as in `reference.Layer`, and the temperature of its span softmax."""
+
+    w_in: np.ndarray  # (n_in, N)
+    bias: np.ndarray  # (N,)
+    w_rec: np.ndarray  # (N, N)
+    delays: np.ndarray  # (J,) k_j
+    weights: np.ndarray  # (J,) p_j
+    decay: np.ndarray  # (N,) β
+    threshold: np.ndarray  # (N,) θ
+    reset: np.ndarray  # (3,) a, h, detached
+    temperature: float
+
+
+def check_backward(net: Network, batch: oracle.Batch, backward: Callable) -> Report:
+    """Run a student's `backward` on every layer and sequence, for a random e, and compare; see the head of this module.
+
+    Each layer gets the right e, so an error in one layer does not spread to those below.
+    """
+    net = net.astype("float64")
+    tape = net.record(batch.x, batch.lengths, batch.spans, batch.masks)
+    rng = stream(0, "student")
+    rows = []
+    layers = net.layers(batch.spans)
+    for i in reversed(range(len(layers))):
+        pairs = []
+        for b, length in enumerate(batch.lengths):
+            run, student_tape = _tapes(net, tape, i, b, int(length))
+            e = rng.standard_normal(run.v.shape)
+            spec = reference.layer_backward(e, student_tape.x, run, student_tape.slope, layers[i], student_tape.mask)
+            expected = spec._asdict()
+            if isinstance(net.recurrence[i], ASRC) and batch.spans == "soft":
+                arguments = (layers[i].weights, spec.d_weights, tape.temperature)
+                expected["d_span_logits"] = recurrences.d_span_logits(*arguments)
+            got = backward(student_tape, e.copy(), StudentParams(*(a.copy() for a in layers[i]), tape.temperature))
+            if not isinstance(got, dict):
+                raise TypeError(f"backward must return a dict of named arrays, got {type(got).__name__}")
+            pairs.append((got, expected))
+        rows += _compare_layer(f"layers.{i}.", pairs)
+    return Report(tuple(rows))
+
+
+def _tapes(net, tape, i, b, length) -> tuple[reference.LayerRun, StudentTape]:
+    """The recorded run of layer i in sequence b, for the spec and for the student."""
+    recorded = tape.layers[i]
+    run = reference.LayerRun(*(getattr(recorded, name)[b, :length].copy() for name in reference.LayerRun._fields))
+    x = (tape.layers[i - 1].s if i > 0 else tape.x)[b, :length].copy()
+    slope = net.surrogate.derivative(run.v - net.layers(tape.spans)[i].threshold)
+    return run, StudentTape(x, *run, slope, tape.masks[i][b].copy())
+
+
+def _compare_layer(prefix: str, pairs: list[tuple[dict, dict]]) -> list[Row]:
+    """A row for each quantity of a layer; where several are wrong, the first on the way back is marked."""
+    unknown = sorted({name for got, _ in pairs for name in got} - {*IN_TIME, *SUMMED})
+    if unknown:
+        raise ValueError(f"backward returned {', '.join(unknown)}; known are {', '.join(IN_TIME + SUMMED)}")
+    rows, first = [], None
+    for name in IN_TIME + SUMMED:
+        known = [(got[name], expected[name]) for got, expected in pairs if name in got and name in expected]
+        if not known:
+            if name in pairs[0][1]:
+                rows.append(Row("student", prefix + name, 0.0, 0.0, (), 0.0, 0.0, TOLERANCE, "not returned"))
+            continue
+        worst = max((_row(prefix + name, *pair) for pair in known), key=lambda row: row.max_rel)
+        rows.append(worst)
+        if name in IN_TIME and not worst.ok:
+            t = max(_last_wrong_step(*pair) for pair in known)
+            if first is None or t > first[0]:  # at equal t the earlier name in the order wins
+                first = (t, len(rows) - 1)
+    if first is not None:
+        t, k = first
+        rows[k] = replace(rows[k], note=rows[k].note or f"FIRST WRONG, walking back: step t = {t}")
+    else:
+        wrong = [k for k, row in enumerate(rows) if not row.ok]
+        if wrong:
+            rows[wrong[0]] = replace(rows[wrong[0]], note="FIRST WRONG: all that it sums over time is right")
+    return rows
+
+
+def _row(block: str, got, expected) -> Row:
+    got = np.asarray(got)
+    if got.shape != expected.shape:
+        note = f"shape {got.shape}, expected {expected.shape}"
+        return Row("student", block, np.inf, np.inf, (), np.nan, np.nan, TOLERANCE, note)
+    return compare("student", block, got, expected, TOLERANCE)
+
+
+def _last_wrong_step(got, expected) -> int:
+    """The latest t at which something differs; -1 if nothing does."""
+    got = np.asarray(got)
+    if got.shape != expected.shape:
+        return len(expected)
+    difference = np.abs(got - expected)
+    wrong = ~(difference <= TOLERANCE * max(np.abs(expected).max(), 1e-9)).all(axis=1)
+    return int(np.flatnonzero(wrong)[-1]) if wrong.any() else -1

@@ -1,0 +1,168 @@
+"""The bundled digits: shapes, split, permutation and record."""
+
+import dataclasses
+import json
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+import minisnn as ms
+from minisnn.datasets import Dataset, Split
+from minisnn.datasets._dataset import stratified
+
+SPLITS = ("train", "validation", "test")
+
+
+@pytest.fixture(scope="module")
+def plain() -> Dataset:
+    return ms.datasets.digits()
+
+
+@pytest.fixture(scope="module")
+def permuted() -> Dataset:
+    return ms.datasets.digits(permute=True, seed=3)
+
+
+@pytest.fixture(scope="module")
+def images():
+    """The file itself: images (1797, 8, 8) of 0 .. 16, and labels."""
+    with (files("minisnn.datasets") / "digits.npz").open("rb") as file, np.load(file) as arrays:
+        return arrays["images"], arrays["labels"]
+
+
+def rows(data: Dataset) -> np.ndarray:
+    """All sequences with their labels in a last column, one split after the other."""
+    parts = [getattr(data, name) for name in SPLITS]
+    return np.concatenate([np.column_stack([part.x[:, :, 0], part.y]) for part in parts])
+
+
+def ordered(a) -> np.ndarray:
+    """The rows of a, in lexical order."""
+    return a[np.lexsort(a.T)]
+
+
+@pytest.mark.parametrize("permute", [False, True])
+def test_shapes_and_types(plain, permuted, permute):
+    data = permuted if permute else plain
+    for name, n in zip(SPLITS, (1437, 180, 180)):
+        split = getattr(data, name)
+        assert split.x.shape == (n, 64, 1)
+        assert split.x.dtype == np.float32
+        assert split.y.shape == (n,)
+        assert split.y.dtype == np.int64
+        assert split.lengths is None
+        assert len(split) == n
+        assert (split.x.min(), split.x.max()) == (0.0, 1.0)
+        assert set(split.y.tolist()) == set(range(10))
+        np.testing.assert_array_equal(split.x * 16, np.rint(split.x * 16))  # 17 grey levels
+    assert (data.n_in, data.n_classes) == (1, 10)
+
+
+def test_split_is_disjoint_and_complete(plain, images):
+    """Every image is in exactly one split: as many rows as images, and the same ones."""
+    pixels, labels = images
+    assert len(pixels) == 1797
+    whole = np.column_stack([pixels.reshape(1797, 64) / 16, labels])
+    np.testing.assert_array_equal(ordered(rows(plain)), ordered(whole))
+
+
+def test_split_is_stratified(plain):
+    counts = np.array([np.bincount(getattr(plain, name).y, minlength=10) for name in SPLITS])
+    for part, share in zip(counts, (0.8, 0.1, 0.1)):
+        assert np.abs(part - share * counts.sum(axis=0)).max() <= 2
+    assert np.abs(counts[1:] - 0.1 * counts.sum(axis=0)).max() <= 1
+
+
+def test_stratified_indices(rng):
+    """On labels of very different frequency: disjoint, complete, ascending, drawn by the generator."""
+    labels = np.repeat([0, 1, 2], [200, 37, 11])[rng.permutation(248)]
+    parts = stratified(labels, (0.2, 0.1), np.random.default_rng(1))
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(248))
+    for part, share in zip(parts, (0.7, 0.2, 0.1)):
+        assert (np.diff(part) > 0).all()
+        assert len(part) == pytest.approx(share * 248, abs=2)
+        for label in range(3):
+            assert (labels[part] == label).sum() == pytest.approx(share * (labels == label).sum(), abs=2)
+    again, other = (stratified(labels, (0.2, 0.1), np.random.default_rng(seed)) for seed in (1, 2))
+    assert all((a == b).all() for a, b in zip(parts, again))
+    assert not np.array_equal(parts[1], other[1])
+
+
+def test_split_is_the_same_for_all_seeds(plain, permuted):
+    """Undoing the permutation gives the same images in the same splits, in the same order."""
+    for data in (permuted, ms.datasets.digits(permute=True, seed=8), ms.datasets.digits(seed=5)):
+        order = np.array(data.record["permutation"])
+        for name in SPLITS:
+            split, expected = getattr(data, name), getattr(plain, name)
+            np.testing.assert_array_equal(split.y, expected.y)
+            np.testing.assert_array_equal(split.x, expected.x[:, order])
+
+
+def test_without_permutation_pixels_come_row_by_row(plain, images):
+    """The first test images, looked up in the file by their pixels."""
+    pixels, labels = images
+    for x, y in zip(plain.test.x[:20], plain.test.y[:20]):
+        hits = [i for i in range(1797) if np.array_equal(pixels[i], x.reshape(8, 8) * 16)]
+        assert [labels[i] for i in hits] == [y] * len(hits)
+        assert hits
+    assert plain.record["permutation"] == list(range(64))
+
+
+def test_permutation(permuted):
+    order = permuted.record["permutation"]
+    assert sorted(order) == list(range(64))
+    assert order != list(range(64))
+    assert ms.datasets.digits(permute=True, seed=3).record["permutation"] == order
+    assert ms.datasets.digits(permute=True, seed=4).record["permutation"] != order
+
+
+def test_record_is_json(permuted):
+    """All that is needed to make the data again."""
+    record = json.loads(json.dumps(permuted.record))
+    assert record == permuted.record
+    assert record["name"] == "digits"
+    again = ms.datasets.digits(permute=record["permute"], seed=record["seed"])
+    for name in SPLITS:
+        np.testing.assert_array_equal(getattr(again, name).x, getattr(permuted, name).x)
+    json.dumps(ms.datasets.digits(permute=True, seed=np.int64(2)).record)
+
+
+def test_arrays_are_read_only(plain, permuted):
+    for data in (plain, permuted):
+        for name in SPLITS:
+            split = getattr(data, name)
+            for array in (split.x, split.y):
+                with pytest.raises(ValueError, match="read-only"):
+                    array[0] = 0
+    lengths = np.array([3, 2])
+    with pytest.raises(ValueError, match="read-only"):
+        Split(np.zeros((2, 3, 1)), np.zeros(2, np.int64), lengths).lengths[0] = 1
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        plain.train = plain.test
+
+
+def test_a_split_leaves_the_arrays_of_others_writable():
+    """Who hands in arrays can go on working with them; the split is read-only."""
+    x, y = np.zeros((2, 3, 1)), np.zeros(2, np.int64)
+    split = Split(x, y)
+    x[0, 0], y[0] = 1.0, 1
+    assert not split.x.flags.writeable
+    assert not split.y.flags.writeable
+
+
+@pytest.mark.parametrize(
+    "options, error, words",
+    [
+        ({"permute": 1}, TypeError, "permute must be True or False"),
+        ({"permute": "yes"}, TypeError, "permute"),
+        ({"permute": True, "seed": -1}, ValueError, "seed must be at least 0, got -1"),
+        ({"permute": True, "seed": 1.5}, TypeError, "seed must be an integer"),
+        ({"permute": True, "seed": True}, TypeError, "seed must be an integer"),
+        ({"seed": None}, TypeError, "seed must be an integer"),
+        ({"seed": "0"}, TypeError, "seed must be an integer"),
+    ],
+)
+def test_errors(options, error, words):
+    with pytest.raises(error, match=words):
+        ms.datasets.digits(**options)

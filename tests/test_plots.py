@@ -1,0 +1,221 @@
+"""Figures: each function draws on its own axes alone, shows what it was given, and changes none of it."""
+
+import copy
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from conftest import random_network
+
+import minisnn as ms
+from minisnn import plots
+from minisnn.analysis import GradientFlow
+
+
+@pytest.fixture(autouse=True)
+def figures():
+    """On the backend without windows; no figure stays open."""
+    plt.switch_backend("Agg")
+    plt.close("all")
+    yield
+    plt.close("all")
+
+
+def history(accuracies, seed=0, K=5) -> ms.History:
+    """A history as `fit` writes it, of an ASRC layer with K spans and a layer without."""
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.ones(K), len(accuracies))
+    rows = [
+        {"epoch": i, "train_loss": 1 / (1 + i), "validation_accuracy_hard": a, "span_weights": [None, p[i].tolist()]}
+        for i, a in enumerate(accuracies)
+    ]
+    return ms.History(rows, best_epoch=0)
+
+
+def histories(n_models=2) -> dict:
+    """Two seeds a model, the second of which stopped early."""
+    return {
+        f"model {i}": [history([0.1, 0.3 + i / 50, 0.5, 0.4]), history([0.2, 0.4, 0.6 + i / 50], seed=1)]
+        for i in range(n_models)
+    }
+
+
+def flows(n_models=2) -> dict:
+    """Norms of two layers over 9 steps for 4 sequences, read at step 6; two seeds a model."""
+    rng = np.random.default_rng(0)
+    return {
+        f"model {i}": [GradientFlow([rng.uniform(0.1, 1, (4, 9)) for _ in range(2)], 6) for _ in range(2)]
+        for i in range(n_models)
+    }
+
+
+def tape():
+    rng = np.random.default_rng(1)
+    net = random_network(rng, (3, 6, 5, 2), recurrence=ms.SRC(2))
+    return net.record(3 * rng.standard_normal((4, 11, 3)), lengths=[11, 8, 11, 5])
+
+
+CASES = {
+    "learning_curves": (plots.learning_curves, histories, {}),
+    "learning_curves of a loss": (plots.learning_curves, histories, {"column": "train_loss"}),
+    "span_weights": (plots.span_weights, lambda: history([0.1, 0.2, 0.4]), {"layer": 1}),
+    "gradient_flow": (plots.gradient_flow, flows, {"layer": 1}),
+    "spikes": (plots.spikes, tape, {"sequence": 1}),
+}
+
+
+def arrays_of(thing):
+    """All arrays in a nest of lists, dicts and objects."""
+    if isinstance(thing, np.ndarray):
+        return [thing]
+    if isinstance(thing, dict):
+        thing = list(thing.values())
+    elif hasattr(thing, "__dict__"):
+        thing = list(vars(thing).values())
+    return [array for item in thing for array in arrays_of(item)] if isinstance(thing, list | tuple) else []
+
+
+def picture(figure) -> np.ndarray:
+    """The pixels of a figure."""
+    figure.canvas.draw()
+    return np.array(figure.canvas.buffer_rgba())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_draws_on_the_given_axes_only(name):
+    draw, make, options = CASES[name]
+    fig, (left, ax, right) = plt.subplots(1, 3)
+    current = plt.figure()
+    other = current.subplots()
+    image = picture(current)
+    children = [len(a.get_children()) for a in (left, right, other)]
+    assert draw(make(), ax=ax, **options) is ax
+    assert ax.has_data()
+    assert ax.get_xlabel()
+    assert [len(a.get_children()) for a in (left, right, other)] == children
+    assert not any(a.has_data() or a.get_xlabel() or a.get_ylabel() for a in (left, right, other))
+    assert plt.gcf() is current
+    np.testing.assert_array_equal(picture(current), image)
+    assert current.axes == [other]
+    assert len(plt.get_fignums()) == 2
+    new_axes = [a for a in fig.axes if a not in (left, ax, right)]
+    assert len(new_axes) == (name == "span_weights")  # its colour bar
+    fig.canvas.draw()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_makes_its_own_figure(name):
+    draw, make, options = CASES[name]
+    other = plt.figure()
+    ax = draw(make(), **options)
+    assert len(plt.get_fignums()) == 2
+    assert ax.figure is not other
+    assert not other.axes
+    assert ax.figure.axes[0] is ax
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_changes_no_input(name):
+    draw, make, options = CASES[name]
+    thing = make()
+    arrays = arrays_of(thing)
+    before = copy.deepcopy(thing)
+    assert arrays or isinstance(thing, dict | ms.History)
+    for array in arrays:
+        array.flags.writeable = False  # writing would raise
+    settings = dict(plt.rcParams)
+    draw(thing, ax=plt.figure().subplots(), **options)
+    if isinstance(thing, ms.History) or name.startswith("learning_curves"):
+        assert thing == before
+    for array, old in zip(arrays, arrays_of(before), strict=True):
+        np.testing.assert_array_equal(array, old)
+    assert dict(plt.rcParams) == settings
+
+
+def labelled(ax) -> dict:
+    """The lines of the legend, by name."""
+    return {line.get_label(): line for line in ax.get_lines() if not line.get_label().startswith("_")}
+
+
+def test_learning_curves_show_seeds_and_mean():
+    ax = plots.learning_curves(histories())
+    assert len(ax.get_lines()) == 2 * 3
+    thick = labelled(ax)
+    assert list(thick) == ["model 0", "model 1"]
+    x, y = thick["model 1"].get_data()
+    np.testing.assert_array_equal(x, [1, 2, 3])  # as far as all seeds go
+    np.testing.assert_allclose(y, [15.0, 36.0, 56.0], rtol=1e-12)  # per cent
+    thin = [line.get_ydata() for line in ax.get_lines() if line.get_color() == thick["model 1"].get_color()][:2]
+    np.testing.assert_allclose(thin[0], [10.0, 32.0, 50.0, 40.0], rtol=1e-12)
+    assert "(%)" in ax.get_ylabel()
+    assert thick["model 0"].get_color() != thick["model 1"].get_color()
+    loss = plots.learning_curves(histories(), "train_loss")
+    np.testing.assert_allclose(labelled(loss)["model 0"].get_ydata(), [1, 1 / 2, 1 / 3])
+    assert "%" not in loss.get_ylabel()
+
+
+def test_span_weights_show_every_epoch_and_span():
+    run = history([0.1, 0.2, 0.4])
+    ax = plots.span_weights(run, 1)
+    (image,) = ax.get_images()
+    expected = np.array([row["span_weights"][1] for row in run.rows]).T
+    np.testing.assert_array_equal(image.get_array(), expected)
+    assert tuple(image.get_extent()) == (0.5, 3.5, 0.5, 5.5)  # epochs and spans from 1, in the middle of their cells
+    assert f"span {int(expected[:, -1].argmax()) + 1}" in ax.get_title()
+    assert image.get_clim() == (0, 1)
+
+
+def test_gradient_flow_goes_back_from_the_readout():
+    runs = flows()
+    ax = plots.gradient_flow(runs, 1)
+    assert ax.get_yscale() == "log"
+    thick = labelled(ax)
+    seeds = [np.median([norms[6::-1] / norms[6] for norms in flow.norms[1]], axis=0) for flow in runs["model 1"]]
+    np.testing.assert_allclose(thick["model 1"].get_ydata(), np.sqrt(seeds[0] * seeds[1]), rtol=1e-12)
+    np.testing.assert_array_equal(thick["model 1"].get_xdata(), np.arange(7))
+    assert thick["model 0"].get_ydata()[0] == pytest.approx(1.0)
+
+
+def test_gradient_flow_of_dead_layers():
+    """No gradient in some sequences, at some steps, or at all: no warning (they are errors here)."""
+    runs = flows()
+    runs["model 0"][0].norms[1][1] = 0.0
+    runs["model 0"][0].norms[1][:, :3] = 0.0
+    runs["model 1"][1].norms[1][:] = 0.0
+    ax = plots.gradient_flow(runs, 1)
+    ax.figure.canvas.draw()
+    assert len(labelled(ax)) == 2
+
+
+def test_spikes_of_one_sequence():
+    recorded = tape()
+    ax = plots.spikes(recorded, 1)
+    n_spikes = [int(layer.s[1].sum()) for layer in recorded.layers]
+    assert min(n_spikes) > 0
+    assert [len(points.get_offsets()) for points in ax.collections] == n_spikes
+    t, n = np.nonzero(recorded.layers[1].s[1])
+    np.testing.assert_array_equal(ax.collections[1].get_offsets(), np.column_stack([t, n + 6]))
+    assert ax.get_xlim()[1] == 8  # its length
+    assert ax.get_ylim() == (-0.5, 10.5)
+    assert "6 neurons" in ax.get_yticklabels()[0].get_text()
+    assert f"{recorded.layers[0].s[1, :8].mean():.1%}" in ax.get_yticklabels()[0].get_text()
+
+
+@pytest.mark.parametrize(
+    "draw, make, options", [(plots.learning_curves, histories, {}), (plots.gradient_flow, flows, {"layer": 0})]
+)
+def test_more_models_than_colours(draw, make, options):
+    """Every model is shown."""
+    n = len(plots.COLOURS) + 2
+    ax = draw(make(n), **options)
+    assert len(labelled(ax)) == n
+    assert len(ax.get_legend().get_texts()) == n
+
+
+def test_matplotlib_is_imported_when_first_used():
+    code = "import sys, minisnn, minisnn.plots, minisnn.cli; print('matplotlib' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
