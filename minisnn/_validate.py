@@ -70,9 +70,11 @@ def real_array(x, name: str) -> np.ndarray:
     return array
 
 
-def sequences(x, n_in: int) -> np.ndarray:
-    """A batch of input sequences, (B, T, n_in); see `real_array`."""
+def sequences(x, n_in: int, dtype: str = "float64") -> np.ndarray:
+    """A batch of input sequences, (B, T, n_in), finite in `dtype` as well; see `real_array`."""
     x = real_array(x, "x")
+    if x.size and x.dtype != dtype and max(abs(float(x.min())), abs(float(x.max()))) > float(np.finfo(dtype).max):
+        raise ValueError(f"x holds values up to {np.abs(x).max():.3g}, more than {dtype} can; scale the input")
     if x.ndim != 3:
         slip = ""
         if x.ndim == 2 and n_in == 1:

@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.pop("command")
     try:
         return run(**options)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, FloatingPointError) as error:
         print(f"minisnn: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -60,9 +60,13 @@ def _add_gradcheck(commands) -> None:
     parser = commands.add_parser("gradcheck", help="check the hand-written gradients; exit status 1 if one is wrong")
     for name, choices in checks.OPTIONS.items():
         parser.add_argument(f"--{name}", nargs="+", choices=list(choices), help="only these (default: all)")
-    parser.add_argument("--dtype", choices=["float64", "float32"], help="only what checks this precision (default: both)")
+    parser.add_argument(
+        "--dtype", choices=["float64", "float32"], help="only what checks this precision (default: both)"
+    )
     parser.add_argument("--rungs", nargs="+", choices=list(checks.LADDER), help="only these (default: all)")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[3, 5, 4, 2], help="of the networks (default: %(default)s)")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[3, 5, 4, 2], help="of the networks (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of weights and input (default: %(default)s)")
     parser.set_defaults(run=_gradcheck)
 

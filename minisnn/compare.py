@@ -58,8 +58,10 @@ def compare(
     OSError
         If the folder can't be written to; nothing has been trained then.
     """
-    seeds = _validate.integer(seeds, "seeds", 1)
+    seeds, epochs = _validate.integer(seeds, "seeds", 1), _validate.integer(epochs, "epochs", 1)
+    batch_size = _validate.integer(batch_size, "batch_size", 1)
     models = {"RSNN": Recurrent(), f"SRC λ={span}": SRC(span), f"ASRC K={max_span}": ASRC(max_span)}
+    Network([1, *sizes, 2])  # wrong sizes are told before anything is written
     folder = storage.make_folder(folder)
     for name in ("histories", "figures"):
         storage.make_folder(folder / name)

@@ -346,5 +346,5 @@ def backward_lanes(
 
 
 def cache_folder() -> str:
-    """Where Numba keeps the compiled kernels."""
-    return str(forward_lanes.stats.cache_path)
+    """Where Numba keeps the compiled kernels; with NUMBA_DISABLE_JIT there are none."""
+    return "no folder: NUMBA_DISABLE_JIT is set" if numba.config.DISABLE_JIT else str(forward_lanes.stats.cache_path)

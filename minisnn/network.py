@@ -64,10 +64,13 @@ class Network:
         self.sizes = _validate.sizes(sizes)
         hidden = self.sizes[1:-1]
         self.recurrence = _validate.one_a_layer(
-            recurrence or Recurrent(), len(hidden), (Feedforward, Recurrent, SRC, ASRC), "recurrence"
+            Recurrent() if recurrence is None else recurrence,
+            len(hidden),
+            (Feedforward, Recurrent, SRC, ASRC),
+            "recurrence",
         )
-        self.neuron = _validate.one_a_layer(neuron or LIF(), len(hidden), (LIF, PLIF), "neuron")
-        self.surrogate = surrogate or Triangle()
+        self.neuron = _validate.one_a_layer(LIF() if neuron is None else neuron, len(hidden), (LIF, PLIF), "neuron")
+        self.surrogate = Triangle() if surrogate is None else surrogate
         if not isinstance(self.surrogate, surrogates.Surrogate):
             raise TypeError(
                 f"surrogate must be one of minisnn's or a Custom, got {surrogate!r}; is it Triangle() with brackets?"
@@ -253,6 +256,7 @@ class Network:
         """All but the parameters, as plain JSON."""
         names = ("sizes", "recurrence", "neuron", "surrogate", "readout_window", "seed", "dtype", "temperature")
         config = {name: storage.to_json(getattr(self, name)) for name in names}
+        config["temperature"] = float(self.temperature)
         if isinstance(self.surrogate, surrogates.Custom):
             config["surrogate"] = {"kind": "Custom", "name": self.surrogate.name}
         return config
@@ -281,12 +285,14 @@ class Network:
             return from_config(header["config"], arrays, surrogate)
         except KeyError as error:
             raise ValueError(f"{path} is not a whole network: it has no {error}") from error
+        except TypeError as error:
+            raise ValueError(f"{path} is not a whole network: {error}") from error
 
     # Inside
 
     def _check_batch(self, x, lengths, masks):
         """Checked input of one batch; compiles the kernels if this is their first use."""
-        x = _validate.sequences(x, self.sizes[0])
+        x = _validate.sequences(x, self.sizes[0], self.dtype)
         lengths = _validate.lengths(lengths, *x.shape[:2])
         masks = _validate.masks(masks, len(x), self.sizes[1:-1])
         engine.prepare(self.dtype)

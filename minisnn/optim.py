@@ -21,10 +21,11 @@ State = dict[str, np.ndarray]
 def _check(optimiser) -> None:
     for name in ("rate", "span_rate", "weight_decay", "eps"):
         if hasattr(optimiser, name):
-            _validate.number(getattr(optimiser, name), name, 0.0, np.inf)
+            object.__setattr__(optimiser, name, _validate.number(getattr(optimiser, name), name, 0.0, np.inf))
     for name in ("beta1", "beta2", "momentum"):
         if hasattr(optimiser, name):
-            _validate.number(getattr(optimiser, name), name, 0.0, np.nextafter(1.0, 0.0))
+            below_1 = float(np.nextafter(1.0, 0.0))
+            object.__setattr__(optimiser, name, _validate.number(getattr(optimiser, name), name, 0.0, below_1))
 
 
 def _span_logits(params: Params) -> np.ndarray:
@@ -131,7 +132,8 @@ def one_cycle(epoch: int, epochs: int, warmup: float = 0.3, first: float = 1 / 2
     """Up from `first` to 1 during `warmup` of all epochs, then down to `last`, each along half a cosine (arXiv
     1708.07120).
 
-    With the defaults, the rates of PyTorch's `OneCycleLR(max_lr, total_steps=epochs)` stepped once an epoch.
+    With the defaults and four epochs or more, the rates of PyTorch's `OneCycleLR(max_lr, total_steps=epochs)` stepped
+    once an epoch. Shorter runs have no time to warm up and start at the peak.
     """
     peak = max(warmup * epochs - 1, 0.0)
     if epoch < peak:

@@ -5,6 +5,8 @@ Colours are those of Okabe and Ito, which colour-blind readers can tell apart, a
 when a figure is first drawn.
 """
 
+from itertools import cycle
+
 import numpy as np
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -30,7 +32,7 @@ def learning_curves(histories: dict[str, list], column: str = "validation_accura
     """
     ax = _axes(ax)
     percent = "accuracy" in column
-    for colour, (name, runs) in zip(COLOURS, histories.items()):
+    for colour, (name, runs) in zip(cycle(COLOURS), histories.items()):
         curves = [np.array(run.column(column)) * (100 if percent else 1) for run in runs]
         for curve in curves:
             ax.plot(np.arange(1, len(curve) + 1), curve, color=colour, linewidth=0.7, alpha=0.4)
@@ -70,13 +72,14 @@ def gradient_flow(flows: dict[str, list], layer: int, ax=None):
         geometric mean.
     """
     ax = _axes(ax)
-    for colour, (name, runs) in zip(COLOURS, flows.items()):
+    for colour, (name, runs) in zip(cycle(COLOURS), flows.items()):
         curves = []
         for flow in runs:
             norms = flow.norms[layer][:, flow.at :: -1]  # lag 0, 1, ...
             with np.errstate(divide="ignore", invalid="ignore"):
                 relative = np.where(norms[:, :1] > 0, norms / norms[:, :1], np.nan)
-            curves.append(np.nanmedian(relative, axis=0))
+            alive = relative[~np.isnan(relative).any(axis=1)]  # where no gradient starts, none can shrink
+            curves.append(np.median(alive, axis=0) if len(alive) else np.full(relative.shape[1], np.nan))
             ax.plot(curves[-1], color=colour, linewidth=0.7, alpha=0.4)
         with np.errstate(divide="ignore"):
             mean = np.exp(np.mean(np.log(curves), axis=0))

@@ -3,7 +3,6 @@
 import json
 import os
 import tempfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -94,12 +93,13 @@ def load_npz(path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, KeyError, NotImplementedError) as error:
+        with open(path, "rb") as opened:
+            file = np.load(opened, allow_pickle=False)
+            arrays = None if isinstance(file, np.ndarray) else {name: file[name] for name in file.files}
+    except Exception as error:  # whatever a damaged or foreign file makes zip, zlib and NumPy raise
         raise ValueError(f"{path} is not a whole npz file; is it truncated, or something else? ({error})") from error
-    except AttributeError as error:  # np.load gives the bare array of an npy file
-        raise ValueError(f"{path} holds a single array, expected an npz file of a minisnn {kind}") from error
+    if arrays is None:
+        raise ValueError(f"{path} holds a single array, expected an npz file of a minisnn {kind}")
     try:
         header = json.loads(str(arrays.pop(HEADER)))
         form, version = header.pop("format"), header.pop("format_version")

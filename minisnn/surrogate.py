@@ -27,8 +27,9 @@ from minisnn import _validate
 
 
 def _check(surrogate) -> None:
-    _validate.number(surrogate.peak, "peak", 0.0, np.inf, open_ends=True)
-    _validate.number(surrogate.width, "width", 0.0, np.inf, open_ends=True)
+    for name in ("peak", "width"):
+        value = _validate.number(getattr(surrogate, name), name, 0.0, np.inf, open_ends=True)
+        object.__setattr__(surrogate, name, value)
 
 
 @dataclass(frozen=True)

@@ -153,14 +153,21 @@ def fit(
     epochs = _validate.integer(epochs, "epochs", 1)
     batch_size = _validate.integer(batch_size, "batch_size", 1)
     seed = _validate.integer(seed, "seed", 0)
-    _validate.number(dropout, "dropout", 0.0, np.nextafter(1.0, 0.0))
-    for temperature in temperatures:
-        _validate.number(temperature, "temperatures", 0.0, np.inf, open_ends=True)
+    dropout = _validate.number(dropout, "dropout", 0.0, float(np.nextafter(1.0, 0.0)))
+    temperatures = _pair_of_temperatures(temperatures)
     if clip_norm is not None:
-        _validate.number(clip_norm, "clip_norm", 0.0, np.inf, open_ends=True)
+        clip_norm = _validate.number(clip_norm, "clip_norm", 0.0, np.inf, open_ends=True)
+    if checkpoint is not None:
+        storage.make_folder(
+            Path(checkpoint).parent
+        )  # an hour of training shouldn't end with a folder that can't be written
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to go on from")
-    optimizer = optimizer or optim.AdamW()
+    optimizer = optim.AdamW() if optimizer is None else optimizer
+    if not isinstance(optimizer, optim.SGD | optim.AdamW):
+        raise TypeError(f"optimizer must be AdamW(), Adam() or SGD(), got {optimizer!r}; with brackets?")
+    if not callable(schedule):
+        raise TypeError(f"schedule must be a function of (epoch, epochs), as minisnn.one_cycle, got {schedule!r}")
     engine.prepare(net.dtype)
     run = {
         "network": {**net.config(), "temperature": None},
@@ -195,6 +202,13 @@ def fit(
     net.params.flat[...] = best.flat
     net.temperature = best_temperature
     return history
+
+
+def _pair_of_temperatures(temperatures) -> tuple[float, float]:
+    if not isinstance(temperatures, tuple | list | np.ndarray) or len(temperatures) != 2:
+        raise ValueError(f"temperatures must be two numbers, the first and the last, got {temperatures!r}")
+    first, last = (_validate.number(t, "temperatures", 0.0, np.inf, open_ends=True) for t in temperatures)
+    return first, last
 
 
 def _train_epoch(net, split, epoch, rate_factor, optimizer, state, run) -> dict:

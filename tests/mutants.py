@@ -3,8 +3,9 @@
     python tests/mutants.py            plant them all; print which rung of the ladder catches which
     python tests/mutants.py --write    and write the table into tests/MUTANTS.md
 
-A mutant is run as plain Python (NUMBA_DISABLE_JIT=1) on small networks, in a copy of the package. The rungs are climbed in order
-and the first that fails is named, so an error in the spec is caught by 2 or 3, and one in the kernels alone by 4 at the earliest.
+A mutant is run as plain Python (NUMBA_DISABLE_JIT=1) on small networks, in a copy of the package. The rungs are climbed
+in order and the first that fails is named, so an error in the spec is caught by 2 or 3, and one in the kernels alone by 4
+at the earliest.
 """
 
 import argparse
@@ -142,7 +143,10 @@ OTHERS = [
     ("surrogate.py", "the rectangle closed at its edges", "np.abs(u) < self.width, 1.0", "np.abs(u) <= self.width, 1.0"),
 ]  # fmt: skip
 
-BY_SURROGATE = {"the arc tangent's primitive without its width": "atan", "the rectangle closed at its edges": "rectangle"}
+BY_SURROGATE = {
+    "the arc tangent's primitive without its width": "atan",
+    "the rectangle closed at its edges": "rectangle",
+}
 
 MUTANTS = [
     *(Mutant("reference.py", *change) for change in SPEC),

@@ -8,7 +8,11 @@ import minisnn as ms
 from minisnn import checks, reference
 from minisnn.checks import oracle, rungs
 
-BLOCKS = {"readout.w", "readout.bias", *(f"layers.{i}.{n}" for i in (0, 1) for n in ("w_in", "bias", "w_rec", "span_logits"))}
+BLOCKS = {
+    "readout.w",
+    "readout.bias",
+    *(f"layers.{i}.{n}" for i in (0, 1) for n in ("w_in", "bias", "w_rec", "span_logits")),
+}
 
 
 def test_gradcheck_has_a_row_for_every_block_and_rung(rng):
@@ -31,8 +35,24 @@ def test_check_all_with_other_options():
     assert max(row.max_rel for row in report.rows if row.rung in ("4 frozen", "5 tangent", "6 spec")) < 1e-12
     single = checks.check_all(recurrence=["src-3"], dtype="float32")
     assert {row.rung for row in single.rows} == {"6 float32"}
-    with pytest.raises(ValueError, match="recurrence must be one of .*'src-3'"):
+    with pytest.raises(ValueError, match=r"recurrence must be one of .*'src-3'"):
         checks.check_all(recurrence=["src-4"])
+
+
+def test_check_all_shows_each_rung_and_stops_at_a_wrong_one(monkeypatch):
+    options = {"recurrence": ["src-3"], "neuron": ["lif"], "reset": ["hard"]}
+    lines = []
+    report = checks.check_all(**options, surrogate=["triangle", "rectangle", "exponential", "fastsigmoid"], show=lines.append)
+    assert [line.split("  ")[0] for line in "\n".join(lines).split("\n")[1:]] == list(checks.LADDER)
+    assert all(line.endswith("ok") for line in lines)
+    assert report.summary().count("\n") == len(checks.LADDER)
+    off = checks.compare("4 frozen", "layers.0.w_in", [[1.0, 2.0]], [[1.0, 2.002]], 1e-12)
+    monkeypatch.setitem(checks.LADDER, "4 frozen", lambda net, batch: [off])
+    lines.clear()
+    with pytest.raises(checks.GradientError, match=r"WRONG at \[0, 1\]: got 2, expected 2.002; src-3, lif, hard, gaussian"):
+        checks.check_all(**options, surrogate=["gaussian"], show=lines.append)
+    assert lines[-1].endswith("1 WRONG")
+    assert len(lines) == list(checks.LADDER).index("4 frozen") + 1
 
 
 def test_all_pairs_meet():
@@ -98,7 +118,8 @@ def test_kinks_are_kept_away_from(rng):
     assert np.abs(moved.params.flat - net.params.flat).max() > 1e-4
     for run in oracle.smooth_runs(moved, batch):
         for layer in run:
-            assert np.abs((layer.v - 1.0)[..., np.newaxis] - np.array([-1.0, 0.0, 1.0])).min() > 10 * oracle.DIFFERENCE_STEP
+            for kink in (-1.0, 0.0, 1.0):
+                assert np.abs(layer.v - 1.0 - kink).min() > 10 * oracle.DIFFERENCE_STEP
     with pytest.raises(ValueError, match="within ten steps"):
         rungs.away_from_kinks(net, batch, step=0.05)
 

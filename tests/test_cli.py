@@ -39,6 +39,7 @@ def test_unknown_arguments(arguments, capsys):
 
 
 # Layers of 8 and 7 neurons may be silent after an epoch, and fit says so.
+@pytest.mark.compiled
 @pytest.mark.filterwarnings("ignore:after the first epoch layer:RuntimeWarning")
 def test_compare(tmp_path, capsys):
     """All promised files are there, say the same as the table, and the figures are figures."""

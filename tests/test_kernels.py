@@ -2,8 +2,10 @@
 
 import itertools
 import os
+import re
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -197,3 +199,24 @@ def test_calls_from_several_threads():
         for _ in range(5):
             for got, want in zip(pool.map(lambda net: net.loss_and_grad(x, y)[1].flat, nets), expected):
                 np.testing.assert_array_equal(got, want)
+
+
+def test_slow_work_is_announced(capsys):
+    """After a while, and only then; `warmup` says that the kernels are ready."""
+    with engine.announce("counting", after=0.05):
+        time.sleep(0.2)
+    with engine.announce("nothing"):
+        pass
+    assert re.fullmatch(r"minisnn: counting ... 0 s\n", capsys.readouterr().err)
+    assert ms.warmup(ms.Network([2, 3, 2])) < 60
+    assert "kernels for float32 are ready" in capsys.readouterr().err
+
+
+def test_import_compiles_nothing_and_draws_nothing():
+    code = (
+        "import sys, minisnn; from minisnn import kernels; "
+        "print(len(kernels.forward_lanes.signatures), 'matplotlib' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
+    )
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "0"}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert result.stdout.split() == ["0", "False", "False"]

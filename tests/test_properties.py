@@ -18,7 +18,12 @@ RECURRENCES = st.one_of(
 NEURONS = st.one_of(
     st.builds(ms.LIF, st.floats(0, 1), st.floats(0.1, 2), st.sampled_from(["soft", "hard", "none"]), st.booleans()),
     st.builds(
-        ms.PLIF, st.floats(0.05, 0.95), st.floats(0.1, 2), st.sampled_from(["soft", "hard", "none"]), st.booleans(), st.booleans()
+        ms.PLIF,
+        st.floats(0.05, 0.95),
+        st.floats(0.1, 2),
+        st.sampled_from(["soft", "hard", "none"]),
+        st.booleans(),
+        st.booleans(),
     ),
 )
 quick = settings(
@@ -32,7 +37,7 @@ quick = settings(
 
 @st.composite
 def networks(draw):
-    """A network and a batch: among them single neurons, steps and sequences, silent and saturated layers, spans beyond T."""
+    """A network and a batch; among them single neurons, steps, sequences; silent and saturated layers; spans beyond T."""
     n_layers = draw(st.integers(1, 3))
     sizes = [draw(st.integers(1, 7)) for _ in range(n_layers + 1)] + [draw(st.integers(2, 4))]
     recurrence = [draw(RECURRENCES) for _ in range(n_layers)]

@@ -1,9 +1,9 @@
 """Gradient checks: is the hand-written backward pass the derivative of what it should be?
 
-`gradcheck(net, x, y)` climbs a ladder of seven methods for one network; `check_all` (and the command `minisnn gradcheck`) does
-so for small networks of every kind; `gradcheck(net, x, y, backward=yours)` grades a backward pass of your own. What each
-rung can and can't see stands in `rungs.py` and `structure.py`; that a surrogate gradient is not the gradient of the
-spiking loss, and what these checks establish nevertheless, at the head of `rungs.py`.
+`gradcheck(net, x, y)` climbs a ladder of seven methods for one network; `check_all` (and the command `minisnn
+gradcheck`) does so for small networks of every kind; `gradcheck(net, x, y, backward=yours)` grades a backward pass of
+your own. What each rung can and can't see stands in `rungs.py` and `structure.py`; that a surrogate gradient is not
+the gradient of the spiking loss, and what these checks establish nevertheless, at the head of `rungs.py`.
 """
 
 import itertools
@@ -187,18 +187,15 @@ def check_all(
 def all_pairs(lists: dict[str, list]) -> list[dict]:
     """Few combinations, one value out of each list, such that any two values of different lists meet in one of them."""
     names = list(lists)
-    missing = {
-        ((a, va), (b, vb)) for a, b in itertools.combinations(names, 2) for va, vb in itertools.product(lists[a], lists[b])
-    }
+    options = itertools.combinations(names, 2)
+    missing = {((a, va), (b, vb)) for a, b in options for va in lists[a] for vb in lists[b]}
     combinations = [dict(zip(names, values)) for values in itertools.product(*lists.values())]
     chosen = []
+    pairs = [set(itertools.combinations(combination.items(), 2)) for combination in combinations]
     while missing or not chosen:
-
-        def new_pairs(combination):
-            return sum(pair in missing for pair in itertools.combinations(combination.items(), 2))
-
-        chosen.append(max(combinations, key=new_pairs))
-        missing -= set(itertools.combinations(chosen[-1].items(), 2))
+        best = max(range(len(pairs)), key=[len(missing & new) for new in pairs].__getitem__)
+        chosen.append(combinations[best])
+        missing -= pairs[best]
     return chosen
 
 

@@ -93,12 +93,6 @@ def spec_backward(net: Network, batch: Batch, logits, runs) -> Params:
     )
 
 
-def spec_loss_and_grad(net: Network, batch: Batch) -> tuple[float, Params]:
-    """What `Network.loss_and_grad` computes, by the spec."""
-    loss, logits, runs = spec_forward(net, net.params, batch)
-    return float(loss), spec_backward(net, batch, logits, runs)
-
-
 def reset_replays(net: Network, runs):
     """For layers whose reset is detached, the recorded spikes; None for the others."""
     return lambda i: [run.s if neuron.detach_reset else None for run, neuron in zip(runs[i], net.neuron)]
@@ -168,7 +162,9 @@ def spec_adjoint(net: Network, tape: Tape, e) -> tuple[list[np.ndarray], list[np
     dx, totals = np.zeros(tape.x.shape), None
     for i, length in enumerate(tape.lengths):
         run = [
-            reference.LayerRun(*(getattr(t, name)[i, :length].astype(np.float64) for name in reference.LayerRun._fields))
+            reference.LayerRun(
+                *(getattr(t, name)[i, :length].astype(np.float64) for name in reference.LayerRun._fields)
+            )
             for t in tape.layers
         ]
         masks = [mask[i].astype(np.float64) for mask in tape.masks]

@@ -8,19 +8,26 @@ from minisnn.checks.report import Row, compare
 from minisnn.network import Network
 from minisnn.neuron import LIF
 from minisnn.params import stream
-from minisnn.recurrence import ASRC, SRC, Recurrent, d_span_logits, hard_span
+from minisnn.recurrence import ASRC, SRC, Recurrent
 
 RUNG = "7 structure"
 
 
 def structure(net: Network, batch: Batch) -> list[Row]:
-    """Rung 7: causality, arrival after exactly λ steps, nothing after the last use, linearity, limits, batches, lengths.
+    """Rung 7: causality, arrival after exactly λ steps, nothing after the last use, linearity, limits, batches,
+    lengths.
 
     Sees a step too early or too late, a lane that is lost or counted twice, a wrong share of the batch, in spec and
     kernels alike, without any reference to compare with. Can't see a wrong factor.
     """
     net = net.astype("float64")
-    rows = [*causality(net, batch), *linearity(net, batch), *batches(net, batch), *lengths(net, batch), *windows(net, batch)]
+    rows = [
+        *causality(net, batch),
+        *linearity(net, batch),
+        *batches(net, batch),
+        *lengths(net, batch),
+        *windows(net, batch),
+    ]
     for recurrence in dict.fromkeys(net.recurrence):
         rows += arrival(recurrence)
     return rows + span_logits(net, batch)
@@ -47,7 +54,7 @@ def causality(net: Network, batch: Batch) -> list[Row]:
 
 
 def arrival(recurrence, T: int = 9) -> list[Row]:
-    """A single spike is heard exactly λ steps later, and δ of that step is what it sends back; for each λ of an ASRC."""
+    """A single spike is heard exactly λ steps later, and what it gets back is δ of that step; for each λ of an ASRC."""
     if not isinstance(recurrence, Recurrent | SRC | ASRC):
         return []
     spans = {Recurrent: lambda: [1], SRC: lambda: [recurrence.span], ASRC: lambda: range(1, recurrence.max_span + 1)}
@@ -71,7 +78,9 @@ def arrival(recurrence, T: int = 9) -> list[Row]:
         delta = net.adjoint(tape, e).delta[0][0]
         sent = np.zeros(T)
         if T - 1 - span >= 0:
-            sent[T - 1 - span] = net.surrogate.derivative(tape.layers[0].v[0, T - 1 - span, 0] - 1.0) * 0.25 * delta[-1, 1]
+            sent[T - 1 - span] = (
+                net.surrogate.derivative(tape.layers[0].v[0, T - 1 - span, 0] - 1.0) * 0.25 * delta[-1, 1]
+            )
         rows.append(compare(RUNG, f"return after {span}", delta[:, 0], sent, 1e-14))
     return rows
 
@@ -97,7 +106,9 @@ def batches(net: Network, batch: Batch) -> list[Row]:
     floor = np.abs(grads.flat).max()
     return [
         compare(RUNG, "batch loss = mean", loss, np.mean([single[0] for single in singles]), 1e-12),
-        compare(RUNG, "batch = mean of singles", grads.flat, np.mean([g.flat for _, g in singles], axis=0), 1e-12, floor),
+        compare(
+            RUNG, "batch = mean of singles", grads.flat, np.mean([g.flat for _, g in singles], axis=0), 1e-12, floor
+        ),
     ]
 
 
@@ -108,7 +119,10 @@ def lengths(net: Network, batch: Batch) -> list[Row]:
     noisy = np.where(np.arange(T)[:, np.newaxis] < short[:, np.newaxis, np.newaxis], batch.x, 7.0)
     (loss, grads), (noisy_loss, noisy_grads) = (net.loss_and_grad(x, batch.y, short) for x in (batch.x, noisy))
     one, alone = slice(0, 1), slice(0, int(short[0]))
-    cut, padded = net.loss_and_grad(batch.x[one, alone], batch.y[one]), net.loss_and_grad(batch.x[one], batch.y[one], short[one])
+    cut, padded = (
+        net.loss_and_grad(batch.x[one, alone], batch.y[one]),
+        net.loss_and_grad(batch.x[one], batch.y[one], short[one]),
+    )
     return [
         compare(RUNG, "after the end: loss", noisy_loss, loss, 0.0),
         compare(RUNG, "after the end: gradients", noisy_grads.flat, grads.flat, 0.0),
@@ -147,7 +161,9 @@ def span_logits(net: Network, batch: Batch) -> list[Row]:
         cold.params[name] = stream(0, "cold", name).permutation(K) / K  # distinct
     cold.temperature = 1e-4
     (soft, soft_grads), (hard, hard_grads) = (cold.loss_and_grad(batch.x, batch.y, spans=s) for s in ("soft", "hard"))
-    others = np.concatenate([soft_grads.flat[:0], *(soft_grads[name].ravel() for name in soft_grads if name not in names)])
+    others = np.concatenate(
+        [soft_grads.flat[:0], *(soft_grads[name].ravel() for name in soft_grads if name not in names)]
+    )
     hard_others = np.concatenate([hard_grads.flat[:0], *(hard_grads[n].ravel() for n in hard_grads if n not in names)])
     rows.append(compare(RUNG, "cold = hard: loss", soft, hard, 1e-12))
     rows.append(compare(RUNG, "cold = hard: gradients", others, hard_others, 1e-12, np.abs(hard_others).max()))

@@ -4,11 +4,13 @@ Write `backward(tape, e, params)` for one layer and one sequence, and return a d
 
     q, eps, delta          (T, N)      equations (7), (8), (9)
     dx                     (T, n_in)   (12)
-    d_w_in, d_bias, d_w_rec, d_decay, d_weights, d_span_logits     (10), (11), in the shape of what they are the gradient of
+    d_w_in, d_bias, d_w_rec, d_decay, d_weights, d_span_logits     (10), (11), in the shape of what they are the
+    gradient of
 
-It gets `e` (T, N), a `StudentTape` and `StudentParams`. What is missing in the dict is reported, not failed. Of what is wrong
-the table names the quantity and the time step at which it *first* goes wrong on the way back from the loss: the latest step,
-and there the first quantity in the order above. Mend that one first; the others often follow from it.
+It gets `e` (T, N), a `StudentTape` and `StudentParams`. What is missing in the dict is reported, not failed. Of what
+is wrong the table names the quantity and the time step at which it *first* goes wrong on the way back from the loss:
+the latest step, and there the first quantity in the order above. Mend that one first; the others often follow from
+it.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,8 @@
 """The forward-mode derivative: how a nudge of parameters and input moves the spikes.
 
-Written apart from the backward pass, on purpose: from equations (1) to (5) alone, by the product rule, over the whole batch at
-once and one layer after the other, with the taps as a sum over a history of rows. A dot d marks a derivative along the direction:
+Written apart from the backward pass, on purpose: from equations (1) to (5) alone, by the product rule, over the whole
+batch at once and one layer after the other, with the taps as a sum over a history of rows. A dot d marks a derivative
+along the direction:
 
     (1') ż[t] = ṡ[t] W_rec + s[t] Ẇ_rec
     (2') İ[t] = m ⊙ (ẋ[t] W_in + x[t] Ẇ_in + ḃ) + Σ_j (ṗ_j z[t - k_j] + p_j ż[t - k_j])
@@ -48,7 +49,9 @@ def _layer_tangent(net, tape, direction, i, x, x_dot) -> np.ndarray:
     beta_dot = _decay_direction(direction, i, layer.decay)
     p_dot = _weight_directions(net, tape, direction, i, layer)
     w_rec_dot = direction[name + "w_rec"] if name + "w_rec" in direction else np.zeros_like(layer.w_rec)
-    driven = tape.masks[i][:, np.newaxis] * (x_dot @ layer.w_in + x @ direction[name + "w_in"] + direction[name + "bias"])
+    driven = tape.masks[i][:, np.newaxis] * (
+        x_dot @ layer.w_in + x @ direction[name + "w_in"] + direction[name + "bias"]
+    )
 
     v_dot, s_dot, z_dot = [], [], []
     v_plus_dot = np.zeros_like(recorded.v[:, 0])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minisnn import _validate
+from minisnn.params import stream
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,11 @@ class Split:
     lengths: np.ndarray | None = None
 
     def __post_init__(self):
-        for array in (self.x, self.y, self.lengths):
-            if array is not None:
-                array.flags.writeable = False
+        for name in ("x", "y", "lengths"):
+            if getattr(self, name) is not None:
+                view = np.asarray(getattr(self, name)).view()
+                view.flags.writeable = False
+                object.__setattr__(self, name, view)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -65,8 +67,6 @@ def stratified(labels: np.ndarray, fractions: tuple[float, float], rng: np.rando
     return [np.sort(np.concatenate(part)) for part in parts]
 
 
-def permutation(n_steps: int, permute: bool, seed: int, rng: np.random.Generator) -> np.ndarray:
+def permutation(n_steps: int, permute: bool, seed: int) -> np.ndarray:
     """The order in which the pixels of an image are read: row by row, or in one random order for all images."""
-    _validate.flag(permute, "permute")
-    _validate.integer(seed, "seed", 0)
-    return rng.permutation(n_steps) if permute else np.arange(n_steps)
+    return stream(seed, "permutation", n_steps).permutation(n_steps) if permute else np.arange(n_steps)

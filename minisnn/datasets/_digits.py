@@ -4,6 +4,7 @@ from importlib.resources import files
 
 import numpy as np
 
+from minisnn import _validate
 from minisnn.datasets._dataset import Dataset, Split, permutation, stratified
 from minisnn.params import stream
 
@@ -28,10 +29,11 @@ def digits(permute: bool = False, seed: int = 0) -> Dataset:
     The test part of "Optical Recognition of Handwritten Digits", E. Alpaydin and C. Kaynak, UCI Machine Learning
     Repository, 1998, licence CC BY 4.0.
     """
+    permute, seed = _validate.flag(permute, "permute"), _validate.integer(seed, "seed", 0)
     with (files("minisnn.datasets") / "digits.npz").open("rb") as file, np.load(file) as arrays:
         images, labels = arrays["images"], arrays["labels"].astype(np.int64)
     pixels = images.reshape(len(images), -1, 1).astype(np.float32) / 16
-    order = permutation(pixels.shape[1], permute, seed, stream(seed, "permutation", pixels.shape[1]))
+    order = permutation(pixels.shape[1], permute, seed)
     train, validation, test = (
         Split(pixels[part][:, order], labels[part])
         for part in stratified(labels, (0.1, 0.1), stream(SPLIT_SEED, "split", "digits"))

@@ -1,0 +1,62 @@
+"""What README and CHANGELOG say must be so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import minisnn as ms
+from minisnn import cli
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PACKAGE = Path(ms.__file__).parent
+
+
+def test_sizes_in_the_reading_order():
+    """Lines as stated, within a tenth (or ten lines); and no module of the package is missing."""
+    rows = re.findall(r"^\| ((?:`[\w./]+`(?:, )?)+) \| ([\d, ]+) \|", README, re.MULTILINE)
+    named = {}
+    for files, sizes in rows:
+        named |= dict(zip(re.findall(r"`([\w./]+)`", files), map(int, sizes.split(", "))))
+    modules = {path.name for path in PACKAGE.glob("*.py")} - {"__init__.py", "__main__.py"}
+    assert modules == {name for name in named if not name.endswith("/")}
+    for name, lines in named.items():
+        files = (PACKAGE / name).glob("*.py") if name.endswith("/") else [PACKAGE / name]
+        counted = sum(len(file.read_text().splitlines()) for file in files)
+        assert abs(counted - lines) <= max(10, 0.1 * counted), (name, counted)
+
+
+@pytest.mark.compiled
+@pytest.mark.filterwarnings("ignore:after the first epoch layer:RuntimeWarning")
+def test_the_example_runs(tmp_path, monkeypatch, capsys):
+    """With one epoch in place of 60."""
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    assert "epochs=60" in code
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace("epochs=60", "epochs=1"), {})
+    assert "Evaluation(loss=" in capsys.readouterr().out
+    assert (tmp_path / "run.npz").exists()
+
+
+def test_the_commands_exist():
+    """Every `minisnn command` of the documents shows its help."""
+    text = README + (ROOT / "CHANGELOG.md").read_text()
+    commands = set(re.findall(r"minisnn (compare|bench|[a-z]+)`", text)) | set(re.findall(r"&& minisnn (\w+)", text))
+    assert {"compare", "bench", "gradcheck"} <= commands
+    for command in commands:
+        with pytest.raises(SystemExit) as stop:
+            cli.main([command, "--help"])
+        assert stop.value.code == 0
+
+
+def test_links_to_files():
+    """Files that a document links to or names in backticks as a path exist."""
+    for document in ROOT.glob("*.md"):
+        text = document.read_text()
+        for target in re.findall(r"\]\((?!http)([^)#]+)", text) + re.findall(r"`((?:minisnn|tests|tutorials)/[\w./-]+)`", text):
+            assert (ROOT / target).exists(), (document.name, target)
+
+
+def test_version_is_in_the_changelog():
+    assert f"## [{ms.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
