@@ -42,14 +42,18 @@ def test_check_all_with_other_options():
 def test_check_all_shows_each_rung_and_stops_at_a_wrong_one(monkeypatch):
     options = {"recurrence": ["src-3"], "neuron": ["lif"], "reset": ["hard"]}
     lines = []
-    report = checks.check_all(**options, surrogate=["triangle", "rectangle", "exponential", "fastsigmoid"], show=lines.append)
+    report = checks.check_all(
+        **options, surrogate=["triangle", "rectangle", "exponential", "fastsigmoid"], show=lines.append
+    )
     assert [line.split("  ")[0] for line in "\n".join(lines).split("\n")[1:]] == list(checks.LADDER)
     assert all(line.endswith("ok") for line in lines)
     assert report.summary().count("\n") == len(checks.LADDER)
     off = checks.compare("4 frozen", "layers.0.w_in", [[1.0, 2.0]], [[1.0, 2.002]], 1e-12)
     monkeypatch.setitem(checks.LADDER, "4 frozen", lambda net, batch: [off])
     lines.clear()
-    with pytest.raises(checks.GradientError, match=r"WRONG at \[0, 1\]: got 2, expected 2.002; src-3, lif, hard, gaussian"):
+    with pytest.raises(
+        checks.GradientError, match=r"WRONG at \[0, 1\]: got 2, expected 2.002; src-3, lif, hard, gaussian"
+    ):
         checks.check_all(**options, surrogate=["gaussian"], show=lines.append)
     assert lines[-1].endswith("1 WRONG")
     assert len(lines) == list(checks.LADDER).index("4 frozen") + 1

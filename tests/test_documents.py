@@ -54,7 +54,8 @@ def test_links_to_files():
     """Files that a document links to or names in backticks as a path exist."""
     for document in ROOT.glob("*.md"):
         text = document.read_text()
-        for target in re.findall(r"\]\((?!http)([^)#]+)", text) + re.findall(r"`((?:minisnn|tests|tutorials)/[\w./-]+)`", text):
+        named = re.findall(r"`((?:minisnn|tests|tutorials)/[\w./-]+)`", text)
+        for target in re.findall(r"\]\((?!http)([^)#]+)", text) + named:
             assert (ROOT / target).exists(), (document.name, target)
 
 

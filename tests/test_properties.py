@@ -37,7 +37,7 @@ quick = settings(
 
 @st.composite
 def networks(draw):
-    """A network and a batch; among them single neurons, steps, sequences; silent and saturated layers; spans beyond T."""
+    """A network and a batch; among them single neurons, steps, sequences; silent, saturated layers; spans beyond T."""
     n_layers = draw(st.integers(1, 3))
     sizes = [draw(st.integers(1, 7)) for _ in range(n_layers + 1)] + [draw(st.integers(2, 4))]
     recurrence = [draw(RECURRENCES) for _ in range(n_layers)]

@@ -24,7 +24,7 @@ SLOPES = {  # σ′(u) of each surrogate
 
 
 def loss_and_grads(net, x, y, lengths=None, spans="soft", masks=None):
-    """Logits, loss and gradients of a float64 network by autograd; arguments as in `Network.loss_and_grad`.
+    """Logits, loss and gradients of a network by autograd, in its dtype; arguments as in `Network.loss_and_grad`.
 
     Returns
     -------
@@ -36,10 +36,10 @@ def loss_and_grads(net, x, y, lengths=None, spans="soft", masks=None):
     import torch
 
     leaves = {name: torch.tensor(block, requires_grad=True) for name, block in net.params.items()}
-    s = torch.tensor(x, dtype=torch.float64)
+    s = torch.tensor(x, dtype=getattr(torch, net.dtype))
     B, T = s.shape[:2]
     for i in range(len(net.sizes) - 2):
-        mask = 1 if masks is None else torch.tensor(masks[i], dtype=torch.float64)
+        mask = 1 if masks is None else torch.tensor(masks[i], dtype=getattr(torch, net.dtype))
         s = layer(net, i, leaves, s, mask, spans)
 
     # (6) counts = Σ_{t in R} s[t];  logits = counts W_out + |R| b_out;  loss = mean cross-entropy(softmax(logits), y)
