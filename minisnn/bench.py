@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minisnn import engine
+from minisnn import _validate, engine
 from minisnn.network import Network
 from minisnn.params import stream
 from minisnn.recurrence import ASRC, SRC, Recurrent
@@ -128,6 +128,7 @@ def bench(repeats: int = 5) -> dict:
         `start_up`; `dense_seconds`; for each model `seconds` (all repeats), `rates`, `zero_slopes` (share of σ′ = 0
         in each layer) and `memory` (bytes above a warm process and the data, by number of sequences).
     """
+    repeats = _validate.integer(repeats, "repeats", 1)
     engine.prepare("float32")
     results = {"start_up": start_up(), "models": {}}
     macs = multiply_adds() * N_STEPS * N_SEQUENCES
@@ -141,7 +142,7 @@ def bench(repeats: int = 5) -> dict:
             net.loss_and_grad(x, y)
             seconds.append(time.perf_counter() - start)
         tape = net.record(x[:8])
-        slopes = [net.surrogate.derivative(layer.v - 1.0) for layer in tape.layers]
+        slopes = [net.surrogate.derivative(t.v - layer.threshold) for t, layer in zip(tape.layers, net.layers())]
         results["models"][model] = {
             "seconds": seconds,
             "rates": [float(layer.s.mean()) for layer in tape.layers],

@@ -67,51 +67,60 @@ def compare(
         storage.make_folder(folder / name)
     data = datasets.digits(permute=True, seed=0)
     config = {
-        **{"version": minisnn.__version__, "seeds": seeds, "epochs": epochs, "batch_size": batch_size},
+        "version": minisnn.__version__,
+        "seeds": seeds,
+        "epochs": epochs,
+        "batch_size": batch_size,
         "optimizer": storage.to_json(AdamW(rate=RATE)),
-        **{"sizes": [data.n_in, *sizes, data.n_classes], "data": data.record},
+        "sizes": [data.n_in, *sizes, data.n_classes],
+        "data": data.record,
         "models": {name: storage.to_json(recurrence) for name, recurrence in models.items()},
     }
     storage.write_text(folder / "config.json", json.dumps(config, indent=1))
 
     start = time.perf_counter()
     engine.prepare("float32")
-    results, histories, flows, nets = {}, {}, {}, {}
     with tqdm(total=seeds * len(models) * epochs, unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
-
-        def show_epoch(net, history):
-            bar.update()
-
-        for name, recurrence in models.items():
-            results[name], histories[name], flows[name] = [], [], []
-            for seed in range(seeds):
-                bar.set_description(f"{name}, seed {seed}")
-                net = Network(config["sizes"], recurrence=recurrence, seed=seed)
-                history = training.fit(
-                    *(net, data, epochs, batch_size, AdamW(rate=RATE)),
-                    **{"seed": seed, "progress": False, "callback": show_epoch},
-                )
-                stem = f"{name.split()[0].lower()}-{seed}"
-                history.to_json(folder / "histories" / f"{stem}.json")
-                history.to_csv(folder / "histories" / f"{stem}.csv")
-                results[name].append(_result(net, data, history, seed))
-                histories[name].append(history)
-                flows[name].append(analysis.gradient_flow(net, data.validation.x, data.validation.y, spans="hard"))
-                nets[name] = net
-    seconds = time.perf_counter() - start
-    results = {"config": config, "seconds": seconds, "models": results}
+        nets, histories = _train_all(models, data, config, folder / "histories", bar)
+    runs = {name: [_result(net, data, h) for net, h in zip(nets[name], histories[name])] for name in models}
+    results = {"config": config, "seconds": time.perf_counter() - start, "models": runs}
     storage.write_text(folder / "results.json", json.dumps(results, indent=1))
     storage.write_text(folder / "table.txt", table(results) + "\n")
-    draw(folder / "figures", histories, flows, nets, data)
+    draw(folder / "figures", histories, nets, data)
     return results
 
 
-def _result(net, data, history, seed) -> dict:
+def _train_all(models, data, config, folder: Path, bar):
+    """Networks and histories of all models and seeds; histories are written as they come."""
+    nets, histories = {name: [] for name in models}, {name: [] for name in models}
+
+    def show_epoch(net, history):
+        bar.update()
+
+    for name, recurrence in models.items():
+        for seed in range(config["seeds"]):
+            bar.set_description(f"{name}, seed {seed}")
+            net = Network(config["sizes"], recurrence=recurrence, seed=seed)
+            options = {"epochs": config["epochs"], "batch_size": config["batch_size"], "optimizer": AdamW(rate=RATE)}
+            history = training.fit(net, data, **options, seed=seed, progress=False, callback=show_epoch)
+            stem = f"{name.split()[0].lower()}-{seed}"
+            history.to_json(folder / f"{stem}.json")
+            history.to_csv(folder / f"{stem}.csv")
+            nets[name].append(net)
+            histories[name].append(history)
+    return nets, histories
+
+
+def _result(net, data, history) -> dict:
     """What the table says of one run. The only place that reads test data."""
     hard, soft = net.evaluate(data.test, spans="hard"), net.evaluate(data.test, spans="soft")
     return {
-        **{"seed": seed, "accuracy_hard": hard.accuracy, "accuracy_soft": soft.accuracy, "spans": net.spans()},
-        **{"firing_rates": list(hard.firing_rates), "best_epoch": history.best_epoch},
+        "seed": net.seed,
+        "accuracy_hard": hard.accuracy,
+        "accuracy_soft": soft.accuracy,
+        "spans": net.spans(),
+        "firing_rates": list(hard.firing_rates),
+        "best_epoch": history.best_epoch,
         "seconds_per_epoch": float(np.median(history.column("seconds"))),
     }
 
@@ -138,7 +147,7 @@ def table(results: dict) -> str:
     return "\n".join(lines)
 
 
-def draw(folder: Path, histories, flows, nets, data) -> None:
+def draw(folder: Path, histories, nets, data) -> None:
     """All figures of a comparison, as PNG files."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -165,12 +174,14 @@ def draw(folder: Path, histories, flows, nets, data) -> None:
             plots.gradient_flow(flows, layer, ax=ax)
 
     def rasters(fig, axes):
-        for ax, (name, net) in zip(axes, nets.items()):
-            plots.spikes(net.record(data.validation.x[:1], spans="hard"), ax=ax)
-            ax.set_title(f"{name}: the digit {data.validation.y[0]}", fontsize="medium")
+        for ax, (name, (net, *_)) in zip(axes, nets.items()):
+            plots.spikes(net.record(x[:1], spans="hard"), ax=ax)
+            ax.set_title(f"{name}: the digit {y[0]}", fontsize="medium")
 
     adaptive = list(histories.values())[-1]
-    n_layers = len(next(iter(nets.values())).sizes) - 2
+    n_layers = len(adaptive[0].rows[0]["span_weights"])
+    x, y = data.validation.x, data.validation.y
+    flows = {name: [analysis.gradient_flow(net, x, y, spans="hard") for net in nets[name]] for name in nets}
     figure("learning_curves", 1, 2, 10, 3.8, curves)
     figure("span_weights", len(adaptive), n_layers, 3.6 * n_layers, 2.8 * len(adaptive), heat_maps)
     figure("gradient_flow", 1, n_layers, 3.6 * n_layers, 3.4, flow)

@@ -61,16 +61,16 @@ def new_events(*shape) -> Events:
 def new_room(n_sequences: int, n_steps: int, layers: list[Layer], keep: bool) -> Room:
     """Room for so many sequences; masks are 1.
 
-    With `keep`, δ and q of every layer stay to be looked at. Otherwise layers share memory: q and the slope of one
-    layer are used up before those of the next are needed, e of a layer before that of the last but one.
+    With `keep`, δ and q of every layer stay to be looked at. Otherwise layers share memory: one buffer for q and one
+    for slope, and two for e, since layer i reads its own and writes that of layer i - 1.
     """
     dtype = layers[0].bias.dtype
     n_in = len(layers[0].w_in)
     shapes = [(n_sequences, n_steps, len(layer.bias)) for layer in layers]
 
-    def shared(i):
-        memory = [aligned(max(map(np.prod, shapes)), dtype) for _ in range(i)]
-        return [memory[k % i][: np.prod(shape)].reshape(shape) for k, shape in enumerate(shapes)]
+    def shared(n_buffers):
+        memory = [aligned(max(map(np.prod, shapes)), dtype) for _ in range(n_buffers)]
+        return [memory[k % n_buffers][: np.prod(shape)].reshape(shape) for k, shape in enumerate(shapes)]
 
     def separate():
         return [aligned(shape, dtype) for shape in shapes]
@@ -217,7 +217,7 @@ def prepare(dtype: str) -> None:
     square = np.ones((1, 1), dtype)
     layers = aligned_layers([Layer(square, one, square, np.ones(1, np.int64), one, one, one, np.zeros(3, dtype))])
     room, lengths, starts = new_room(1, 2, layers, keep=False), np.full(1, 2), np.zeros(1, np.int64)
-    with announce(f"compiling the {dtype} kernels, which happens once and is then cached"):
+    with announce(f"preparing the {dtype} kernels: compiled at the first use, later read from the cache"):
         forward(room, layers, lengths)
         readout_error(starts, lengths, count_spikes(starts, lengths, room.runs[-1]), room.e[-1])
         backward(room, layers, transposes(layers, True), BUILT_IN[0](), lengths, new_slabs(1, layers))

@@ -12,9 +12,9 @@ numbers), and work in the dtype of their arrays, float32 or float64. What makes 
 - *Lanes.* The two drivers at the end run one sequence in each lane, in parallel. A lane has its own slab of
   gradients, so the result does not depend on how many threads there are.
 
-Loops over neurons are kept to one array expression each, since those vectorise. No number is a Python float literal: a
-float64 literal would turn float32 arithmetic into float64. All kernels are in this one file, because Numba's disk cache
-does not notice an edit in another.
+Loops over neurons are kept to one array expression each, since those vectorise. No number literal takes part in float
+arithmetic: 1 as well as 1.0 would turn float32 into float64. All kernels are in this one file, because Numba's disk
+cache does not notice an edit in another.
 """
 
 from typing import NamedTuple
@@ -66,6 +66,30 @@ def find_events(row, index):
 
 
 @jit
+def taps_within(delays, steps):
+    """How many of the delays (ascending) are at most `steps`: the taps that reach a step of the sequence."""
+    count = delays.size
+    while count > 0 and delays[count - 1] > steps:
+        count -= 1
+    return count
+
+
+@jit
+def add_rows(weights, rows, base, offsets, count, out):
+    """out (N,) += Σ_j weights[j] rows[base + offsets[j]], j < count: four rows at a time share each access to out."""
+    N = out.size
+    for j in range(0, count - 3, 4):
+        p0, p1, p2, p3 = weights[j], weights[j + 1], weights[j + 2], weights[j + 3]
+        i0, i1, i2, i3 = offsets[j] + base, offsets[j + 1] + base, offsets[j + 2] + base, offsets[j + 3] + base
+        for n in range(N):
+            out[n] += p0 * rows[i0, n] + p1 * rows[i1, n] + p2 * rows[i2, n] + p3 * rows[i3, n]
+    for j in range(count - count % 4, count):
+        p, i = weights[j], offsets[j] + base
+        for n in range(N):
+            out[n] += p * rows[i, n]
+
+
+@jit
 def find_all_events(x, x_events):
     """The events of an analog input x (T, n_in)."""
     for t in range(x.shape[0]):
@@ -80,6 +104,7 @@ def layer_forward(x, x_events, layer, mask, run):
     a, h = reset[0], reset[1]
     T, N = v.shape
     v_reset = np.zeros_like(bias)  # v⁺[-1]
+    back = -delays
     for t in range(T):
         # (2) I[t] = m ⊙ (x[t] W_in + b) + Σ_j p_j z[t - k_j], gathered in v[t]
         for n in range(N):
@@ -90,11 +115,7 @@ def layer_forward(x, x_events, layer, mask, run):
                 v[t, n] += x_ti * w_in[i, n]
         for n in range(N):
             v[t, n] *= mask[n]
-        for j in range(delays.size):
-            source, p = t - delays[j], weights[j]
-            if source >= 0:
-                for n in range(N):
-                    v[t, n] += p * z[source, n]
+        add_rows(weights, z, t, back, taps_within(delays, t), v[t])
         # (3) v[t] = β v⁺[t-1] + I[t]
         for n in range(N):
             v[t, n] += decay[n] * v_reset[n]
@@ -117,23 +138,23 @@ def layer_forward(x, x_events, layer, mask, run):
 @jit
 def fill_slope(code, peak, width, v, threshold, slope):
     """σ′(v - θ) into `slope` (T, N), for the built-in surrogate with this integer code (see `surrogate.BUILT_IN`)."""
-    one = v.dtype.type(1)
+    one, four = v.dtype.type(1), v.dtype.type(4)
     for t in range(v.shape[0]):
         for n in range(v.shape[1]):
             slope[t, n] = abs(v[t, n] - threshold[n]) / width
         if code == 0:  # Triangle
             for n in range(v.shape[1]):
-                slope[t, n] = peak * max(0 * one, one - slope[t, n])
+                slope[t, n] = peak * max(one - one, one - slope[t, n])
         elif code == 1:  # Rectangle
             for n in range(v.shape[1]):
-                slope[t, n] = peak * (slope[t, n] < one)
+                slope[t, n] = peak if slope[t, n] < one else one - one
         elif code == 2:  # Exponential
             for n in range(v.shape[1]):
                 slope[t, n] = peak * np.exp(-slope[t, n])
         elif code == 3:  # Sigmoid
             for n in range(v.shape[1]):
                 tail = np.exp(-slope[t, n])
-                slope[t, n] = peak * 4 * tail / ((one + tail) * (one + tail))
+                slope[t, n] = peak * four * tail / ((one + tail) * (one + tail))
         elif code == 4:  # Gaussian
             for n in range(v.shape[1]):
                 slope[t, n] = peak * np.exp(-slope[t, n] * slope[t, n] / (one + one))
@@ -164,10 +185,9 @@ def add_product(a, w, out):
             for i in range(r, r + BLOCK):
                 for n in range(N):
                     out[i, n] += a[i, M - 1] * w[M - 1, n]
+    every = np.arange(M)
     for r in range(blocked, R):
-        for j in range(M):
-            for n in range(N):
-                out[r, n] += a[r, j] * w[j, n]
+        add_rows(a[r], w, 0, every, M, out[r])
 
 
 @jit
@@ -188,11 +208,7 @@ def potential_gradients(run, slope, layer, w_rec_T, delta, q):
         for t in range(start, stop):
             for n in range(N):
                 q[t, n] = 0
-            for j in range(delays.size):
-                target, p = t + delays[j], weights[j]
-                if target < T:
-                    for n in range(N):
-                        q[t, n] += p * delta[target, n]
+            add_rows(weights, delta, t, delays, taps_within(delays, T - 1 - t), q[t])
         # (8) ε[t] = e[t] + q[t] W_recᵀ
         if delays.size > 0 and start + delays.min() < T:
             add_product(q[start:stop], w_rec_T, delta[start:stop])
@@ -209,12 +225,11 @@ def potential_gradients(run, slope, layer, w_rec_T, delta, q):
 @jit
 def parameter_gradients(x, x_events, run, layer, mask, delta, q, grads):
     """Equation (10) for one sequence: adds to `grads`."""
-    v, s, z, columns, n_spikes = run
+    v, s, _, columns, n_spikes = run
     _, _, _, delays, _, _, threshold, reset = layer
     a, h = reset[0], reset[1]
     T, N = v.shape
-    d_w_in, d_bias, d_w_rec, d_decay, d_weights = grads
-    z_delta = np.zeros((delays.size, N), v.dtype)
+    d_w_in, d_bias, d_w_rec, d_decay, _ = grads
     m_delta = np.zeros_like(mask)
     for t in range(T):
         # d_decay = Σ v⁺[t-1] ⊙ δ[t]
@@ -222,12 +237,6 @@ def parameter_gradients(x, x_events, run, layer, mask, delta, q, grads):
             for n in range(N):
                 v_reset = v[t - 1, n] - s[t - 1, n] * (a * threshold[n] + h * v[t - 1, n])
                 d_decay[n] += v_reset * delta[t, n]
-        # d_weights_j = Σ z[t - k_j] · δ[t], neuron by neuron, summed over neurons after the loop
-        for j in range(delays.size):
-            source = t - delays[j]
-            if source >= 0:
-                for n in range(N):
-                    z_delta[j, n] += z[source, n] * delta[t, n]
         # d_w_rec = Σ s[t]ᵀ q[t]
         if delays.size > 0:
             for i in columns[t, : n_spikes[t]]:
@@ -242,6 +251,35 @@ def parameter_gradients(x, x_events, run, layer, mask, delta, q, grads):
             x_ti = x[t, i]
             for n in range(N):
                 d_w_in[i, n] += x_ti * m_delta[n]
+
+
+@jit
+def tap_gradients(z, delta, delays, d_weights):
+    """Equation (10) for the taps of one sequence, d_weights_j = Σ z[t - k_j] · δ[t]: adds to `d_weights` (J,).
+
+    Products are added up neuron by neuron, four steps at a time, and over neurons at the end.
+    """
+    T, N = delta.shape
+    z_delta = np.zeros((delays.size, N), delta.dtype)
+    for t in range(0, T - T % BLOCK, BLOCK):
+        for j in range(taps_within(delays, t)):
+            k = delays[j]
+            for n in range(N):
+                z_delta[j, n] += (
+                    z[t - k, n] * delta[t, n]
+                    + z[t + 1 - k, n] * delta[t + 1, n]
+                    + z[t + 2 - k, n] * delta[t + 2, n]
+                    + z[t + 3 - k, n] * delta[t + 3, n]
+                )
+        for j in range(taps_within(delays, t), taps_within(delays, t + BLOCK - 1)):
+            for late in range(t + 1, t + BLOCK):
+                if late >= delays[j]:
+                    for n in range(N):
+                        z_delta[j, n] += z[late - delays[j], n] * delta[late, n]
+    for t in range(T - T % BLOCK, T):
+        for j in range(taps_within(delays, t)):
+            for n in range(N):
+                z_delta[j, n] += z[t - delays[j], n] * delta[t, n]
     for j in range(delays.size):
         d_weights[j] += z_delta[j].sum()
 
@@ -269,6 +307,7 @@ def layer_backward(x, x_events, run, slope, layer, w_in_T, w_rec_T, mask, delta,
     """
     potential_gradients(run, slope, layer, w_rec_T, delta, q)
     parameter_gradients(x, x_events, run, layer, mask, delta, q, grads)
+    tap_gradients(run.z, delta, layer.delays, grads.d_weights)
     if dx.shape[1] > 0:
         input_gradients(mask, delta, w_in_T, dx)
 

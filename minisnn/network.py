@@ -4,6 +4,8 @@ The methods check their input once, then walk the batch in micro-batches (`engin
 `adjoint` are the two halves of `loss_and_grad`, with everything in between kept to look at.
 """
 
+import copy
+
 import numpy as np
 
 from minisnn import _validate, engine, readout, storage
@@ -89,6 +91,15 @@ class Network:
         self.params = parameters.initial(self.sizes, self.recurrence, self.neuron, self.seed, self.dtype)
         self.temperature = 1.0
 
+    @property
+    def temperature(self) -> float:
+        """T° > 0 of the span softmax; `fit` lowers it."""
+        return self._temperature
+
+    @temperature.setter
+    def temperature(self, value: float) -> None:
+        self._temperature = _validate.number(value, "temperature", 0.0, np.inf, open_ends=True)
+
     def __repr__(self) -> str:
         return (
             f"Network({list(self.sizes)}, recurrence={list(self.recurrence)}, neuron={list(self.neuron)}, "
@@ -100,8 +111,7 @@ class Network:
     def layers(self, spans: str = "soft") -> list[Layer]:
         """The hidden layers as numbers, for `minisnn.reference`; ASRC as its mixture (soft) or its arg-max (hard)."""
         spans = _validate.choice(spans, "spans", _validate.SPANS)
-        temperature = _validate.number(self.temperature, "temperature", 0.0, np.inf, open_ends=True)
-        return parameters.to_layers(self.params, self.sizes, self.recurrence, self.neuron, temperature, spans)
+        return parameters.to_layers(self.params, self.sizes, self.recurrence, self.neuron, self.temperature, spans)
 
     def readout(self) -> Readout:
         """The readout as numbers, for `minisnn.reference`."""
@@ -118,9 +128,9 @@ class Network:
 
     def astype(self, dtype: str) -> "Network":
         """A copy with parameters and computation in another dtype."""
-        other = Network(self.sizes, self.recurrence, self.neuron, self.surrogate, self.readout_window, self.seed, dtype)
-        other.params.flat[...] = self.params.flat
-        other.temperature = self.temperature
+        other = copy.copy(self)
+        other.dtype = _validate.choice(str(np.dtype(dtype)), "dtype", _validate.DTYPES)
+        other.params = self.params.astype(other.dtype)
         return other
 
     # Forward and backward
@@ -185,6 +195,9 @@ class Network:
 
         With `spans="hard"`, as the paper evaluates, each ASRC layer keeps its arg-max span alone.
         """
+        if not (hasattr(data, "x") and hasattr(data, "y")):
+            slip = "; did you mean data.test?" if hasattr(data, "test") else ""
+            raise TypeError(f"evaluate() wants x and y in one object, as data.test; got {type(data).__name__}{slip}")
         x, lengths, _ = self._check_batch(data.x, getattr(data, "lengths", None), None)
         y = _validate.labels(data.y, len(x), self.sizes[-1])
         logits, rates = self._logits_and_rates(x, lengths, spans)
@@ -205,13 +218,13 @@ class Network:
         ]
         counts, n_read, logits = (np.concatenate(parts) for parts in zip(*results))
         tapes = [layer_tape(layer, run, lengths) for layer, run in zip(layers, room.runs)]
-        return Tape(
-            *(room.x, lengths, room.masks, tapes, counts, n_read, logits),
-            *(self.params.copy(), self.temperature, spans),
-        )
+        kept = (self.params.copy(), self.temperature, spans)
+        return Tape(room.x, lengths, room.masks, tapes, counts, n_read, logits, *kept)
 
     def adjoint(self, tape: Tape, e) -> Adjoint:
         """Run e backwards along a tape: equations (7) to (12), with the parameters that the tape was recorded with.
+
+        The forward pass is run again from the tape's input, since the tape keeps no event lists.
 
         Parameters
         ----------
@@ -223,10 +236,17 @@ class Network:
         Returns
         -------
         Adjoint
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the tape is none, or of another network; if e is not finite or of another shape.
         """
-        shape = tape.layers[-1].s.shape if isinstance(tape, Tape) else None
-        if shape is None or [t.s.shape[2] for t in tape.layers] != self.sizes[1:-1]:
-            raise ValueError(f"tape must come from the record() of this network, got {type(tape).__name__}")
+        if not isinstance(tape, Tape):
+            raise TypeError(f"tape must come from record(), got {type(tape).__name__}")
+        if tape.params.shapes != self.params.shapes:
+            raise ValueError(f"tape is of another network: it has {tape.params.shapes}, this one {self.params.shapes}")
+        shape = tape.layers[-1].s.shape
         e = _validate.real_array(e, "e")
         if e.shape != shape:
             raise ValueError(f"e must have the shape of the last layer's spikes, (B, T, N) = {shape}, got {e.shape}")
@@ -240,10 +260,8 @@ class Network:
         for part in engine.micro_batches(len(e)):
             lanes = engine.take(room, part)
             self._forward(lanes, layers, tape.x[part], tape.lengths[part], _part(tape.masks, part))
-            n_lanes = slice(0, len(lanes.x))
-            dx[part] = engine.backward(
-                lanes, layers, transposed, self.surrogate, tape.lengths[part], engine.take(slabs, n_lanes)
-            )
+            lane_slabs = engine.take(slabs, slice(0, len(lanes.x)))
+            dx[part] = engine.backward(lanes, layers, transposed, self.surrogate, tape.lengths[part], lane_slabs)
         for array in (*room.e, *room.q):
             clear_after(array, tape.lengths)
         readout_zero = (np.zeros_like(tape.params[name]) for name in ("readout.w", "readout.bias"))
@@ -256,7 +274,6 @@ class Network:
         """All but the parameters, as plain JSON."""
         names = ("sizes", "recurrence", "neuron", "surrogate", "readout_window", "seed", "dtype", "temperature")
         config = {name: storage.to_json(getattr(self, name)) for name in names}
-        config["temperature"] = float(self.temperature)
         if isinstance(self.surrogate, surrogates.Custom):
             config["surrogate"] = {"kind": "Custom", "name": self.surrogate.name}
         return config
@@ -292,6 +309,9 @@ class Network:
 
     def _check_batch(self, x, lengths, masks):
         """Checked input of one batch; compiles the kernels if this is their first use."""
+        if not np.isfinite(self.params.flat).all():
+            names = [name for name, block in self.params.items() if not np.isfinite(block).all()]
+            raise ValueError(f"parameters are NaN or infinite: {', '.join(names)}")
         x = _validate.sequences(x, self.sizes[0], self.dtype)
         lengths = _validate.lengths(lengths, *x.shape[:2])
         masks = _validate.masks(masks, len(x), self.sizes[1:-1])

@@ -6,7 +6,9 @@ Both follow, one step after the other (equations 3 to 5),
     s[t]  = Θ(v[t] - θ),  Θ(0) = 1           it fires at the threshold
     v⁺[t] = v[t] - s[t] (a θ + h v[t])       and is reset
 
-Potentials are in units of the threshold's axis and have no dimension; time is counted in steps. A decay β is a membrane
+A learned decay has the gradient (11): d_decay_logit = d_decay β (1 - β).
+
+Potentials are plain numbers, whose scale the threshold sets; time is counted in steps. A decay β is a membrane
 time constant of -1 / ln β steps: 1.44 for β = 0.5, 9.5 for β = 0.9.
 """
 

@@ -44,7 +44,10 @@ def _rates(optimiser, params: Params, factor: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SGD:
-    """Stochastic gradient descent with momentum: u ← momentum u + g + weight_decay w;  w ← w - rate u."""
+    """Stochastic gradient descent with momentum: u ← momentum u + g + weight_decay w;  w ← w - rate u.
+
+    Rates and decay are at least 0, the momentum in [0, 1).
+    """
 
     rate: float = 0.1
     span_rate: float = 0.1
@@ -72,7 +75,8 @@ class AdamW:
         m ← β1 m + (1 - β1) g,   v ← β2 v + (1 - β2) g²,
         w ← w - rate weight_decay w - rate (m / (1 - β1ⁿ)) / (√(v / (1 - β2ⁿ)) + eps)   in step n = 1, 2, ...
 
-    The defaults are the paper's for (P)S-MNIST. `Adam` is AdamW without decay.
+    Here m and v are Adam's moments, not a mask and a potential. Rates, decay and eps are at least 0, β1 and β2 in [0,
+    1). The defaults are the paper's for (P)S-MNIST. `Adam` is AdamW without decay.
     """
 
     rate: float = 1e-3
@@ -101,9 +105,11 @@ class AdamW:
         params.flat -= rates * (m / (1 - self.beta1**n)) / (np.sqrt(v / (1 - self.beta2**n)) + self.eps)
 
 
-def Adam(rate: float = 1e-3, span_rate: float = 0.1, **others) -> AdamW:
+def Adam(
+    rate: float = 1e-3, span_rate: float = 0.1, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
+) -> AdamW:
     """AdamW with weight_decay = 0 (Kingma and Ba, arXiv 1412.6980)."""
-    return AdamW(rate=rate, span_rate=span_rate, weight_decay=0.0, **others)
+    return AdamW(rate, span_rate, weight_decay=0.0, beta1=beta1, beta2=beta2, eps=eps)
 
 
 def gradient_norm(grads: Params) -> float:

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from minisnn import _validate
 from minisnn import neuron as neurons
 from minisnn import recurrence as recurrences
 from minisnn.neuron import PLIF
@@ -25,8 +26,14 @@ def stream(seed: int, *purpose) -> np.random.Generator:
 
     Equal names give equal draws, different names independent ones, whatever else was drawn before. So two networks that
     differ only in their recurrence start with equal weights, and resuming needs no stored generator.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the seed is no integer or below 0.
     """
-    name = "/".join(str(word) for word in purpose)
+    seed = _validate.integer(seed, "seed", 0)
+    name = repr(tuple(str(word) for word in purpose))
     digest = hashlib.sha256(name.encode()).digest()
     words = [int.from_bytes(digest[i : i + 4], "little") for i in range(0, 32, 4)]
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *words])))
@@ -133,6 +140,7 @@ def initial(sizes, recurrence, neuron, seed: int, dtype) -> Params:
 def to_layers(params: Params, sizes, recurrence, neuron, temperature: float, spans: str) -> list[Layer]:
     """The hidden layers as numbers: what `reference.py` and `kernels.py` compute with, in the parameters' dtype."""
     dtype = params.flat.dtype
+    real = params.flat.real.dtype  # thresholds and resets stay real in complex steps
     layers = []
     for i, n in enumerate(sizes[1:-1]):
         logits_name = span_logits_name(i, recurrence[i])
@@ -151,8 +159,8 @@ def to_layers(params: Params, sizes, recurrence, neuron, temperature: float, spa
                 delays=delays,
                 weights=weights.astype(dtype),
                 decay=decay.astype(dtype),
-                threshold=np.broadcast_to(neuron[i].threshold, n).astype(np.real(params.flat[:0]).dtype),
-                reset=np.array(neurons.reset_numbers(neuron[i]), np.real(params.flat[:0]).dtype),
+                threshold=np.broadcast_to(neuron[i].threshold, n).astype(real),
+                reset=np.array(neurons.reset_numbers(neuron[i]), real),
             )
         )
     return layers

@@ -20,6 +20,18 @@ def _axes(ax, width: float = 6.0, height: float = 3.6):
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
+def step_sweep(steps, errors, ax=None):
+    """The V of central differences: largest relative error over step size, both on log axes (`checks.step_sweep`)."""
+    ax = _axes(ax)
+    ax.loglog(steps, errors, color=COLOURS[0], marker="o", markersize=4)
+    ax.set_xlabel("step size h of (L(w + h) - L(w - h)) / 2h")
+    ax.set_ylabel("largest relative error")
+    ax.annotate("rounding, 1/h", (0.04, 0.06), xycoords="axes fraction")
+    ax.annotate("curvature, h²", (0.96, 0.06), xycoords="axes fraction", ha="right")
+    ax.grid(alpha=0.3)
+    return ax
+
+
 def learning_curves(histories: dict[str, list], column: str = "validation_accuracy_hard", ax=None):
     """A column of the histories over epochs: for each model every seed as a thin line, their mean as a thick one.
 
@@ -49,6 +61,8 @@ def learning_curves(histories: dict[str, list], column: str = "validation_accura
 def span_weights(history, layer: int, ax=None):
     """The span weights p of one ASRC layer over training: a heat map, epoch against span."""
     ax = _axes(ax)
+    if history.column("span_weights")[0][layer] is None:
+        raise ValueError(f"layer {layer} has no span weights: it is not ASRC")
     p = np.array([weights[layer] for weights in history.column("span_weights")]).T  # (K, epochs)
     image = ax.imshow(
         p, origin="lower", aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest",
@@ -57,7 +71,7 @@ def span_weights(history, layer: int, ax=None):
     ax.figure.colorbar(image, ax=ax, label="span weight p")
     ax.set_xlabel("epoch")
     ax.set_ylabel("span (steps)")
-    ax.set_title(f"layer {layer}: ends at span {int(p[:, -1].argmax()) + 1}", fontsize="medium")
+    ax.set_title(f"layer {layer}: last span {int(p[:, -1].argmax()) + 1}", fontsize="medium")
     ax.yaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     return ax
 

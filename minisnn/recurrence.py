@@ -10,7 +10,9 @@ with z[t] = s[t] W_rec (equations 1 and 2):
                       (arg-max p, 1)              hardened: what remains when the temperature has fallen to 0
 
 so SRC(1) and Recurrent() are the same taps, and one engine serves all. A tap that is longer than the sequence brings
-nothing: there is no step before t = 0.
+nothing: there is no step before t = 0. With a for the span logits and T° for the temperature, they learn by
+
+   (11) d_a_k = p_k (d_p_k - Σ_m p_m d_p_m) / T°
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,10 @@ A layer of N spiking neurons hears its input x and, through taps (k_j, p_j), its
     (4) s[t] = Θ(v[t] - θ),  Θ(0) = 1
     (5) v⁺[t] = v[t] - s[t] (a θ + h v[t])
 
-Everything is 0 before t = 0. Backwards, given e[t] = ∂L/∂s[t] from above, with δ[t] = ∂L/∂v[t] and c[t] = β δ[t+1]:
+with β the decay, θ the threshold, m a dropout mask (1 in evaluation), Θ the step function and (a, h) the reset: soft
+(1, 0), hard (0, 1), none (0, 0). Everything is 0 before t = 0. σ′[t], the surrogate derivative at v[t] - θ
+(`surrogate.py`), stands in for Θ′, which is 0 almost everywhere. Backwards, given e[t] = ∂L/∂s[t] from above, with
+δ[t] = ∂L/∂v[t] and c[t] = β δ[t+1]:
 
     (7) q[t] = Σ_j p_j δ[t + k_j]
     (8) ε[t] = e[t] + q[t] W_recᵀ
@@ -16,6 +19,9 @@ Everything is 0 before t = 0. Backwards, given e[t] = ∂L/∂s[t] from above, w
    (10) d_w_in = Σ x[t]ᵀ (m ⊙ δ[t]),  d_bias = Σ m ⊙ δ[t],  d_w_rec = Σ s[t]ᵀ q[t],  d_decay = Σ v⁺[t-1] ⊙ δ[t],
         d_weights_j = Σ z[t - k_j] · δ[t]
    (12) dx[t] = (m ⊙ δ[t]) W_inᵀ, the e[t] of the layer below
+
+(6), the readout, and its part of (12) are in `readout.py`; (11), how taps and decays are learned, in `recurrence.py`
+and `neuron.py`.
 
 This file is the definition; `kernels.py` says the same in fast loops and is tested to be equal. It leaves out: batches
 (call it once a sequence), the choice of neuron and recurrence (they arrive as numbers), and all checks of its input.
@@ -30,7 +36,7 @@ from minisnn import readout
 
 
 class Layer(NamedTuple):
-    """One layer as numbers. Without taps, `w_rec` is there but nothing reads it."""
+    """One layer as numbers. Without taps `w_rec` is 0; delays ascend."""
 
     w_in: np.ndarray  # (n_in, N)
     bias: np.ndarray  # (N,)
@@ -101,7 +107,7 @@ def layer_forward(x, layer, mask, fire=heaviside, reset_spikes=None):
         Analog input, or the spikes of the layer below.
     layer : Layer
     mask : array (N,)
-        Dropout mask m of the input current; ones in evaluation.
+        Dropout mask m of the input from below; ones in evaluation.
     fire : callable
         `fire(t, u)` gives s[t] from u = v[t] - θ.
     reset_spikes : array (T, N), optional

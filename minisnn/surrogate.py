@@ -222,12 +222,17 @@ class Custom:
     primitive, derivative : callable
         Map an array u = v - θ of any shape to σ(u) and σ′(u) of that shape. Training calls only `derivative`; the
         checks hold it against differences of `primitive`.
+    kinks : sequence of float
+        The u at which σ′ has a kink or a jump, as (-1, 0, 1) for a triangle; the checks keep away from them.
+    width : float
+        The scale of u on which σ′ varies, for the checks' choice of points.
     """
 
     name: str
     primitive: Callable
     derivative: Callable
     kinks: tuple[float, ...] = ()
+    width: float = 1.0
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name:
@@ -235,6 +240,9 @@ class Custom:
         for part in ("primitive", "derivative"):
             if not callable(getattr(self, part)):
                 raise TypeError(f"{part} must be a function of an array, got {getattr(self, part)!r}")
+        kinks = tuple(_validate.number(u, f"kinks[{i}]", -np.inf, np.inf) for i, u in enumerate(self.kinks))
+        object.__setattr__(self, "kinks", kinks)
+        object.__setattr__(self, "width", _validate.number(self.width, "width", 0.0, np.inf, open_ends=True))
 
 
 BUILT_IN = (Triangle, Rectangle, Exponential, Sigmoid, Gaussian, ATan, FastSigmoid)

@@ -9,7 +9,7 @@ from minisnn.params import Params
 from minisnn.reference import Layer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerTape:
     """What one layer did; all (B, T, N), zero after the end of a sequence."""
 
@@ -20,9 +20,13 @@ class LayerTape:
     z: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tape:
-    """A recorded forward pass, with all that its adjoint needs; later changes of the network don't touch it."""
+    """A recorded forward pass; later changes of the network don't touch it.
+
+    `Network.adjoint` runs it again from x, lengths, masks and params: changing what is in `layers` changes nothing
+    there.
+    """
 
     x: np.ndarray  # (B, T, n_in)
     lengths: np.ndarray  # (B,)
@@ -36,7 +40,7 @@ class Tape:
     spans: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Adjoint:
     """What runs backwards along a tape."""
 

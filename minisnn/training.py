@@ -125,8 +125,8 @@ def fit(
     clip_norm : float, optional
         Largest norm of a batch's gradient; None: no clipping.
     dropout : float
-        Share of input currents (2) that are masked, one mask a sequence and layer; the others grow by 1 / (1 -
-        dropout).
+        Share of neurons whose input from below is cut (m of equation 2), drawn once a sequence and layer; the input of
+        the others grows by 1 / (1 - dropout).
     seed : int
         Names shuffling and dropout.
     callback : callable, optional
@@ -150,41 +150,22 @@ def fit(
     FloatingPointError
         If a loss is not finite; says in which epoch and batch.
     """
-    epochs = _validate.integer(epochs, "epochs", 1)
-    batch_size = _validate.integer(batch_size, "batch_size", 1)
-    seed = _validate.integer(seed, "seed", 0)
-    dropout = _validate.number(dropout, "dropout", 0.0, float(np.nextafter(1.0, 0.0)))
-    temperatures = _pair_of_temperatures(temperatures)
-    if clip_norm is not None:
-        clip_norm = _validate.number(clip_norm, "clip_norm", 0.0, np.inf, open_ends=True)
-    if checkpoint is not None:
-        storage.make_folder(
-            Path(checkpoint).parent
-        )  # an hour of training shouldn't end with a folder that can't be written
+    optimizer = optim.AdamW() if optimizer is None else optimizer
+    options = {"epochs": epochs, "batch_size": batch_size, "temperatures": temperatures, "clip_norm": clip_norm}
+    run = _checked_run(net, data, optimizer, schedule, {**options, "dropout": dropout, "seed": seed})
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to go on from")
-    optimizer = optim.AdamW() if optimizer is None else optimizer
-    if not isinstance(optimizer, optim.SGD | optim.AdamW):
-        raise TypeError(f"optimizer must be AdamW(), Adam() or SGD(), got {optimizer!r}; with brackets?")
-    if not callable(schedule):
-        raise TypeError(f"schedule must be a function of (epoch, epochs), as minisnn.one_cycle, got {schedule!r}")
+    if checkpoint is not None:
+        storage.make_folder(Path(checkpoint).parent)  # now, not after an hour of training
     engine.prepare(net.dtype)
-    run = {
-        "network": {**net.config(), "temperature": None},
-        "optimizer": storage.to_json(optimizer),
-        "schedule": getattr(schedule, "__name__", str(schedule)),
-        **{"epochs": epochs, "batch_size": batch_size, "temperatures": list(temperatures), "clip_norm": clip_norm},
-        **{"dropout": dropout, "seed": seed, "data": data.record, "n_train": len(data.train)},
-    }
     history, state, best = History(), optimizer.start(net.params), net.params.copy()
     best_temperature = net.temperature
     if resume and Path(checkpoint).exists():
         history, best_temperature = _load_checkpoint(checkpoint, run, net, state, best)
 
-    bar = tqdm(range(epochs), initial=len(history), unit="epoch", disable=not progress, dynamic_ncols=True)
-    with bar:
+    with tqdm(total=epochs, initial=len(history), unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
         for epoch in range(len(history), epochs):
-            net.temperature = temperature_at(epoch / epochs, *temperatures)
+            net.temperature = temperature_at(epoch / epochs, *run["temperatures"])
             row = _train_epoch(net, data.train, epoch, schedule(epoch, epochs), optimizer, state, run)
             history.rows.append(_validate_epoch(net, data.validation, row))
             if epoch == 0:
@@ -204,11 +185,37 @@ def fit(
     return history
 
 
-def _pair_of_temperatures(temperatures) -> tuple[float, float]:
+def _checked_run(net, data, optimizer, schedule, options: dict) -> dict:
+    """All that decides the outcome of a run, checked, as plain JSON: what a checkpoint must agree on."""
+    if not isinstance(data, Dataset):
+        raise TypeError(f"data must be a Dataset, as minisnn.datasets.digits() gives, got {type(data).__name__}")
+    for name in ("train", "validation"):
+        _validate.sequences(getattr(data, name).x[:1], net.sizes[0])
+    if data.n_classes != net.sizes[-1]:
+        raise ValueError(f"the data has {data.n_classes} classes, the network {net.sizes[-1]}")
+    if not isinstance(optimizer, optim.SGD | optim.AdamW):
+        raise TypeError(f"optimizer must be AdamW(), Adam() or SGD(), got {optimizer!r}; with brackets?")
+    if not callable(schedule):
+        raise TypeError(f"schedule must be a function of (epoch, epochs), as minisnn.one_cycle, got {schedule!r}")
+    temperatures = options["temperatures"]
     if not isinstance(temperatures, tuple | list | np.ndarray) or len(temperatures) != 2:
         raise ValueError(f"temperatures must be two numbers, the first and the last, got {temperatures!r}")
-    first, last = (_validate.number(t, "temperatures", 0.0, np.inf, open_ends=True) for t in temperatures)
-    return first, last
+    clip_norm = options["clip_norm"]
+    return {
+        "network": {**net.config(), "temperature": None},
+        "optimizer": storage.to_json(optimizer),
+        "schedule": getattr(schedule, "__name__", str(schedule)),
+        "epochs": _validate.integer(options["epochs"], "epochs", 1),
+        "batch_size": _validate.integer(options["batch_size"], "batch_size", 1),
+        "temperatures": [_validate.number(t, "temperatures", 0.0, np.inf, open_ends=True) for t in temperatures],
+        "clip_norm": None
+        if clip_norm is None
+        else _validate.number(clip_norm, "clip_norm", 0.0, np.inf, open_ends=True),
+        "dropout": _validate.number(options["dropout"], "dropout", 0.0, float(np.nextafter(1.0, 0.0))),
+        "seed": _validate.integer(options["seed"], "seed", 0),
+        "data": data.record,
+        "n_train": len(data.train),
+    }
 
 
 def _train_epoch(net, split, epoch, rate_factor, optimizer, state, run) -> dict:
@@ -222,19 +229,21 @@ def _train_epoch(net, split, epoch, rate_factor, optimizer, state, run) -> dict:
         masks = dropout_masks(net, len(chosen), run["dropout"], stream(run["seed"], "dropout", epoch, batch))
         loss, grads = net.loss_and_grad(split.x[chosen], split.y[chosen], lengths, "soft", masks)
         norm = optim.gradient_norm(grads)
-        if not np.isfinite(loss) or not np.isfinite(norm):
-            raise FloatingPointError(
-                f"epoch {epoch}, batch {batch}: loss {loss}, gradient norm {norm}; "
-                f"try a lower rate (factor {rate_factor:.3g} of the peak now) or clip_norm=1.0"
-            )
         if run["clip_norm"] is not None:
             optim.clip(grads, run["clip_norm"])
         optimizer.update(net.params, grads, state, rate_factor)
+        if not (np.isfinite(loss) and np.isfinite(norm) and np.isfinite(net.params.flat).all()):
+            raise FloatingPointError(
+                f"epoch {epoch}, batch {batch}: loss {loss}, gradient norm {norm}, or a parameter is not finite; "
+                f"try a lower rate (factor {rate_factor:.3g} of the peak now) or clip_norm=1.0"
+            )
         losses.append(loss)
         norms.append(norm)
         sizes.append(len(chosen))
     return {
-        **{"epoch": epoch, "rate_factor": rate_factor, "temperature": net.temperature},
+        "epoch": epoch,
+        "rate_factor": rate_factor,
+        "temperature": net.temperature,
         "train_loss": float(np.average(losses, weights=sizes)),
         "gradient_norm": float(np.mean(norms)),
         "seconds": time.perf_counter() - start,

@@ -94,19 +94,19 @@ KERNELS = [
     ("an input event list that forgets its last", "return count", "return count - (count > 1)"),
     ("spikes above θ instead of at it or above 1.05 θ", "v[t, n] >= threshold[n]", "v[t, n] >= threshold[n] * v.dtype.type(1.05)"),
     ("the mask after the recurrent input", "            v[t, n] *= mask[n]\n", "            pass\n"),
-    ("λ + 1 forward", "source, p = t - delays[j], weights[j]", "source, p = t - delays[j] - 1, weights[j]"),
+    ("λ + 1 forward", "back = -delays", "back = -delays - 1"),
     ("the leak of v, not of v⁺", "v_reset[n] = v[t, n] - s[t, n] * (a * threshold[n] + h * v[t, n])\n        # (1)", "v_reset[n] = v[t, n]\n        # (1)"),
-    ("λ + 1 backward", "target, p = t + delays[j], weights[j]", "target, p = t + delays[j] + 1, weights[j]"),
-    ("nothing gathered from the last step", "if target < T:", "if target < T - 1:"),
+    ("λ + 1 backward", "add_rows(weights, delta, t, delays,", "add_rows(weights, delta, t + 1, delays,"),
+    ("nothing gathered from the last step", "taps_within(delays, T - 1 - t)", "taps_within(delays, T - 2 - t)"),
     ("blocks of four steps whatever the shortest delay", "block = min(BLOCK, delays.min()) if delays.size > 0 else BLOCK", "block = BLOCK"),
     ("(8) skipped in the first block", "if delays.size > 0 and start + delays.min() < T:", "if start > 0 and start + delays.min() < T:"),
     ("W_rec not transposed in (8)", "add_product(q[start:stop], w_rec_T,", "add_product(q[start:stop], layer.w_rec,"),
     ("the odd row of a product left out", "if M % 2 == 1:", "if M % 2 == 2:"),
-    ("the rows after the last block of four left out", "for r in range(blocked, R):", "for r in range(blocked, blocked):"),
+    ("the last weight left out in the rows after the blocks of four", "add_rows(a[r], w, 0, every, M, out[r])", "add_rows(a[r], w, 0, every, M - 1, out[r])"),
     ("detach ignored", "through_reset -= detached * through_reset", "through_reset -= 0 * through_reset"),
     ("the hard reset's (1 - h s) left out", "c[n] - h * s[t, n] * c[n] + slope", "c[n] + slope"),
     ("δ times 1.001 on its way back", "c[n] = decay[n] * delta[t, n]", "c[n] = decay[n] * delta[t, n] * v.dtype.type(1.001)"),
-    ("d_decay from t = 1 on only", "if t > 0:", "if t > 1:"),
+    ("d_decay without t = 1", "if t > 0:", "if t > 1:"),
     ("d_decay with v in place of v⁺", "d_decay[n] += v_reset * delta[t, n]", "d_decay[n] += v[t - 1, n] * delta[t, n]"),
     ("d_weights without its last delay", "for j in range(delays.size):\n        d_weights[j]", "for j in range(delays.size - 1):\n        d_weights[j]"),
     ("d_bias without the mask", "d_bias[n] += m_delta[n]", "d_bias[n] += delta[t, n]"),
@@ -125,7 +125,7 @@ OTHERS = [
     ("engine.py", "a lane summed twice", "np.add.reduce(block, axis=0)", "np.add.reduce(block, axis=0) + block[1]"),
     ("engine.py", "the last micro-batch cut short", "min(start + LANES, n_sequences)) for", "min(start + LANES, n_sequences - 1)) for"),
     ("network.py", "1/B of the micro-batch", "readout.d_logits(logits, y[part], len(x))", "readout.d_logits(logits, y[part], len(y[part]))"),
-    ("network.py", "b_out added once, not |R| times", "logits(counts, lengths - starts, *self", "logits(counts, np.ones(len(x)), *self"),
+    ("network.py", "b_out added once, not for each step of R", "logits(counts, lengths - starts, *self", "logits(counts, np.ones(len(x)), *self"),
     ("readout.py", "the softmax's gradient without the label", "g[np.arange(len(y)), y] -= 1", "pass"),
     ("readout.py", "W_out transposed and cut", '"bc,nc->bn", g, w', '"bc,nc->bn", g[:, ::-1], w'),
     ("readout.py", "the window ignored", "max(0, length - readout_window)", "0"),
@@ -175,13 +175,18 @@ def plant(mutant: Mutant) -> str:
         result = subprocess.run(command, env=environment, capture_output=True, text=True)
     lines = result.stderr.strip().split("\n")
     assert result.returncode != 0, f"not caught: {mutant.what} ({mutant.file})"
-    return lines[-1].removeprefix("caught by ") if "caught by " in lines[-1] else f"raises {lines[-1][:60]}"
+    return (
+        lines[-1].removeprefix("caught by ")
+        if "caught by " in lines[-1]
+        else f"an exception: {lines[-1].split(':')[0]}"
+    )
 
 
 def table(caught: list[str]) -> str:
     """The mutants and what caught them, in Markdown."""
     rows = [f"| {i} | `{m.file}` | {m.what} | {found} |" for i, (m, found) in enumerate(zip(MUTANTS, caught), 1)]
-    head = "# Planted errors\n\nPrinted by `python tests/mutants.py`: each error, and the first rung of the ladder that catches it.\n"
+    head = "# Planted errors\n\nPrinted by `python tests/mutants.py`: each error, and the first rung of the ladder that catches it, with the row "
+    head += "in which it first shows\n(or the exception that it dies of).\n"
     return "\n".join([head, "| | file | error | caught by |", "|---|---|---|---|", *rows])
 
 

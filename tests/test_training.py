@@ -420,12 +420,16 @@ def test_wrong_checkpoints(tmp_path):
 
 
 def test_a_loss_that_is_not_finite():
-    """Says in which epoch and batch: here the second batch of epoch 1, after a step with a rate of NaN."""
-    with pytest.raises(FloatingPointError, match=r"epoch 1, batch 1: loss nan.*lower rate.*clip_norm"):
+    """Says in which epoch and batch: here the first of epoch 1, which takes a step with a rate of NaN."""
+    with pytest.raises(FloatingPointError, match=r"epoch 1, batch 0: loss 0.*not finite.*lower rate.*clip_norm"):
         fit(network(), schedule=lambda epoch, epochs: 1.0 if epoch == 0 else math.nan)
     net = network()
+    net.params["readout.w"] = 1e308  # finite, but the logits are not
+    with pytest.raises(FloatingPointError, match="epoch 0, batch 0: loss nan"), np.errstate(all="ignore"):
+        fit(net)
+    net = network()
     net.params["readout.bias"] = np.nan
-    with pytest.raises(FloatingPointError, match="epoch 0, batch 0: loss nan"):
+    with pytest.raises(ValueError, match=r"parameters are NaN or infinite: readout\.bias"):
         fit(net)
 
 

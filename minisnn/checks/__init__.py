@@ -109,6 +109,8 @@ def gradcheck(
     ------
     GradientError
         If a row is wrong; its text shows which, where, and both values.
+    ValueError
+        If the batch is off; if there are so many potentials (some thousands) that one always lies near a kink of σ′.
     """
     batch = make_batch(net, x, y, lengths, masks, spans)
     if backward is not None:
@@ -170,6 +172,8 @@ def check_all(
     climbed = [_validate.choice(name, "rungs", LADDER) for name in rungs or LADDER]
     if dtype is not None:
         climbed = [name for name in climbed if (dtype == "float32") == (name == "6 float32")]
+    if not climbed:
+        raise ValueError(f"none of the rungs {', '.join(rungs)} checks {dtype}")
     networks = [_random_case(seed, sizes, **names) for names in all_pairs(lists)]
     rows = []
     for name in climbed:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+NOT_RETURNED = "not returned"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -45,7 +47,10 @@ class Report:
         lines = [f"{'rung':<12} {'block':<26} {'max abs':>8} {'max rel':>8}  verdict"]
         for row in self.rows:
             verdict = "ok" if row.ok else f"WRONG at {list(row.index)}: got {row.got:.9g}, expected {row.expected:.9g}"
-            verdict += f"; {row.note}" if row.note else ""
+            if row.note == NOT_RETURNED:
+                verdict = row.note
+            elif row.note:
+                verdict += f"; {row.note}"
             lines.append(f"{row.rung:<12} {row.block:<26} {row.max_abs:8.1e} {row.max_rel:8.1e}  {verdict}")
         return "\n".join(lines)
 
@@ -72,21 +77,32 @@ class GradientError(AssertionError):
 def compare(
     rung: str, block: str, got, expected, tolerance: float, floor: float = 1e-9, indices=None, note: str = ""
 ) -> Row:
-    """A row that compares two arrays, entry by entry or at some indices only.
+    """A row that compares two arrays of one shape, entry by entry or at some indices only.
 
     Where all expected entries are below `floor`, errors are relative to that instead. NaN is never right.
     """
     got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
-    if indices is None:
-        indices = [tuple(map(int, index)) for index in np.ndindex(expected.shape)]
-    pick = tuple(np.array(indices).T) if expected.ndim else ()
-    a, b = np.atleast_1d(got[pick]), np.atleast_1d(expected[pick])
-    if a.size == 0:
+    if got.shape != expected.shape:
+        raise ValueError(f"{block}: shape {got.shape} can't be compared with the expected {expected.shape}")
+    if expected.size == 0:
         return Row(rung, block, 0.0, 0.0, (), 0.0, 0.0, tolerance, note)
-    difference = np.where(np.isfinite(a) & np.isfinite(b), np.abs(a - b), np.inf)
-    worst = int(np.argmax(difference))
-    scale = max(float(np.abs(b[np.isfinite(b)]).max(initial=0.0)), floor, np.finfo(np.float64).tiny)
+    compared = np.ones(expected.shape, bool)
+    if indices is not None:
+        compared[...] = False
+        compared[tuple(np.array(indices).T)] = True
+    finite = np.isfinite(got) & np.isfinite(expected)
+    difference = np.where(finite, np.abs(np.where(finite, got, 0) - np.where(finite, expected, 0)), np.inf)
+    difference = np.where(compared, difference, -1.0)
+    worst = tuple(map(int, np.unravel_index(np.argmax(difference), expected.shape)))
+    scale = max(float(np.abs(expected[compared & finite]).max(initial=0.0)), floor, np.finfo(np.float64).tiny)
     return Row(
-        *(rung, block, float(difference[worst]), float(difference[worst] / scale), tuple(indices[worst])),
-        *(float(a[worst]), float(b[worst]), tolerance, note),
+        rung=rung,
+        block=block,
+        max_abs=float(difference[worst]),
+        max_rel=float(difference[worst] / scale),
+        index=worst,
+        got=float(got[worst]),
+        expected=float(expected[worst]),
+        tolerance=tolerance,
+        note=note,
     )

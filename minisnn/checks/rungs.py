@@ -38,14 +38,15 @@ def surrogate_pair(net: Network, batch: Batch) -> list[Row]:
     Sees a wrong scale, shape or edge of a surrogate, in the pair or in the kernels. Sees nothing of the network.
     """
     surrogate = net.surrogate
-    width = getattr(surrogate, "width", 1.0)
+    width = surrogate.width
     u = np.linspace(-4.05, 4.1, 164) * width
     h = 1e-5 * width
     for kink in surrogate.kinks:
         u = u[np.abs(u - kink) > 10 * h]
     slope = surrogate.derivative(u)
     differences = (surrogate.primitive(u + h) - surrogate.primitive(u - h)) / (2 * h)
-    rows = [compare("1 surrogate", "derivative", slope, differences, DIFFERENCES)]
+    note = "" if surrogate.kinks or type(surrogate) in BUILT_IN else "if σ′ has kinks, name them in kinks="
+    rows = [compare("1 surrogate", "derivative", slope, differences, DIFFERENCES, note=note)]
     edges = np.concatenate([np.array(surrogate.kinks), [-1e4, 0.0, 1e4]])
     # The area by Simpson's rule between the kinks, against the rise of the primitive.
     borders = sorted({-4.0 * width, *surrogate.kinks, 4.0 * width})
@@ -239,7 +240,7 @@ def float32_on_a_shared_tape(net: Network, batch: Batch) -> list[Row]:
     """Rung 6, float32: the backward pass in float32 against the spec in float64, along one recorded float32 run.
 
     On its own run each precision would spike a little differently, and one flipped spike changes all that follows. Sees
-    float32 sums that lose too much, and a float64 literal in a kernel at most by its speed.
+    float32 sums that lose too much.
     """
     net = net.astype("float32")
     tape = net.record(batch.x.astype(np.float32), batch.lengths, batch.spans, batch.masks)
@@ -261,8 +262,6 @@ def _adjoints(rung: str, net: Network, tape, tolerance: float) -> list[Row]:
 
 def _with_detach(net: Network, detach: bool) -> Network:
     """A copy of the network in which all resets are detached, or none."""
-    neurons = [replace(neuron, detach_reset=detach) for neuron in net.neuron]
-    other = Network(net.sizes, net.recurrence, neurons, net.surrogate, net.readout_window, net.seed, net.dtype)
-    other.params.flat[...] = net.params.flat
-    other.temperature = net.temperature
+    other = net.astype(net.dtype)
+    other.neuron = [replace(neuron, detach_reset=detach) for neuron in net.neuron]
     return other

@@ -153,7 +153,7 @@ def span_logits(net: Network, batch: Batch) -> list[Row]:
     _, grads = net.loss_and_grad(batch.x, batch.y)
     rows = []
     for name in names:
-        floor = max(np.abs(grads[name]).max(), 1e-3)
+        floor = max(np.abs(grads[name]).max(), 1e-3 / min(net.temperature, 1.0))  # 1/T° scales the rounding, too
         rows.append(compare(RUNG, f"sum of d {name}", grads[name].sum(), 0.0, 1e-12, floor))
     cold = net.astype(net.dtype)
     for name in names:

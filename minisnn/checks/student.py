@@ -22,7 +22,7 @@ import numpy as np
 from minisnn import recurrence as recurrences
 from minisnn import reference
 from minisnn.checks import oracle
-from minisnn.checks.report import Report, Row, compare
+from minisnn.checks.report import NOT_RETURNED, Report, Row, compare
 from minisnn.network import Network
 from minisnn.params import stream
 from minisnn.recurrence import ASRC
@@ -101,12 +101,14 @@ def _compare_layer(prefix: str, pairs: list[tuple[dict, dict]]) -> list[Row]:
     unknown = sorted({name for got, _ in pairs for name in got} - {*IN_TIME, *SUMMED})
     if unknown:
         raise ValueError(f"backward returned {', '.join(unknown)}; known are {', '.join(IN_TIME + SUMMED)}")
+    if not any(got for got, _ in pairs):
+        raise ValueError(f"backward returned nothing to check; it may return {', '.join(IN_TIME + SUMMED)}")
     rows, first = [], None
     for name in IN_TIME + SUMMED:
         known = [(got[name], expected[name]) for got, expected in pairs if name in got and name in expected]
         if not known:
             if name in pairs[0][1]:
-                rows.append(Row("student", prefix + name, 0.0, 0.0, (), 0.0, 0.0, TOLERANCE, "not returned"))
+                rows.append(Row("student", prefix + name, 0.0, 0.0, (), 0.0, 0.0, TOLERANCE, NOT_RETURNED))
             continue
         worst = max((_row(prefix + name, *pair) for pair in known), key=lambda row: row.max_rel)
         rows.append(worst)
@@ -120,7 +122,11 @@ def _compare_layer(prefix: str, pairs: list[tuple[dict, dict]]) -> list[Row]:
     else:
         wrong = [k for k, row in enumerate(rows) if not row.ok]
         if wrong:
-            rows[wrong[0]] = replace(rows[wrong[0]], note="FIRST WRONG: all that it sums over time is right")
+            returned = {"q", "delta"} <= set(pairs[0][0])
+            note = (
+                "all that it sums over time is right" if returned else "return q and delta too, to see where it starts"
+            )
+            rows[wrong[0]] = replace(rows[wrong[0]], note=f"FIRST WRONG: {note}")
     return rows
 
 

@@ -1,13 +1,13 @@
 """What a data set is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from minisnn.params import stream
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """Sequences with labels; all arrays are read-only.
 
@@ -17,6 +17,11 @@ class Split:
     y : array (B,) of int64
     lengths : array (B,) of int64, optional
         How many steps of each sequence exist; None: all.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If x, y and lengths are not of one size, empty, or of a wrong kind; what the values must be, networks check.
     """
 
     x: np.ndarray
@@ -24,6 +29,13 @@ class Split:
     lengths: np.ndarray | None = None
 
     def __post_init__(self):
+        x = np.asarray(self.x)
+        if x.ndim != 3 or 0 in x.shape:
+            raise ValueError(f"x must have the axes (B, T, n_in), none of them empty; got shape {x.shape}")
+        for name in ("y", "lengths"):
+            if getattr(self, name) is not None and np.shape(getattr(self, name)) != (len(x),):
+                got = np.shape(getattr(self, name))
+                raise ValueError(f"{name} must have one entry a sequence, shape ({len(x)},), got shape {got}")
         for name in ("x", "y", "lengths"):
             if getattr(self, name) is not None:
                 view = np.asarray(getattr(self, name)).view()
@@ -34,7 +46,7 @@ class Split:
         return len(self.y)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Three splits, and the record: all that is needed to make the same data set again, as plain JSON."""
 
@@ -42,7 +54,7 @@ class Dataset:
     validation: Split
     test: Split
     n_classes: int
-    record: dict
+    record: dict = field(default_factory=dict)
 
     @property
     def n_in(self) -> int:
