@@ -52,6 +52,6 @@ def gradient_flow(net: Network, x, y=None, at: int | None = None, spans: str = "
     logits = readout.logits(s, np.ones(len(x)), w_out, b_out)
     y = logits.argmin(axis=1) if y is None else _validate.labels(y, len(x), net.sizes[-1])
     e = np.zeros_like(tape.layers[-1].s)
-    e[:, at] = readout.backward(readout.d_logits(logits, y, 1), s, np.ones(len(x)), w_out)[0]
+    e[:, at] = readout.d_counts(readout.d_logits(logits, y, 1), w_out)
     adjoint = net.adjoint(tape, e)
     return GradientFlow([np.sqrt(np.square(delta).sum(axis=2)) for delta in adjoint.delta], at)

@@ -1,8 +1,9 @@
 """The walk through a batch: micro-batches of a few lanes, layer by layer, forward and backward, on the kernels.
 
-A micro-batch holds LANES sequences, one a lane. Memory is therefore O(LANES · T · N), whatever the batch. LANES is a
-constant and not the number of threads: which sequence meets which gradient slab, and in which order slabs are added,
-must not depend on the machine. So results have the same bits for any number of threads.
+A micro-batch holds a few sequences, one a lane, so memory is O(lanes · T · N), whatever the batch, and fits a cache.
+How many lanes there are follows the number of threads, but nothing that is computed does: sequence b adds its gradients
+to slab b mod SLABS, after the sequences before it in that slab, and slabs are added up in order. So results have the
+same bits for any number of threads.
 """
 
 import functools
@@ -12,6 +13,7 @@ import time
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import numba
 import numpy as np
 
 from minisnn import kernels
@@ -19,7 +21,9 @@ from minisnn.kernels import Events, Grads, Run
 from minisnn.reference import Layer
 from minisnn.surrogate import BUILT_IN
 
-LANES = 8
+SLABS = 16  # a constant: sums over sequences are grouped by it
+FEWEST_LANES = 4
+CHUNK = 256  # steps at a time where no tape is kept
 
 # Numba's default threading layer aborts the process if two threads run parallel kernels at once.
 _one_at_a_time = threading.Lock()
@@ -47,6 +51,7 @@ class Room(NamedTuple):
     x: np.ndarray  # (B, T, n_in)
     x_events: Events
     masks: list[np.ndarray]  # m, (B, N) a layer
+    v_reset: list[np.ndarray]  # v⁺ of the last step, (B, N) a layer
     runs: list[Run]
     e: list[np.ndarray]  # (B, T, N) a layer: e on the way in, δ on the way out
     q: list[np.ndarray]  # (B, T, N) a layer
@@ -58,32 +63,39 @@ def new_events(*shape) -> Events:
     return Events(aligned(shape, np.int32), aligned(shape[:-1], np.int64))
 
 
-def new_room(n_sequences: int, n_steps: int, layers: list[Layer], keep: bool) -> Room:
-    """Room for so many sequences; masks are 1.
-
-    With `keep`, δ and q of every layer stay to be looked at. Otherwise layers share memory: one buffer for q and one
-    for slope, and two for e, since layer i reads its own and writes that of layer i - 1.
-    """
+def new_room(n_sequences: int, n_steps: int, layers: list[Layer]) -> Room:
+    """Room for a forward pass through so many sequences; masks are 1."""
     dtype = layers[0].bias.dtype
     n_in = len(layers[0].w_in)
     shapes = [(n_sequences, n_steps, len(layer.bias)) for layer in layers]
-
-    def shared(n_buffers):
-        memory = [aligned(max(map(np.prod, shapes)), dtype) for _ in range(n_buffers)]
-        return [memory[k % n_buffers][: np.prod(shape)].reshape(shape) for k, shape in enumerate(shapes)]
-
-    def separate():
-        return [aligned(shape, dtype) for shape in shapes]
-
     return Room(
         x=aligned((n_sequences, n_steps, n_in), dtype),
         x_events=new_events(n_sequences, n_steps, n_in),
         masks=[np.ones((n_sequences, len(layer.bias)), dtype) for layer in layers],
+        v_reset=[np.zeros((n_sequences, len(layer.bias)), dtype) for layer in layers],
         runs=[Run(*(aligned(shape, dtype) for _ in range(3)), *new_events(*shape)) for shape in shapes],
-        e=separate() if keep else shared(2),
-        q=separate() if keep else shared(1),
-        slope=shared(1),
+        e=[],
+        q=[],
+        slope=[],
     )
+
+
+def with_backward(room: Room, keep: bool) -> Room:
+    """The same room, with space for a backward pass as well.
+
+    With `keep`, δ and q of every layer stay to be looked at. Otherwise layers share memory: one buffer for q and one
+    for slope, and two for e, since layer i reads its own and writes that of layer i - 1.
+    """
+    shapes = [run.v.shape for run in room.runs]
+
+    def shared(n_buffers):
+        memory = [aligned(max(map(np.prod, shapes)), room.x.dtype) for _ in range(n_buffers)]
+        return [memory[k % n_buffers][: np.prod(shape)].reshape(shape) for k, shape in enumerate(shapes)]
+
+    def separate():
+        return [aligned(shape, room.x.dtype) for shape in shapes]
+
+    return room._replace(e=separate() if keep else shared(2), q=separate() if keep else shared(1), slope=shared(1))
 
 
 def take(arrays, part: slice):
@@ -94,22 +106,41 @@ def take(arrays, part: slice):
     return items if isinstance(arrays, list) else type(arrays)(*items)
 
 
-def micro_batches(n_sequences: int):
-    """Slices of at most LANES sequences."""
-    return [slice(start, min(start + LANES, n_sequences)) for start in range(0, n_sequences, LANES)]
+def n_lanes(n_sequences: int) -> int:
+    """How many sequences run at once: as many as there are threads, made a power of two; at least 4, at most SLABS."""
+    lanes = FEWEST_LANES
+    while lanes < min(SLABS, numba.get_num_threads()):
+        lanes *= 2
+    return min(lanes, n_sequences)
 
 
-def new_slabs(n_lanes: int, layers: list[Layer]) -> list[Grads]:
-    """A slab of gradients for each lane, all layers, zero."""
-    dtype = layers[0].bias.dtype
-    return [
-        Grads(*(aligned((n_lanes, *a.shape), dtype) for a in (d.w_in, d.bias, d.w_rec, d.decay, d.weights)))
-        for d in layers
-    ]
+def micro_batches(n_sequences: int) -> list[slice]:
+    """Slices of at most `n_lanes` sequences."""
+    step = n_lanes(n_sequences)
+    return [slice(start, min(start + step, n_sequences)) for start in range(0, n_sequences, step)]
+
+
+def slabs_of(slabs: list[Grads], part: slice) -> list[Grads]:
+    """The slabs that the sequences of a micro-batch add to: sequence b to slab b mod SLABS."""
+    return take(slabs, slice(part.start % SLABS, part.start % SLABS + part.stop - part.start))
+
+
+def new_slabs(n_sequences: int, layers: list[Layer], learns_decay: list[bool]) -> list[Grads]:
+    """SLABS slabs of gradients of all layers, or as many as there are sequences; zero.
+
+    Empty for a decay that is fixed, and for the weight of a single tap, which is always 1: kernels then leave them out.
+    """
+    slabs = []
+    for layer, learns in zip(layers, learns_decay):
+        decay = layer.decay if learns else layer.decay[:0]
+        weights = layer.weights if len(layer.weights) > 1 else layer.weights[:0]
+        blocks = (layer.w_in, layer.bias, layer.w_rec, decay, weights)
+        slabs.append(Grads(*(aligned((min(SLABS, n_sequences), *block.shape), block.dtype) for block in blocks)))
+    return slabs
 
 
 def sum_slabs(slabs: list[Grads]) -> list[Grads]:
-    """The slabs of all lanes added up, lane 0 first."""
+    """All slabs added up, the first first."""
     return [Grads(*(np.add.reduce(block, axis=0) for block in slab)) for slab in slabs]
 
 
@@ -126,14 +157,61 @@ def transposes(layers: list[Layer], input_gradient: bool) -> list[tuple[np.ndarr
     return pairs
 
 
-def forward(room: Room, layers: list[Layer], lengths) -> None:
-    """Equations (1) to (5) through all layers: from `room.x` and `room.masks` to `room.runs`."""
+def forward(room: Room, layers: list[Layer], rows, first: int = 0, origin: int = 0) -> None:
+    """Equations (1) to (5) through all layers: from `room.x` and `room.masks` to `room.runs`.
+
+    Parameters
+    ----------
+    rows : array (B,) of int64
+        Up to which row each sequence goes: its length, if the room holds it whole.
+    first, origin : int
+        See `kernels.layer_forward`.
+    """
+    if first == origin:
+        for v_reset in room.v_reset:
+            v_reset[...] = 0
     below, below_events = room.x, room.x_events
     with _one_at_a_time:
         kernels.input_events_lanes(below, below_events)
-        for layer, mask, run in zip(layers, room.masks, room.runs):
-            kernels.forward_lanes(lengths, below, below_events, layer, mask, run)
+        for layer, mask, v_reset, run in zip(layers, room.masks, room.v_reset, room.runs):
+            kernels.forward_lanes(rows, below, below_events, layer, mask, v_reset, first, origin, run)
             below, below_events = run.s, Events(run.columns, run.n)
+
+
+def forward_in_chunks(layers: list[Layer], x, lengths, starts) -> tuple[np.ndarray, np.ndarray]:
+    """The forward pass of one micro-batch without a tape, in memory O(B (K + CHUNK) N) for any T.
+
+    A chunk of steps is run at a time; of those before, z is kept for as many as the longest delay. The numbers are
+    those of `forward`, bit for bit.
+
+    Parameters
+    ----------
+    x : array (B, T, n_in)
+    lengths, starts : arrays (B,) of int64
+        The readout reads the steps starts .. lengths - 1.
+
+    Returns
+    -------
+    counts : array (B, N)
+        Spikes of the last layer that the readout reads.
+    spikes : array (layers,)
+        All spikes of each layer.
+    """
+    B, T = x.shape[:2]
+    H = min(T, max((int(layer.delays.max()) for layer in layers if layer.delays.size), default=0))  # history of z
+    room = new_room(B, H + min(T, CHUNK), layers)
+    counts, spikes = np.zeros((B, len(layers[-1].bias)), x.dtype), np.zeros(len(layers))
+    for t in range(0, T, CHUNK):
+        n_steps = min(CHUNK, T - t)
+        room.x[:, H : H + n_steps] = x[:, t : t + n_steps]
+        rows = H + np.clip(lengths - t, 0, n_steps)
+        forward(room, layers, rows, first=H, origin=H - t)
+        counts += count_spikes(np.maximum(H, H + starts - t), rows, room.runs[-1])
+        ran = np.arange(H + n_steps) < rows[:, np.newaxis]
+        for i, run in enumerate(room.runs):
+            spikes[i] += np.where(ran, run.n[:, : H + n_steps], 0)[:, H:].sum()
+            run.z[:, :H] = run.z[:, n_steps : n_steps + H].copy()
+    return counts, spikes
 
 
 def backward(room: Room, layers: list[Layer], transposed, surrogate, lengths, slabs: list[Grads]) -> np.ndarray:
@@ -216,11 +294,11 @@ def prepare(dtype: str) -> None:
     one = np.ones(1, dtype)
     square = np.ones((1, 1), dtype)
     layers = aligned_layers([Layer(square, one, square, np.ones(1, np.int64), one, one, one, np.zeros(3, dtype))])
-    room, lengths, starts = new_room(1, 2, layers, keep=False), np.full(1, 2), np.zeros(1, np.int64)
+    room, lengths, starts = with_backward(new_room(1, 2, layers), keep=False), np.full(1, 2), np.zeros(1, np.int64)
     with announce(f"preparing the {dtype} kernels: compiled at the first use, later read from the cache"):
         forward(room, layers, lengths)
         readout_error(starts, lengths, count_spikes(starts, lengths, room.runs[-1]), room.e[-1])
-        backward(room, layers, transposes(layers, True), BUILT_IN[0](), lengths, new_slabs(1, layers))
+        backward(room, layers, transposes(layers, True), BUILT_IN[0](), lengths, new_slabs(1, layers, [True]))
 
 
 def warmup(net) -> float:

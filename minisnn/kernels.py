@@ -51,8 +51,8 @@ class Grads(NamedTuple):
     d_w_in: np.ndarray  # (n_in, N)
     d_bias: np.ndarray  # (N,)
     d_w_rec: np.ndarray  # (N, N)
-    d_decay: np.ndarray  # (N,)
-    d_weights: np.ndarray  # (J,)
+    d_decay: np.ndarray  # (N,), or (0,) if nobody waits for it
+    d_weights: np.ndarray  # (J,), or (0,)
 
 
 @jit
@@ -97,15 +97,19 @@ def find_all_events(x, x_events):
 
 
 @jit
-def layer_forward(x, x_events, layer, mask, run):
-    """Equations (1) to (5) for one sequence: fills `run`."""
+def layer_forward(x, x_events, layer, mask, v_reset, first, origin, run):
+    """Equations (1) to (5) for one sequence, or for a piece of one: fills the rows of `run` from `first` on.
+
+    The step t = 0 of the sequence is row `origin`, which may lie before row 0. `v_reset` (N,) holds v⁺ of the step
+    before row `first` and is left at that of the last; rows of z before `first` are read. A whole sequence has first
+    = origin = 0 and v_reset = 0.
+    """
     w_in, bias, w_rec, delays, weights, decay, threshold, reset = layer
     v, s, z, columns, n_spikes = run
     a, h = reset[0], reset[1]
     T, N = v.shape
-    v_reset = np.zeros_like(bias)  # v⁺[-1]
     back = -delays
-    for t in range(T):
+    for t in range(first, T):
         # (2) I[t] = m ⊙ (x[t] W_in + b) + Σ_j p_j z[t - k_j], gathered in v[t]
         for n in range(N):
             v[t, n] = bias[n]
@@ -115,7 +119,7 @@ def layer_forward(x, x_events, layer, mask, run):
                 v[t, n] += x_ti * w_in[i, n]
         for n in range(N):
             v[t, n] *= mask[n]
-        add_rows(weights, z, t, back, taps_within(delays, t), v[t])
+        add_rows(weights, z, t, back, taps_within(delays, t - origin), v[t])
         # (3) v[t] = β v⁺[t-1] + I[t]
         for n in range(N):
             v[t, n] += decay[n] * v_reset[n]
@@ -196,7 +200,7 @@ def potential_gradients(run, slope, layer, w_rec_T, delta, q):
 
     `delta` (T, N) holds e on entry; (8) turns it into ε and (9) into δ, a block of steps at a time. Fills q (T, N).
     """
-    v, s, _, _, _ = run
+    v = run.v
     _, _, _, delays, weights, decay, threshold, reset = layer
     a, h, detached = reset[0], reset[1], reset[2]
     T, N = v.shape
@@ -217,14 +221,15 @@ def potential_gradients(run, slope, layer, w_rec_T, delta, q):
             for n in range(N):
                 through_reset = (a * threshold[n] + h * v[t, n]) * c[n]
                 through_reset -= detached * through_reset
-                delta[t, n] = c[n] - h * s[t, n] * c[n] + slope[t, n] * (delta[t, n] - through_reset)
+                h_s = h if v[t, n] >= threshold[n] else h - h  # h s[t], without reading s
+                delta[t, n] = c[n] - h_s * c[n] + slope[t, n] * (delta[t, n] - through_reset)
             for n in range(N):
                 c[n] = decay[n] * delta[t, n]
 
 
 @jit
 def parameter_gradients(x, x_events, run, layer, mask, delta, q, grads):
-    """Equation (10) for one sequence: adds to `grads`."""
+    """Equation (10) for one sequence, but for the taps: adds to `grads`; d_decay is empty where nobody learns it."""
     v, s, _, columns, n_spikes = run
     _, _, _, delays, _, _, threshold, reset = layer
     a, h = reset[0], reset[1]
@@ -233,7 +238,7 @@ def parameter_gradients(x, x_events, run, layer, mask, delta, q, grads):
     m_delta = np.zeros_like(mask)
     for t in range(T):
         # d_decay = Σ v⁺[t-1] ⊙ δ[t]
-        if t > 0:
+        if t > 0 and d_decay.size > 0:
             for n in range(N):
                 v_reset = v[t - 1, n] - s[t - 1, n] * (a * threshold[n] + h * v[t - 1, n])
                 d_decay[n] += v_reset * delta[t, n]
@@ -307,7 +312,8 @@ def layer_backward(x, x_events, run, slope, layer, w_in_T, w_rec_T, mask, delta,
     """
     potential_gradients(run, slope, layer, w_rec_T, delta, q)
     parameter_gradients(x, x_events, run, layer, mask, delta, q, grads)
-    tap_gradients(run.z, delta, layer.delays, grads.d_weights)
+    if grads.d_weights.size > 0:
+        tap_gradients(run.z, delta, layer.delays, grads.d_weights)
     if dx.shape[1] > 0:
         input_gradients(mask, delta, w_in_T, dx)
 
@@ -343,12 +349,12 @@ def input_events_lanes(x, x_events):
 
 
 @jit_parallel
-def forward_lanes(lengths, x, x_events, layer, masks, runs):
-    """`layer_forward` for one sequence in each lane, `lengths[lane]` steps of it."""
-    for lane in numba.prange(lengths.size):
-        T = lengths[lane]
-        events = events_of_lane(x_events, lane, T)
-        layer_forward(x[lane, :T], events, layer, masks[lane], run_of_lane(runs, lane, T))
+def forward_lanes(rows, x, x_events, layer, masks, v_reset, first, origin, runs):
+    """`layer_forward` for one sequence in each lane, up to row `rows[lane]`."""
+    for lane in numba.prange(rows.size):
+        T = rows[lane]
+        events, run = events_of_lane(x_events, lane, T), run_of_lane(runs, lane, T)
+        layer_forward(x[lane, :T], events, layer, masks[lane], v_reset[lane], first, origin, run)
 
 
 @jit

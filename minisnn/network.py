@@ -165,20 +165,21 @@ class Network:
         y = _validate.labels(y, len(x), self.sizes[-1])
         layers = engine.aligned_layers(self.layers(spans))
         transposed = engine.transposes(layers, input_gradient=False)
-        w_out, b_out, _ = self.readout()
-        room = engine.new_room(min(engine.LANES, len(x)), x.shape[1], layers, keep=False)
-        slabs = engine.new_slabs(len(room.x), layers)
-        losses, d_w_out, d_b_out = np.zeros(len(x)), np.zeros_like(w_out), np.zeros_like(b_out)
+        w_out = self.params["readout.w"]
+        room = engine.with_backward(engine.new_room(engine.n_lanes(len(x)), x.shape[1], layers), keep=False)
+        slabs = engine.new_slabs(len(x), layers, self._learns_decay())
+        losses, g = np.zeros(len(x)), np.zeros((len(x), self.sizes[-1]), self.dtype)
+        counts, n_read = np.zeros((len(x), self.sizes[-2]), self.dtype), np.zeros(len(x), np.int64)
         for part in engine.micro_batches(len(x)):
-            lanes, counts, n_read, logits = self._forward(room, layers, x[part], lengths[part], _part(masks, part))
+            lanes, counts[part], n_read[part], logits = self._forward(
+                room, layers, x[part], lengths[part], _part(masks, part)
+            )
             losses[part] = readout.losses(logits, y[part])
-            g = readout.d_logits(logits, y[part], len(x))
-            d_counts, d_w, d_b = readout.backward(g, counts, n_read, w_out)
-            d_w_out += d_w
-            d_b_out += d_b
-            engine.readout_error(lengths[part] - n_read, lengths[part], d_counts, lanes.e[-1])
-            n_lanes = slice(0, len(g))
-            engine.backward(lanes, layers, transposed, self.surrogate, lengths[part], engine.take(slabs, n_lanes))
+            g[part] = readout.d_logits(logits, y[part], len(x))
+            d_counts = readout.d_counts(g[part], w_out)
+            engine.readout_error(lengths[part] - n_read[part], lengths[part], d_counts, lanes.e[-1])
+            engine.backward(lanes, layers, transposed, self.surrogate, lengths[part], engine.slabs_of(slabs, part))
+        d_w_out, d_b_out = readout.d_weights(g, counts, n_read)
         grads = parameters.from_layers(
             *(engine.sum_slabs(slabs), d_w_out, d_b_out, layers, self.params),
             *(self.recurrence, self.neuron, self.temperature, spans),
@@ -211,7 +212,7 @@ class Network:
         """The forward pass with all its intermediates, in memory for all of B; arguments as in `loss_and_grad`."""
         x, lengths, masks = self._check_batch(x, lengths, masks)
         layers = engine.aligned_layers(self.layers(spans))
-        room = engine.new_room(len(x), x.shape[1], layers, keep=False)
+        room = engine.new_room(len(x), x.shape[1], layers)
         results = [
             self._forward(engine.take(room, part), layers, x[part], lengths[part], _part(masks, part))[1:]
             for part in engine.micro_batches(len(x))
@@ -253,14 +254,14 @@ class Network:
         numbers = (self.recurrence, self.neuron, tape.temperature, tape.spans)
         layers = engine.aligned_layers(parameters.to_layers(tape.params, self.sizes, *numbers))
         transposed = engine.transposes(layers, input_gradient=True)
-        room = engine.new_room(len(e), e.shape[1], layers, keep=True)
+        room = engine.with_backward(engine.new_room(len(e), e.shape[1], layers), keep=True)
         room.e[-1][...] = e
-        slabs = engine.new_slabs(min(engine.LANES, len(e)), layers)
+        slabs = engine.new_slabs(len(e), layers, self._learns_decay())
         dx = np.zeros_like(tape.x)
         for part in engine.micro_batches(len(e)):
             lanes = engine.take(room, part)
             self._forward(lanes, layers, tape.x[part], tape.lengths[part], _part(tape.masks, part))
-            lane_slabs = engine.take(slabs, slice(0, len(lanes.x)))
+            lane_slabs = engine.slabs_of(slabs, part)
             dx[part] = engine.backward(lanes, layers, transposed, self.surrogate, tape.lengths[part], lane_slabs)
         for array in (*room.e, *room.q):
             clear_after(array, tape.lengths)
@@ -325,22 +326,26 @@ class Network:
         for lane_mask, mask in zip(lanes.masks, masks or []):
             lane_mask[...] = mask
         engine.forward(lanes, layers, lengths)
-        starts = np.array([readout.window(length, self.readout_window)[0] for length in lengths])
+        starts = self._starts(lengths)
         counts = engine.count_spikes(starts, lengths, lanes.runs[-1])
         return lanes, counts, lengths - starts, readout.logits(counts, lengths - starts, *self.readout()[:2])
+
+    def _learns_decay(self) -> list[bool]:
+        return [isinstance(neuron, PLIF) for neuron in self.neuron]
+
+    def _starts(self, lengths) -> np.ndarray:
+        """The first step of R for sequences of these lengths, (B,)."""
+        return np.array([readout.window(length, self.readout_window)[0] for length in lengths])
 
     def _logits_and_rates(self, x, lengths, spans):
         """Logits (B, classes) and the firing rate of each layer, without a tape."""
         layers = engine.aligned_layers(self.layers(spans))
-        room = engine.new_room(min(engine.LANES, len(x)), x.shape[1], layers, keep=False)
-        logits, spikes = [], np.zeros(len(layers))
-        for part in engine.micro_batches(len(x)):
-            lanes, _, _, part_logits = self._forward(room, layers, x[part], lengths[part], None)
-            logits.append(part_logits)
-            exists = np.arange(x.shape[1]) < lengths[part, np.newaxis]
-            spikes += [np.where(exists, run.n, 0).sum() for run in lanes.runs]
-        rates = tuple(float(n) for n in spikes / (lengths.sum() * np.array(self.sizes[1:-1])))
-        return np.concatenate(logits), rates
+        starts = self._starts(lengths)
+        parts = engine.micro_batches(len(x))
+        results = [engine.forward_in_chunks(layers, x[p].astype(self.dtype), lengths[p], starts[p]) for p in parts]
+        counts = np.concatenate([counts for counts, _ in results])
+        spikes = sum(spikes for _, spikes in results) / (lengths.sum() * np.array(self.sizes[1:-1]))
+        return readout.logits(counts, lengths - starts, *self.readout()[:2]), tuple(float(rate) for rate in spikes)
 
 
 def from_config(config: dict, arrays: dict[str, np.ndarray], surrogate=None) -> Network:

@@ -183,9 +183,9 @@ def from_layers(
         if isinstance(neuron[i], PLIF):
             name = f"layers.{i}.decay_logit"
             grads[name] += neurons.d_decay_logit(layer.decay, d.d_decay, grads[name].size)
-        if isinstance(recurrence[i], ASRC) and spans == "soft":
+        if isinstance(recurrence[i], ASRC) and spans == "soft" and len(layer.delays) > 1:
             name = span_logits_name(i, recurrence[i])
-            grads[name] += recurrences.d_span_logits(layer.weights, d.d_weights, temperature)
+            grads[name][layer.delays - 1] += recurrences.d_span_logits(layer.weights, d.d_weights, temperature)
     grads["readout.w"] += d_w_out
     grads["readout.bias"] += d_b_out
     return grads

@@ -41,14 +41,11 @@ def d_logits(logits, y, batch_size: int) -> np.ndarray:
     return g / batch_size
 
 
-def backward(g, counts, n_read, w) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Equation (12), the adjoint of `logits`.
+def d_counts(g, w) -> np.ndarray:
+    """Equation (12), g W_outᵀ (B, N): it is e[t] for every t in R, since each spike there counts once."""
+    return np.einsum("bc,nc->bn", g, w)
 
-    Returns
-    -------
-    d_counts : array (B, N)
-        g W_outᵀ; it is e[t] for every t in R, since each spike there counts once.
-    d_w : array (N, classes)
-    d_bias : array (classes,)
-    """
-    return np.einsum("bc,nc->bn", g, w), np.einsum("bn,bc->nc", counts, g), np.einsum("b,bc->c", n_read, g)
+
+def d_weights(g, counts, n_read) -> tuple[np.ndarray, np.ndarray]:
+    """Equation (12): d_w_out (N, classes) and d_b_out (classes,), sums over the batch."""
+    return np.einsum("bn,bc->nc", counts, g), np.einsum("b,bc->c", n_read.astype(g.dtype), g)

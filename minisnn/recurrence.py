@@ -67,7 +67,7 @@ Recurrence = Feedforward | Recurrent | SRC | ASRC
 
 
 def taps(recurrence: Recurrence, span_logits, temperature: float, spans: str) -> tuple[np.ndarray, np.ndarray]:
-    """The taps of a layer.
+    """The taps of a layer. Of an ASRC those whose weight is exactly 0, as when the softmax is cold, are left out.
 
     Parameters
     ----------
@@ -94,7 +94,9 @@ def taps(recurrence: Recurrence, span_logits, temperature: float, spans: str) ->
         case ASRC() if spans == "hard":
             return np.full(1, hard_span(span_logits), np.int64), np.ones(1)
         case ASRC(max_span):
-            return np.arange(1, max_span + 1), span_weights(span_logits, temperature)
+            p = span_weights(span_logits, temperature)
+            delays = np.arange(1, max_span + 1)
+            return delays[p != 0], p[p != 0]
     raise TypeError(f"recurrence must be Feedforward, Recurrent, SRC or ASRC, got {recurrence!r}")
 
 

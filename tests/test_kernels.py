@@ -93,7 +93,7 @@ def test_lif_neurons_equal_spec(rng):
         assert_kernels_equal_spec(net, *random_batch(rng, net))
 
 
-@pytest.mark.parametrize("n_lanes", [1, engine.LANES - 1, engine.LANES, engine.LANES + 1, 3 * engine.LANES + 2])
+@pytest.mark.parametrize("n_lanes", [1, engine.SLABS - 1, engine.SLABS, engine.SLABS + 1, 3 * engine.SLABS + 2])
 def test_batch_equals_loop(rng, n_lanes):
     """Whatever the batch, its gradient is the mean of those of its sequences."""
     net = random_network(rng, recurrence=ms.ASRC(6))
@@ -152,6 +152,22 @@ def test_float32_forward_until_a_spike_could_flip(rng):
     assert compared > 300
 
 
+@pytest.mark.parametrize("chunk", [1, 3, 8, 30])
+def test_evaluation_in_chunks_has_the_same_bits(rng, monkeypatch, chunk):
+    """Without a tape, whatever the pieces: logits and firing rates are those of the recorded run."""
+    monkeypatch.setattr(engine, "CHUNK", chunk)
+    for recurrence in (ms.ASRC(7), ms.SRC(12), ms.SRC(40), ms.Feedforward(), [ms.Recurrent(), ms.ASRC(30)]):
+        for window in (None, 4):
+            net = random_network(rng, (3, 9, 5, 2), recurrence=recurrence, dtype="float32", readout_window=window)
+            x, y = random_batch(rng, net, B=19, T=25)
+            lengths = rng.integers(1, 26, 19)
+            tape = net.record(x, lengths)
+            np.testing.assert_array_equal(net.logits(x, lengths), tape.logits)
+            rates = net.evaluate(ms.datasets.Split(x, y, lengths), spans="soft").firing_rates
+            expected = [layer.s.sum() / (lengths.sum() * layer.s.shape[2]) for layer in tape.layers]
+            np.testing.assert_allclose(rates, expected, rtol=1e-6)
+
+
 BITS = """
 import hashlib, numpy as np, minisnn as ms
 rng = np.random.default_rng(3)
@@ -177,6 +193,20 @@ def test_same_bits_for_any_number_of_threads():
     }
     assert len(outputs) == 1
     assert len(outputs.pop().split()) == 2
+
+
+def test_same_bits_for_any_number_of_lanes(rng, monkeypatch):
+    """How many sequences run at once decides nothing."""
+    net = random_network(rng, recurrence=ms.ASRC(5), dtype="float32")
+    x, y = random_batch(rng, net, B=2 * engine.SLABS + 5)
+    results = []
+    for lanes in (1, 2, 4, 16):
+        monkeypatch.setattr(engine, "FEWEST_LANES", lanes)
+        loss, grads = net.loss_and_grad(x, y)
+        results.append(
+            (loss, grads.flat.tobytes(), net.adjoint(net.record(x), np.ones((len(x), 11, 4))).grads.flat.tobytes())
+        )
+    assert len(set(results)) == 1
 
 
 def test_src_1_is_recurrent_bit_for_bit(rng):

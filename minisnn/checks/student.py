@@ -78,7 +78,8 @@ def check_backward(net: Network, batch: oracle.Batch, backward: Callable) -> Rep
             expected = spec._asdict()
             if isinstance(net.recurrence[i], ASRC) and batch.spans == "soft":
                 arguments = (layers[i].weights, spec.d_weights, tape.temperature)
-                expected["d_span_logits"] = recurrences.d_span_logits(*arguments)
+                expected["d_span_logits"] = np.zeros(net.recurrence[i].max_span)
+                expected["d_span_logits"][layers[i].delays - 1] = recurrences.d_span_logits(*arguments)
             got = backward(student_tape, e.copy(), StudentParams(*(a.copy() for a in layers[i]), tape.temperature))
             if not isinstance(got, dict):
                 raise TypeError(f"backward must return a dict of named arrays, got {type(got).__name__}")

@@ -85,4 +85,5 @@ def _weight_directions(net, tape, direction, i, layer) -> np.ndarray:
         return np.zeros(len(layer.weights))
     p = layer.weights
     jacobian = (np.diag(p) - np.outer(p, p)) / tape.temperature
-    return jacobian @ direction["span_logits" if recurrence.shared else f"layers.{i}.span_logits"]
+    logits = direction["span_logits" if recurrence.shared else f"layers.{i}.span_logits"]
+    return jacobian @ logits[layer.delays - 1]
