@@ -1,6 +1,7 @@
 """The command line: `minisnn compare`, `gradcheck`, `bench`, `info`."""
 
 import argparse
+import json
 import os
 import platform
 import sys
@@ -86,13 +87,32 @@ def _add_bench(commands) -> None:
     parser.add_argument(
         "--repeats", type=int, default=5, help="timed runs, of which the median counts (default: %(default)s)"
     )
+    parser.add_argument(
+        "--peers",
+        dest="peers_folder",
+        nargs="?",
+        const=Path("tests/peers"),
+        type=Path,
+        help="time JAX and PyTorch as well; the folder tests/peers of the source tree (default: %(const)s)",
+    )
+    parser.add_argument("--folder", type=Path, default=Path("runs/bench"), help="where to write (default: %(default)s)")
     parser.set_defaults(run=_bench)
 
 
-def _bench(**options) -> int:
-    from minisnn import bench
+def _bench(folder, **options) -> int:
+    from matplotlib.figure import Figure
 
-    print(bench.report(bench.bench(**options)))
+    from minisnn import bench, plots, storage
+
+    storage.make_folder(folder)
+    results = bench.bench(**options)
+    storage.write_text(folder / "bench.json", json.dumps(results, indent=1))
+    storage.write_text(folder / "table.txt", bench.report(results) + "\n")
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    plots.bench(results, figure.subplots(1, 2))
+    storage.write_file(folder / "bench.png", lambda file: figure.savefig(file, format="png", dpi=120))
+    print(bench.report(results))
+    print(f"bench.json and bench.png are in {folder}")
     return 0
 
 

@@ -32,6 +32,30 @@ def step_sweep(steps, errors, ax=None):
     return ax
 
 
+def bench(results: dict, axes=None):
+    """A benchmark's ratios to dense products as bars, and its growth as lines on log axes; two axes (`bench.bench`)."""
+    if axes is None:
+        import matplotlib.pyplot as plt
+
+        axes = plt.subplots(1, 2, figsize=(11.0, 4.0), layout="constrained")[1]
+    names = list(results["models"])
+    ratios = [np.median(r["seconds"]) / r["dense"] for r in results["models"].values()]
+    axes[0].barh(names, ratios, color=COLOURS[0])
+    axes[0].axvline(1.0, color="0.3", linewidth=1)
+    axes[0].invert_yaxis()
+    axes[0].set_xlabel("time, relative to dense matrix products at the BLAS peak")
+    for colour, (axis, sizes) in zip(cycle(COLOURS), results["growth"].items()):
+        x, y = np.array(list(sizes), float), np.array(list(sizes.values()))
+        axes[1].loglog(x / x[0], y / y[0], color=colour, marker="o", markersize=4, label=f"{axis} from {x[0]:.0f}")
+    grid = np.array([1.0, 16.0])
+    axes[1].loglog(grid, grid, color="0.6", linestyle="--", linewidth=1, label="proportional")
+    axes[1].set_xlabel("size, relative to the smallest")
+    axes[1].set_ylabel("time, relative to the smallest")
+    axes[1].grid(alpha=0.3)
+    axes[1].legend(frameon=False)
+    return axes
+
+
 def learning_curves(histories: dict[str, list], column: str = "validation_accuracy_hard", ax=None):
     """A column of the histories over epochs: for each model every seed as a thin line, their mean as a thick one.
 
