@@ -63,6 +63,11 @@ CASES = {
     "span_weights": (plots.span_weights, lambda: history([0.1, 0.2, 0.4]), {"layer": 1}),
     "gradient_flow": (plots.gradient_flow, flows, {"layer": 1}),
     "spikes": (plots.spikes, tape, {"sequence": 1}),
+    "step_sweep": (
+        lambda sweep, ax=None: plots.step_sweep(*sweep, ax=ax),
+        lambda: [np.geomspace(1e-9, 1e-1, 5), np.array([1e-3, 1e-5, 1e-7, 1e-4, 1e-1])],
+        {},
+    ),
 }
 
 

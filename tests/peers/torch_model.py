@@ -68,9 +68,11 @@ def layer(net, i, leaves, x, mask, spans):
 
     spikes, z = [], []
     v_reset = x.new_zeros(len(x), net.sizes[i + 1])
-    for t in range(x.shape[1]):
+    for t, x_t in enumerate(
+        x.unbind(1)
+    ):  # whose derivative is one stack; that of x[:, t] would fill all of x each step
         # (2) I[t] = m ⊙ (x[t] W_in + b) + Σ_j p_j z[t - k_j]
-        current = mask * (x[:, t] @ own["w_in"] + own["bias"])
+        current = mask * (x_t @ own["w_in"] + own["bias"])
         current = current + sum(p * z[t - k] for k, p in taps if k <= t)
         # (3) v[t] = β v⁺[t-1] + I[t]
         v = decay * v_reset + current
