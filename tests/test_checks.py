@@ -37,6 +37,8 @@ def test_check_all_with_other_options():
     assert {row.rung for row in single.rows} == {"6 float32"}
     with pytest.raises(ValueError, match=r"recurrence must be one of .*'src-3'"):
         checks.check_all(recurrence=["src-4"])
+    with pytest.raises(ValueError, match="none of the rungs 2 smooth checks float32"):
+        checks.check_all(dtype="float32", rungs=["2 smooth"])
 
 
 def test_check_all_shows_each_rung_and_stops_at_a_wrong_one(monkeypatch):
@@ -179,6 +181,7 @@ def test_a_right_backward_passes(rng):
 def test_what_is_missing_is_reported_and_not_failed(rng):
     net, x, y = student_network(rng)
     report = ms.gradcheck(net, x, y, backward=lambda *a: {"delta": right_backward(*a)["delta"]})
+    assert str(report).count("  not returned") == sum(row.note == "not returned" for row in report.rows) > 0
     notes = {row.block: row.note for row in report.rows}
     assert notes["layers.1.delta"] == ""
     assert notes["layers.0.d_w_rec"] == "not returned"
@@ -233,6 +236,8 @@ def test_a_student_gets_clear_errors(rng):
     net, x, y = student_network(rng)
     with pytest.raises(TypeError, match="must return a dict"):
         ms.gradcheck(net, x, y, backward=lambda *a: None)
+    with pytest.raises(ValueError, match="returned nothing to check"):
+        ms.gradcheck(net, x, y, backward=lambda *a: {})
     with pytest.raises(ValueError, match="returned grad_v; known are q, eps"):
         ms.gradcheck(net, x, y, backward=lambda *a: {"grad_v": 0})
     with pytest.raises(checks.GradientError, match=r"shape \(9, 3\), expected"):
@@ -245,3 +250,5 @@ def test_report_calls_nan_wrong():
     assert row.index == (1,)
     assert not checks.compare("x", "y", [1.0], [np.nan], 1e-3).ok
     assert checks.compare("x", "y", [], [], 0.0).ok
+    with pytest.raises(ValueError, match=r"y: shape \(2,\) can't be compared with the expected \(3,\)"):
+        checks.compare("x", "y", [1.0, 2.0], [1.0, 2.0, 3.0], 0.0)

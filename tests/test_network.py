@@ -765,3 +765,12 @@ def test_saving_over_an_existing_file(rng, tmp_path):
     shutil.copy(path, tmp_path / "without_suffix")
     net.save(tmp_path / "without_suffix")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["net.npz", "readable", "without_suffix"]
+
+
+def test_evaluate_wants_a_split():
+    """A data set, or a tuple, is not x and y in one object."""
+    net = ms.Network([1, 5, 10])
+    with pytest.raises(TypeError, match=r"got Dataset; did you mean data\.test\?"):
+        net.evaluate(ms.datasets.digits())
+    with pytest.raises(TypeError, match=r"got tuple$"):
+        net.evaluate((GOOD, np.zeros(7, int)))
