@@ -178,7 +178,13 @@ def forward(room: Room, layers: list[Layer], rows, first: int = 0, origin: int =
             below, below_events = run.s, Events(run.columns, run.n)
 
 
-def forward_in_chunks(layers: list[Layer], x, lengths, starts) -> tuple[np.ndarray, np.ndarray]:
+def new_chunk_room(n_sequences: int, n_steps: int, layers: list[Layer]) -> Room:
+    """Room for `forward_in_chunks`: a chunk of steps, and before it as many as the longest delay reaches back."""
+    longest = max((int(layer.delays.max()) for layer in layers if layer.delays.size), default=0)
+    return new_room(n_sequences, min(n_steps, longest) + min(n_steps, CHUNK), layers)
+
+
+def forward_in_chunks(room: Room, layers: list[Layer], x, lengths, starts) -> tuple[np.ndarray, np.ndarray]:
     """The forward pass of one micro-batch without a tape, in memory O(B (K + CHUNK) N) for any T.
 
     A chunk of steps is run at a time; of those before, z is kept for as many as the longest delay. The numbers are
@@ -186,6 +192,8 @@ def forward_in_chunks(layers: list[Layer], x, lengths, starts) -> tuple[np.ndarr
 
     Parameters
     ----------
+    room : Room
+        From `new_chunk_room`, for B sequences of T steps.
     x : array (B, T, n_in)
     lengths, starts : arrays (B,) of int64
         The readout reads the steps starts .. lengths - 1.
@@ -198,18 +206,17 @@ def forward_in_chunks(layers: list[Layer], x, lengths, starts) -> tuple[np.ndarr
         All spikes of each layer.
     """
     B, T = x.shape[:2]
-    H = min(T, max((int(layer.delays.max()) for layer in layers if layer.delays.size), default=0))  # history of z
-    room = new_room(B, H + min(T, CHUNK), layers)
-    counts, spikes = np.zeros((B, len(layers[-1].bias)), x.dtype), np.zeros(len(layers))
+    H = room.x.shape[1] - min(T, CHUNK)  # rows of history
+    counts, spikes = np.zeros((B, len(layers[-1].bias)), room.x.dtype), np.zeros(len(layers))
     for t in range(0, T, CHUNK):
         n_steps = min(CHUNK, T - t)
         room.x[:, H : H + n_steps] = x[:, t : t + n_steps]
         rows = H + np.clip(lengths - t, 0, n_steps)
         forward(room, layers, rows, first=H, origin=H - t)
         counts += count_spikes(np.maximum(H, H + starts - t), rows, room.runs[-1])
-        ran = np.arange(H + n_steps) < rows[:, np.newaxis]
+        ran = np.arange(H, H + n_steps) < rows[:, np.newaxis]
         for i, run in enumerate(room.runs):
-            spikes[i] += np.where(ran, run.n[:, : H + n_steps], 0)[:, H:].sum()
+            spikes[i] += run.n[:, H : H + n_steps][ran].sum()
             run.z[:, :H] = run.z[:, n_steps : n_steps + H].copy()
     return counts, spikes
 
@@ -217,8 +224,8 @@ def forward_in_chunks(layers: list[Layer], x, lengths, starts) -> tuple[np.ndarr
 def backward(room: Room, layers: list[Layer], transposed, surrogate, lengths, slabs: list[Grads]) -> np.ndarray:
     """Equations (7) to (10) and (12) through all layers, the last first, after `forward`.
 
-    On entry `room.e[-1]` holds e; on return `room.e` holds each layer's δ (if the room keeps them), and lane i has
-    added its gradients to slab i. Returns dx of the first layer (without columns if `transposed` has none for it).
+    On entry `room.e[-1]` holds e; on return `room.e` holds each layer's δ (if the room keeps them), and each lane has
+    added its gradients to its slab. Returns dx of the first layer (without columns if `transposed` has none for it).
     """
     dtype = room.x.dtype.type
     code, peak, width = slope_numbers(surrogate)

@@ -9,8 +9,8 @@ numbers), and work in the dtype of their arrays, float32 or float64. What makes 
   transpose; they get a transposed copy for the same reason.
 - *Blocks.* δ[t] hears δ[t + k_j], no δ nearer than the shortest delay. So (8) can be done for min(4, shortest delay)
   steps at once, and each weight that is loaded serves four steps: a skip in time also skips memory traffic.
-- *Lanes.* The two drivers at the end run one sequence in each lane, in parallel. A lane has its own slab of
-  gradients, so the result does not depend on how many threads there are.
+- *Lanes.* The drivers at the end run one sequence in each lane, in parallel. A lane has its own slab of gradients, so
+  the result does not depend on how many threads there are.
 
 Loops over neurons are kept to one array expression each, since those vectorise. No number literal takes part in float
 arithmetic: 1 as well as 1.0 would turn float32 into float64. All kernels are in this one file, because Numba's disk

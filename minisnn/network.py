@@ -342,7 +342,9 @@ class Network:
         layers = engine.aligned_layers(self.layers(spans))
         starts = self._starts(lengths)
         parts = engine.micro_batches(len(x))
-        results = [engine.forward_in_chunks(layers, x[p].astype(self.dtype), lengths[p], starts[p]) for p in parts]
+        room = engine.new_chunk_room(engine.n_lanes(len(x)), x.shape[1], layers)
+        lanes = [engine.take(room, slice(0, p.stop - p.start)) for p in parts]
+        results = [engine.forward_in_chunks(r, layers, x[p], lengths[p], starts[p]) for r, p in zip(lanes, parts)]
         counts = np.concatenate([counts for counts, _ in results])
         spikes = sum(spikes for _, spikes in results) / (lengths.sum() * np.array(self.sizes[1:-1]))
         return readout.logits(counts, lengths - starts, *self.readout()[:2]), tuple(float(rate) for rate in spikes)
