@@ -1,0 +1,250 @@
+"""MNIST: 70,000 images of 28x28 pixels, read from four IDX files that are downloaded when first asked for."""
+
+import gzip
+import hashlib
+import io
+import math
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from minisnn import _validate, storage
+from minisnn.datasets._dataset import Dataset, Split, permutation, stratified
+from minisnn.params import stream
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+FILES = {  # shape, SHA-256 of the unpacked file
+    "train-images-idx3-ubyte": (
+        (60_000, 28, 28),
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    ),
+    "train-labels-idx1-ubyte": (
+        (60_000,),
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    ),
+    "t10k-images-idx3-ubyte": (
+        (10_000, 28, 28),
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    ),
+    "t10k-labels-idx1-ubyte": (
+        (10_000,),
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
+}
+N_VALIDATION = 5_000
+SPLIT_SEED = 0  # the split is fixed: `seed` only changes the order of the pixels
+
+
+def mnist(
+    permute: bool = False,
+    pool: int = 1,
+    rows: bool = False,
+    seed: int = 0,
+    n_train: int | None = None,
+    folder: str | os.PathLike | None = None,
+) -> Dataset:
+    """Handwritten digits as sequences: x (B, T, n_in) float32 in [0, 1], y (B,) in 0 .. 9.
+
+    One pixel a step, row by row: T = 784, n_in = 1; with `pool=2` T = 196. Or, with `rows`, one row a step:
+    T = n_in = 28; with `pool=2` T = n_in = 14. The test split are the original 10,000 test images. The 60,000 training
+    images are split into 55,000 for training and 5,000 for validation, stratified and the same for all seeds.
+
+    Parameters
+    ----------
+    permute : bool
+        Read the pixels in one random order (the same for all images) instead of row by row.
+    pool : int
+        2: pixels are means over 2x2 pixels, so images are 14x14. 1: as they are.
+    rows : bool
+        Read one row a step instead of one pixel; not together with `permute`.
+    seed : int
+        Names the order of `permute`; it stands in `record`.
+    n_train : int, optional
+        Keep so many training images, 10 .. 55,000, the same share of each class and the same images for all seeds.
+    folder : path, optional
+        Where the four files are, gzipped or unpacked, and where those that are missing are downloaded to (12 MB).
+        Default: the environment variable MINISNN_DATA; without it, the user's cache folder.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is off; if a file in the folder is not, by its checksum, the one it should be.
+    ImportError
+        If files are missing and so is pooch, which downloads them (`pip install "minisnn[data]"`).
+    OSError
+        If files are missing and no mirror gives them, or the folder can't be written to, or the disk is full. Files
+        are written whole or not at all.
+
+    Notes
+    -----
+    The MNIST database of handwritten digits, Y. LeCun, C. Cortes and C. J. C. Burges.
+    """
+    permute, rows = _validate.flag(permute, "permute"), _validate.flag(rows, "rows")
+    pool, seed = _validate.integer(pool, "pool", 1), _validate.integer(seed, "seed", 0)
+    if pool > 2:
+        raise ValueError(f"pool must be 1 (28x28 pixels) or 2 (14x14), got {pool}")
+    if permute and rows:
+        raise ValueError("permute is about single pixels, rows=True reads whole rows; set one of the two to False")
+    n_train = _checked_n_train(n_train)
+
+    images, labels, test_images, test_labels = _read_files(_data_folder(folder))
+    train, validation = _split(labels, n_train)
+    height, width = images.shape[1] // pool, images.shape[2] // pool
+    order = permutation(height if rows else height * width, permute, seed)
+    record = {"name": "mnist", "permute": permute, "pool": pool, "rows": rows, "seed": seed, "n_train": n_train}
+    return Dataset(
+        Split(_sequences(images[train], pool, order), labels[train].astype(np.int64)),
+        Split(_sequences(images[validation], pool, order), labels[validation].astype(np.int64)),
+        Split(_sequences(test_images, pool, order), test_labels.astype(np.int64)),
+        n_classes=10,
+        record={
+            **record,
+            "permutation": order.tolist(),
+            "sha256": {name: sha256 for name, (_, sha256) in FILES.items()},
+        },
+    )
+
+
+def _checked_n_train(n_train) -> int | None:
+    """`n_train`, if it is None or there are so many training images; checked before anything is downloaded."""
+    if n_train is None:
+        return None
+    n_train = _validate.integer(n_train, "n_train", 10)
+    most = FILES["train-labels-idx1-ubyte"][0][0] - N_VALIDATION
+    if n_train > most:
+        raise ValueError(f"n_train must be at most {most}, all images that are not for validation, got {n_train}")
+    return n_train
+
+
+def _split(labels: np.ndarray, n_train: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the training and of the validation images, ascending."""
+    train, validation, _ = stratified(labels, (N_VALIDATION / len(labels), 0.0), stream(SPLIT_SEED, "split", "mnist"))
+    if n_train is not None:
+        rng = stream(SPLIT_SEED, "subset", "mnist")
+        _, chosen, _ = stratified(labels[train], (n_train / len(train), 0.0), rng)
+        train = train[chosen]
+    return train, validation
+
+
+def _sequences(images: np.ndarray, pool: int, order: np.ndarray) -> np.ndarray:
+    """Images (B, height, width) uint8 as x (B, T, n_in) float32, T being the length of `order`.
+
+    Integers up to the last moment, since an image is four times as large in float32.
+    """
+    n, height, width = images.shape
+    if pool > 1:
+        images = images.reshape(n, height // pool, pool, width // pool, pool).sum(axis=(2, 4), dtype=np.uint16)
+    x = images.reshape(n, len(order), -1)[:, order].astype(np.float32)
+    x /= 255 * pool**2
+    return x
+
+
+def _data_folder(folder) -> Path:
+    """The folder with the files: `folder`, else MINISNN_DATA, else the user's cache."""
+    if folder is None:
+        folder = os.environ.get("MINISNN_DATA") or None
+    if folder is None:
+        by_hand = _by_hand(FILES, "a folder that you name by folder= or by the environment variable MINISNN_DATA")
+        folder = _import_pooch(by_hand).os_cache("minisnn")
+    if not isinstance(folder, str | os.PathLike):
+        raise TypeError(f"folder must be a path, got {folder!r}")
+    return Path(folder).expanduser()
+
+
+def _read_files(folder: Path) -> list[np.ndarray]:
+    """The arrays of the four files, in the order of FILES; those that are missing are downloaded."""
+    missing = [name for name in FILES if _find(folder, name) is None]
+    if missing:
+        by_hand = _by_hand(missing, folder)
+        pooch = _import_pooch(by_hand)
+        storage.make_folder(folder)
+        for name in missing:
+            _write(folder / f"{name}.gz", _download(name, pooch, by_hand))
+    return [_read_file(_find(folder, name), name) for name in FILES]
+
+
+def _write(path: Path, content: bytes):
+    """Write a file whole or not at all, so runs that download at the same time don't disturb each other."""
+    storage.write_file(path, lambda file: file.write(content))
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    """The path of a file, unpacked or gzipped; None if it is not there."""
+    paths = (folder / name, folder / f"{name}.gz")
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _read_file(path: Path, name: str) -> np.ndarray:
+    """The array in a file of the folder; ValueError with its path, what is wrong, and what to do."""
+    try:
+        return _decode(path.read_bytes(), name)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}; delete it and call mnist() again, which downloads it") from error
+
+
+def _decode(content: bytes, name: str) -> np.ndarray:
+    """The array in the content of an IDX file, gzipped or not.
+
+    Raises
+    ------
+    ValueError
+        If it is not the file of FILES; the message goes on after the name of where the content comes from.
+    """
+    shape, sha256 = FILES[name]
+    if content[:2] == b"\x1f\x8b":  # not by the name: some browsers unpack on the way and leave the .gz
+        try:
+            content = gzip.decompress(content)
+        except (EOFError, OSError, zlib.error) as error:
+            raise ValueError(f"is a truncated or damaged gzip file ({error})") from error
+    # An IDX file is: two zeros, 8 for bytes, the number of axes; the size of each axis, big-endian; the bytes.
+    magic, n_header = bytes([0, 0, 8, len(shape)]), 4 + 4 * len(shape)
+    if content[:4] != magic:
+        raise ValueError(f"is neither gzip nor the IDX file {name}: starts with {content[:16]!r}, expected {magic!r}")
+    got = tuple(int.from_bytes(content[i : i + 4], "big") for i in range(4, n_header, 4))
+    if got != shape:
+        raise ValueError(f"holds an array of shape {got}, expected {shape}; is it another file of MNIST?")
+    n_bytes = n_header + math.prod(shape)
+    if len(content) != n_bytes:
+        raise ValueError(f"has {len(content)} bytes unpacked, expected {n_bytes}")
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError(f"has the SHA-256 {hashlib.sha256(content).hexdigest()} unpacked, expected {sha256}")
+    return np.frombuffer(content, np.uint8, offset=n_header).reshape(shape)
+
+
+def _download(name: str, pooch, by_hand: str) -> bytes:
+    """The content of a gzipped file, from the first mirror that gives the right one.
+
+    Raises
+    ------
+    OSError
+        If none does, with the reason of each.
+    """
+    failures = []
+    for mirror in MIRRORS:
+        url, received = f"{mirror}{name}.gz", io.BytesIO()
+        try:
+            pooch.HTTPDownloader(progressbar=True)(url, received, None)
+            _decode(received.getvalue(), name)
+            return received.getvalue()
+        except (OSError, ValueError) as error:  # those of requests are OSErrors
+            failures.append(f"  {url}: {error}")
+    raise OSError("\n".join([f"can't download {name}.gz, tried:", *failures, by_hand]))
+
+
+def _import_pooch(by_hand: str):
+    """The package pooch; ImportError that says how to do with and without it."""
+    try:
+        import pooch
+    except ImportError as error:
+        raise ImportError(f'MNIST is downloaded with pooch: pip install "minisnn[data]". {by_hand}') from error
+    return pooch
+
+
+def _by_hand(names, folder) -> str:
+    """What to do instead of a download."""
+    return f"By hand: put these files, gzipped (.gz) or unpacked, into {folder}: {', '.join(names)}"
