@@ -58,9 +58,10 @@ class Room(NamedTuple):
     slope: list[np.ndarray]  # (B, T, N) a layer
 
 
-def new_events(*shape) -> Events:
-    """Room for the events of an array of this shape."""
-    return Events(aligned(shape, np.int32), aligned(shape[:-1], np.int64))
+def new_events(shape, dtype) -> Events:
+    """Room for the events of an array of this shape, (B, T, n)."""
+    B, T, n = shape
+    return Events(aligned((B, T * n), np.int64), aligned((B, T * n), dtype), np.zeros((B, T + 1), np.int64))
 
 
 def new_room(n_sequences: int, n_steps: int, layers: list[Layer]) -> Room:
@@ -70,32 +71,40 @@ def new_room(n_sequences: int, n_steps: int, layers: list[Layer]) -> Room:
     shapes = [(n_sequences, n_steps, len(layer.bias)) for layer in layers]
     return Room(
         x=aligned((n_sequences, n_steps, n_in), dtype),
-        x_events=new_events(n_sequences, n_steps, n_in),
+        x_events=new_events((n_sequences, n_steps, n_in), dtype),
         masks=[np.ones((n_sequences, len(layer.bias)), dtype) for layer in layers],
         v_reset=[np.zeros((n_sequences, len(layer.bias)), dtype) for layer in layers],
-        runs=[Run(*(aligned(shape, dtype) for _ in range(3)), *new_events(*shape)) for shape in shapes],
+        runs=[Run(aligned(shape, dtype), aligned(shape, dtype), *new_events(shape, dtype)) for shape in shapes],
         e=[],
         q=[],
         slope=[],
     )
 
 
-def with_backward(room: Room, keep: bool) -> Room:
+def with_backward(room: Room, layers: list[Layer], surrogate, keep: bool) -> Room:
     """The same room, with space for a backward pass as well.
 
-    With `keep`, δ and q of every layer stay to be looked at. Otherwise layers share memory: one buffer for q and one
-    for slope, and two for e, since layer i reads its own and writes that of layer i - 1.
+    With `keep`, z and δ of every layer stay to be looked at. Otherwise there is no z of layers with one tap, and
+    layers share two buffers for e, since layer i reads its own and writes that of layer i - 1. All share one for q and
+    one for slope, which hold a piece of the steps (a slope that Python fills: all of them).
     """
-    shapes = [run.v.shape for run in room.runs]
+    B, T = room.x.shape[:2]
+    sizes = [len(layer.bias) for layer in layers]
+    piece = min(T, kernels.PIECE)
 
-    def shared(n_buffers):
-        memory = [aligned(max(map(np.prod, shapes)), room.x.dtype) for _ in range(n_buffers)]
-        return [memory[k % n_buffers][: np.prod(shape)].reshape(shape) for k, shape in enumerate(shapes)]
+    def buffers(n_buffers, n_rows):
+        memory = [aligned(B * n_rows * max(sizes), room.x.dtype) for _ in range(n_buffers)]
+        return [memory[i % n_buffers][: B * n_rows * N].reshape(B, n_rows, N) for i, N in enumerate(sizes)]
 
-    def separate():
-        return [aligned(shape, room.x.dtype) for shape in shapes]
+    def without_z(run, layer):
+        return run if keep or len(layer.delays) > 1 else run._replace(z=aligned((B, T, 0), room.x.dtype))
 
-    return room._replace(e=separate() if keep else shared(2), q=separate() if keep else shared(1), slope=shared(1))
+    return room._replace(
+        runs=[without_z(run, layer) for run, layer in zip(room.runs, layers)],
+        e=buffers(len(layers) if keep else 2, T),
+        q=buffers(1, piece),
+        slope=buffers(1, T if slope_numbers(surrogate)[0] < 0 else piece),
+    )
 
 
 def take(arrays, part: slice):
@@ -170,12 +179,12 @@ def forward(room: Room, layers: list[Layer], rows, first: int = 0, origin: int =
     if first == origin:
         for v_reset in room.v_reset:
             v_reset[...] = 0
-    below, below_events = room.x, room.x_events
+    below = room.x_events
     with _one_at_a_time:
-        kernels.input_events_lanes(below, below_events)
+        kernels.input_events_lanes(room.x, room.x_events)
         for layer, mask, v_reset, run in zip(layers, room.masks, room.v_reset, room.runs):
-            kernels.forward_lanes(rows, below, below_events, layer, mask, v_reset, first, origin, run)
-            below, below_events = run.s, Events(run.columns, run.n)
+            kernels.forward_lanes(rows, below, layer, mask, v_reset, first, origin, run)
+            below = Events(run.columns, run.values, run.start)
 
 
 def new_chunk_room(n_sequences: int, n_steps: int, layers: list[Layer]) -> Room:
@@ -213,10 +222,9 @@ def forward_in_chunks(room: Room, layers: list[Layer], x, lengths, starts) -> tu
         room.x[:, H : H + n_steps] = x[:, t : t + n_steps]
         rows = H + np.clip(lengths - t, 0, n_steps)
         forward(room, layers, rows, first=H, origin=H - t)
-        counts += count_spikes(np.maximum(H, H + starts - t), rows, room.runs[-1])
-        ran = np.arange(H, H + n_steps) < rows[:, np.newaxis]
+        counts += count_spikes(np.clip(H + starts - t, H, rows), rows, room.runs[-1])
         for i, run in enumerate(room.runs):
-            spikes[i] += run.n[:, H : H + n_steps][ran].sum()
+            spikes[i] += run.start[np.arange(B), rows].sum()
             run.z[:, :H] = run.z[:, n_steps : n_steps + H].copy()
     return counts, spikes
 
@@ -229,15 +237,16 @@ def backward(room: Room, layers: list[Layer], transposed, surrogate, lengths, sl
     """
     dtype = room.x.dtype.type
     code, peak, width = slope_numbers(surrogate)
+    numbers = (code, dtype(peak), dtype(width))
     dx = np.zeros((*room.x.shape[:2], transposed[0][0].shape[1]), dtype)
-    inputs = [(room.x, room.x_events)] + [(run.s, Events(run.columns, run.n)) for run in room.runs[:-1]]
+    inputs = [room.x_events] + [Events(run.columns, run.values, run.start) for run in room.runs[:-1]]
     d_inputs = [dx, *room.e[:-1]]  # (12): dx of a layer is the e of the layer below
     for i in reversed(range(len(layers))):
         if code < 0:
             room.slope[i][...] = custom_slope(surrogate, room.runs[i].v, layers[i].threshold)
         with _one_at_a_time:
             kernels.backward_lanes(
-                *(lengths, *inputs[i], room.runs[i], code, dtype(peak), dtype(width), room.slope[i]),
+                *(lengths, inputs[i], room.runs[i], numbers, room.slope[i]),
                 *(layers[i], *transposed[i], room.masks[i], room.e[i], room.q[i], d_inputs[i], slabs[i]),
             )
     return dx
@@ -267,7 +276,7 @@ def custom_slope(surrogate, v, threshold) -> np.ndarray:
 
 def count_spikes(starts, lengths, last: Run) -> np.ndarray:
     """Equation (6): the spikes of the last layer in each sequence's steps R, (B, N)."""
-    counts = np.zeros((len(lengths), last.s.shape[2]), last.s.dtype)
+    counts = np.zeros((len(lengths), last.v.shape[2]), last.v.dtype)
     kernels.count_spikes_lanes(starts, lengths, last, counts)
     return counts
 
@@ -301,7 +310,8 @@ def prepare(dtype: str) -> None:
     one = np.ones(1, dtype)
     square = np.ones((1, 1), dtype)
     layers = aligned_layers([Layer(square, one, square, np.ones(1, np.int64), one, one, one, np.zeros(3, dtype))])
-    room, lengths, starts = with_backward(new_room(1, 2, layers), keep=False), np.full(1, 2), np.zeros(1, np.int64)
+    room = with_backward(new_room(1, 2, layers), layers, BUILT_IN[0](), keep=False)
+    lengths, starts = np.full(1, 2), np.zeros(1, np.int64)
     with announce(f"preparing the {dtype} kernels: compiled at the first use, later read from the cache"):
         forward(room, layers, lengths)
         readout_error(starts, lengths, count_spikes(starts, lengths, room.runs[-1]), room.e[-1])

@@ -17,7 +17,7 @@ from minisnn.params import Params
 from minisnn.recurrence import ASRC, SRC, Feedforward, Recurrent
 from minisnn.reference import Layer, Readout
 from minisnn.surrogate import Triangle
-from minisnn.tape import Adjoint, Evaluation, Tape, clear_after, layer_tape
+from minisnn.tape import Adjoint, Evaluation, Tape, clear_after, gather, layer_tape
 
 
 class Network:
@@ -166,7 +166,8 @@ class Network:
         layers = engine.aligned_layers(self.layers(spans))
         transposed = engine.transposes(layers, input_gradient=False)
         w_out = self.params["readout.w"]
-        room = engine.with_backward(engine.new_room(engine.n_lanes(len(x)), x.shape[1], layers), keep=False)
+        room = engine.new_room(engine.n_lanes(len(x)), x.shape[1], layers)
+        room = engine.with_backward(room, layers, self.surrogate, keep=False)
         slabs = engine.new_slabs(len(x), layers, self._learns_decay())
         losses, g = np.zeros(len(x)), np.zeros((len(x), self.sizes[-1]), self.dtype)
         counts, n_read = np.zeros((len(x), self.sizes[-2]), self.dtype), np.zeros(len(x), np.int64)
@@ -254,7 +255,7 @@ class Network:
         numbers = (self.recurrence, self.neuron, tape.temperature, tape.spans)
         layers = engine.aligned_layers(parameters.to_layers(tape.params, self.sizes, *numbers))
         transposed = engine.transposes(layers, input_gradient=True)
-        room = engine.with_backward(engine.new_room(len(e), e.shape[1], layers), keep=True)
+        room = engine.with_backward(engine.new_room(len(e), e.shape[1], layers), layers, self.surrogate, keep=True)
         room.e[-1][...] = e
         slabs = engine.new_slabs(len(e), layers, self._learns_decay())
         dx = np.zeros_like(tape.x)
@@ -263,11 +264,11 @@ class Network:
             self._forward(lanes, layers, tape.x[part], tape.lengths[part], _part(tape.masks, part))
             lane_slabs = engine.slabs_of(slabs, part)
             dx[part] = engine.backward(lanes, layers, transposed, self.surrogate, tape.lengths[part], lane_slabs)
-        for array in (*room.e, *room.q):
-            clear_after(array, tape.lengths)
+        for delta in room.e:
+            clear_after(delta, tape.lengths)
         readout_zero = (np.zeros_like(tape.params[name]) for name in ("readout.w", "readout.bias"))
         grads = parameters.from_layers(engine.sum_slabs(slabs), *readout_zero, layers, tape.params, *numbers)
-        return Adjoint(room.e, room.q, dx, grads)
+        return Adjoint(room.e, [gather(delta, layer) for delta, layer in zip(room.e, layers)], dx, grads)
 
     # Files
 

@@ -60,14 +60,24 @@ class Evaluation:
 
 
 def layer_tape(layer: Layer, run: Run, lengths) -> LayerTape:
-    """The recorded arrays of a layer, with v⁺ by (5) and I by (3) solved for it: the kernels keep neither."""
+    """The recorded arrays of a layer, with s by (4), v⁺ by (5) and I by (3) solved for it: the kernels keep none."""
     a, h, _ = layer.reset
-    v_reset = run.v - run.s * (a * layer.threshold + h * run.v)
+    s = (run.v >= layer.threshold).astype(run.v.dtype)
+    v_reset = run.v - s * (a * layer.threshold + h * run.v)
     current = run.v.copy()
     current[:, 1:] -= layer.decay * v_reset[:, :-1]
-    for array in (current, v_reset):
+    for array in (current, v_reset, s):
         clear_after(array, lengths)
-    return LayerTape(current, run.v, v_reset, run.s, run.z)
+    return LayerTape(current, run.v, v_reset, s, run.z)
+
+
+def gather(delta, layer: Layer) -> np.ndarray:
+    """Equation (7), q[t] = Σ_j p_j δ[t + k_j], for all sequences, (B, T, N): the kernels keep a few steps of it."""
+    T, q = delta.shape[1], np.zeros_like(delta)
+    for k, p in zip(layer.delays, layer.weights):
+        if k < T:
+            q[:, : T - k] += p * delta[:, k:]
+    return q
 
 
 def clear_after(array, lengths) -> None:

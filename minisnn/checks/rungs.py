@@ -206,8 +206,8 @@ def kernels_against_spec(net: Network, batch: Batch) -> list[Row]:
     """Rung 6: the same numbers. Kernels against spec, forward and backward, for loss and for any e; one thread, many
     threads.
 
-    Sees whatever the kernels do that the spec doesn't: events, blocks of steps, lanes, slabs, masks. Can't see an
-    error that both have.
+    Sees whatever the kernels do that the spec doesn't: events, blocks and pieces of steps, lanes, slabs, masks. Can't
+    see an error that both have.
     """
     net = net.astype("float64")
     arguments = (batch.lengths, batch.spans, batch.masks)
@@ -226,6 +226,11 @@ def kernels_against_spec(net: Network, batch: Batch) -> list[Row]:
     rows += [compare("6 spec", name, grads[name], expected[name], EXACT) for name in grads]
     rows += _adjoints("6 spec", net, tape, EXACT)
 
+    long = _more_than_a_piece(batch)
+    _, got = net.loss_and_grad(long.x, long.y, long.lengths, long.spans, long.masks)
+    _, logits, runs = oracle.spec_forward(net, net.params, long)
+    rows.append(compare("6 spec", "long sequence", got.flat, oracle.spec_backward(net, long, logits, runs).flat, EXACT))
+
     n_threads = numba.get_num_threads()
     try:
         numba.set_num_threads(1)
@@ -234,6 +239,12 @@ def kernels_against_spec(net: Network, batch: Batch) -> list[Row]:
         numba.set_num_threads(n_threads)
     rows.append(compare("6 spec", "one thread", alone.flat, grads.flat, 0.0))
     return rows
+
+
+def _more_than_a_piece(batch: Batch) -> Batch:
+    """The first sequence over and over, until it has more steps than the kernels take in one piece."""
+    x = np.tile(batch.x[:1], (1, kernels.PIECE // batch.x.shape[1] + 1, 1))
+    return replace(batch, x=x, y=batch.y[:1], lengths=np.array(x.shape[1:2]), masks=[m[:1] for m in batch.masks])
 
 
 def float32_on_a_shared_tape(net: Network, batch: Batch) -> list[Row]:
