@@ -6,13 +6,14 @@ from minisnn import datasets
 from minisnn.analysis import gradient_flow
 from minisnn.checks import gradcheck
 from minisnn.engine import warmup
+from minisnn.history import History
 from minisnn.network import Network
 from minisnn.neuron import LIF, PLIF
 from minisnn.optim import SGD, Adam, AdamW, constant, cosine, one_cycle
 from minisnn.params import Params, stream
 from minisnn.recurrence import ASRC, SRC, Feedforward, Recurrent
 from minisnn.surrogate import ATan, Custom, Exponential, FastSigmoid, Gaussian, Rectangle, Sigmoid, Triangle
-from minisnn.training import History, fit
+from minisnn.training import fit
 
 __all__ = [
     "ASRC",

@@ -1,14 +1,16 @@
-"""The command line: `minisnn compare`, `gradcheck`, `bench`, `info`."""
+"""The command line: `minisnn compare`, `train`, `recipes`, `plot`, `gradcheck`, `bench`, `info`."""
 
 import argparse
 import json
 import os
 import platform
 import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import minisnn
-from minisnn import checks
+from minisnn import checks, recipes, runs
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="minisnn", description=minisnn.__doc__)
     parser.add_argument("--version", action="version", version=f"minisnn {minisnn.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_compare, _add_gradcheck, _add_bench, _add_info):
+    for add in (_add_compare, _add_train, _add_recipes, _add_plot, _add_gradcheck, _add_bench, _add_info):
         add(commands)
     options = vars(parser.parse_args(arguments))
     run = options.pop("run")
@@ -54,6 +56,70 @@ def _compare(folder, **options) -> int:
     results = compare.compare(folder, **options)
     print(compare.table(results))
     print(f"histories and figures are in {folder}")
+    return 0
+
+
+def _add_train(commands) -> None:
+    parser = commands.add_parser("train", help="train a recipe, safe to interrupt; `minisnn recipes` lists them")
+    parser.add_argument("--recipe", required=True, choices=list(recipes.RECIPES), metavar="NAME", help="which one")
+    parser.add_argument("--folder", type=Path, help="where to write (default: runs/NAME-SEED)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in the folder, if there is one")
+    parser.add_argument(
+        "--checkpoint-minutes", type=float, default=5.0, help="at most that much is lost (default: %(default)s)"
+    )
+    settings = parser.add_argument_group("settings", "instead of the recipe's own; `minisnn.recipes.Recipe` explains")
+    for field in fields(recipes.Recipe):
+        settings.add_argument(f"--{field.name.replace('_', '-')}", **_argument(field))
+    parser.set_defaults(run=_train)
+
+
+def _argument(field) -> dict:
+    """How argparse reads a setting of a recipe; what is not given does not appear."""
+    given = {"default": argparse.SUPPRESS}
+    if field.type is bool:
+        return {**given, "action": argparse.BooleanOptionalAction}
+    if field.name == "hidden":
+        return {**given, "type": int, "nargs": "+", "metavar": "N"}
+    kind = next((kind for kind in (int, float) if kind is field.type or kind in get_args(field.type)), str)
+    return {**given, "type": kind, "metavar": {int: "N", float: "X", str: "NAME"}[kind]}
+
+
+def _train(recipe, folder, resume, checkpoint_minutes, **settings) -> int:
+    chosen = recipes.recipe(recipe, **settings)
+    folder = folder or Path("runs") / f"{recipe}-{chosen.seed}"
+    try:
+        result = runs.train(chosen, folder, resume, checkpoint_minutes=checkpoint_minutes)
+    except KeyboardInterrupt:
+        print(f"\nminisnn: interrupted; go on by the same command with --resume (the run is in {folder})")
+        return 130
+    print(
+        f"test accuracy {result['test_accuracy']:.2%} (soft spans {result['test_accuracy_soft']:.2%}), "
+        f"after epoch {result['best_epoch'] + 1}, the best on validation data ({result['validation_accuracy']:.2%}); "
+        f"spans {result['spans']}; {result['seconds']:.0f} s of training"
+    )
+    print(f"network, history and result are in {folder}; `minisnn plot {folder}` draws the figures")
+    return 0
+
+
+def _add_recipes(commands) -> None:
+    parser = commands.add_parser("recipes", help="list the recipes: size, parameters, about how long they take")
+    parser.set_defaults(run=_recipes)
+
+
+def _recipes() -> int:
+    print(recipes.table())
+    return 0
+
+
+def _add_plot(commands) -> None:
+    parser = commands.add_parser("plot", help="draw the figures of a run, whether it has ended or not")
+    parser.add_argument("folder", type=Path, help="of the run, as runs/psdigits-src-0")
+    parser.set_defaults(run=_plot)
+
+
+def _plot(folder) -> int:
+    for path in runs.draw(folder):
+        print(path)
     return 0
 
 
@@ -100,17 +166,13 @@ def _add_bench(commands) -> None:
 
 
 def _bench(folder, **options) -> int:
-    from matplotlib.figure import Figure
-
     from minisnn import bench, plots, storage
 
     storage.make_folder(folder)
     results = bench.bench(**options)
     storage.write_text(folder / "bench.json", json.dumps(results, indent=1))
     storage.write_text(folder / "table.txt", bench.report(results) + "\n")
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    plots.bench(results, figure.subplots(1, 2))
-    storage.write_file(folder / "bench.png", lambda file: figure.savefig(file, format="png", dpi=120))
+    plots.save(folder / "bench.png", lambda axes: plots.bench(results, axes), 1, 2, 11, 4)
     print(bench.report(results))
     print(f"bench.json and bench.png are in {folder}")
     return 0

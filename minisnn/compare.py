@@ -149,31 +149,23 @@ def table(results: dict) -> str:
 
 def draw(folder: Path, histories, nets, data) -> None:
     """All figures of a comparison, as PNG files."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    def figure(name, rows, columns, width, height, paint):
-        fig = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(fig)
-        paint(fig, fig.subplots(rows, columns, squeeze=False).ravel())
-        storage.write_file(folder / f"{name}.png", lambda file: fig.savefig(file, format="png", dpi=120))
-
-    def curves(fig, axes):
+    def curves(axes):
         plots.learning_curves(histories, ax=axes[0])
         plots.learning_curves(histories, "train_loss", ax=axes[1])
         axes[1].set_yscale("log")
 
-    def heat_maps(fig, axes):
+    def heat_maps(axes):
         for i, history in enumerate(adaptive):
             for layer in range(n_layers):
                 ax = plots.span_weights(history, layer, ax=axes[i * n_layers + layer])
                 ax.set_title(f"seed {i}, {ax.get_title()}", fontsize="medium")
 
-    def flow(fig, axes):
+    def flow(axes):
         for layer, ax in enumerate(axes):
             plots.gradient_flow(flows, layer, ax=ax)
 
-    def rasters(fig, axes):
+    def rasters(axes):
         for ax, (name, (net, *_)) in zip(axes, nets.items()):
             plots.spikes(net.record(x[:1], spans="hard"), ax=ax)
             ax.set_title(f"{name}: the digit {y[0]}", fontsize="medium")
@@ -182,7 +174,7 @@ def draw(folder: Path, histories, nets, data) -> None:
     n_layers = len(adaptive[0].rows[0]["span_weights"])
     x, y = data.validation.x, data.validation.y
     flows = {name: [analysis.gradient_flow(net, x, y, spans="hard") for net in nets[name]] for name in nets}
-    figure("learning_curves", 1, 2, 10, 3.8, curves)
-    figure("span_weights", len(adaptive), n_layers, 3.6 * n_layers, 2.8 * len(adaptive), heat_maps)
-    figure("gradient_flow", 1, n_layers, 3.6 * n_layers, 3.4, flow)
-    figure("spikes", 1, len(nets), 4.2 * len(nets), 4.5, rasters)
+    plots.save(folder / "learning_curves.png", curves, 1, 2, 10, 3.8)
+    plots.save(folder / "span_weights.png", heat_maps, len(adaptive), n_layers, 3.6 * n_layers, 2.8 * len(adaptive))
+    plots.save(folder / "gradient_flow.png", flow, 1, n_layers, 3.6 * n_layers, 3.4)
+    plots.save(folder / "spikes.png", rasters, 1, len(nets), 4.2 * len(nets), 4.5)

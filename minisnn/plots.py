@@ -9,6 +9,8 @@ from itertools import cycle
 
 import numpy as np
 
+from minisnn import storage
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
@@ -18,6 +20,20 @@ def _axes(ax, width: float = 6.0, height: float = 3.6):
     import matplotlib.pyplot as plt
 
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def save(path, paint, rows: int = 1, columns: int = 1, width: float = 6.0, height: float = 3.6):
+    """Draw a figure of rows x columns axes with `paint(axes)`, axes being a flat array, and write it as PNG.
+
+    Needs no display, and leaves nothing open; returns the path. Width and height are in inches.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    paint(figure.subplots(rows, columns, squeeze=False).ravel())
+    return storage.write_file(path, lambda file: figure.savefig(file, format="png", dpi=120))
 
 
 def step_sweep(steps, errors, ax=None):

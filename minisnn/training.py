@@ -1,84 +1,28 @@
-"""Training: `fit`, what it writes down (History), and checkpoints.
+"""Training: `fit`.
 
 A run is named by its seed. The order of epoch 7 is drawn from `stream(seed, "shuffle", 7)`, its dropout masks from
 `stream(seed, "dropout", 7, batch)`; so two networks trained with one seed see equal data in equal order, and a run that
 goes on from a checkpoint does what it would have done.
 """
 
-import csv
-import io
-import json
+import itertools
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from minisnn import _validate, engine, optim, storage
-from minisnn.datasets import Dataset
+from minisnn.checkpoint import Progress, load_checkpoint, save_checkpoint
+from minisnn.datasets import Dataset, Split
+from minisnn.history import History
 from minisnn.network import Network
 from minisnn.params import stream
 from minisnn.recurrence import ASRC
 
 SILENT, SATURATED = 0.001, 0.9  # firing rates, spikes a neuron and step
-
-
-@dataclass
-class History:
-    """One row (a dict) for each epoch.
-
-    Columns: `epoch` (from 0); `rate_factor` of the schedule and `temperature` while it was trained; `train_loss`, the
-    mean over the epoch's batches; on validation data `validation_loss_soft`, `validation_accuracy_soft` and the same
-    with `hard` spans (equal where no layer is ASRC); `firing_rates` of each layer there (hard; spikes a neuron and
-    step); `span_weights` p of each layer after the epoch (None unless ASRC); `gradient_norm`, mean over batches, before
-    clipping; `seconds`.
-    """
-
-    rows: list[dict] = field(default_factory=list)
-    best_epoch: int | None = None
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def column(self, name: str) -> list:
-        """The values of one column, epoch by epoch."""
-        if self.rows and name not in self.rows[0]:
-            raise KeyError(f"no column is called {name!r}; there are {', '.join(self.rows[0])}")
-        return [row[name] for row in self.rows]
-
-    def to_csv(self, path) -> None:
-        """Write the rows as CSV: one column a layer for firing rates, a most probable span for span weights."""
-        text = io.StringIO()
-        flat = [_flat_row(row) for row in self.rows]
-        writer = csv.DictWriter(text, fieldnames=list(flat[0]) if flat else ["epoch"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(flat)
-        storage.write_text(path, text.getvalue())
-
-    def to_json(self, path) -> None:
-        """Write all rows, whole, as JSON."""
-        storage.write_text(path, json.dumps({"best_epoch": self.best_epoch, "rows": self.rows}, indent=1))
-
-    @classmethod
-    def from_json(cls, path) -> "History":
-        """Read what `to_json` wrote; ValueError if it is something else."""
-        try:
-            read = json.loads(Path(path).read_text())
-            return cls(list(read["rows"]), read["best_epoch"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is not the history of a run ({error!r})") from error
-
-
-def _flat_row(row: dict) -> dict:
-    flat = {name: value for name, value in row.items() if name not in ("firing_rates", "span_weights")}
-    for i, rate in enumerate(row["firing_rates"]):
-        flat[f"firing_rate_{i}"] = rate
-    for i, weights in enumerate(row["span_weights"]):
-        flat[f"span_{i}"] = "" if weights is None else int(np.argmax(weights)) + 1
-    return flat
 
 
 def temperature_at(fraction: float, start: float = 1.0, end: float = 2.8e-4) -> float:
@@ -104,6 +48,7 @@ def fit(
     callback: Callable[[Network, History], bool | None] | None = None,
     progress: bool = True,
     checkpoint=None,
+    checkpoint_minutes: float = 5.0,
     resume: bool = False,
 ) -> History:
     """Train a network; afterwards it is as it was after the epoch with the best hard validation accuracy.
@@ -113,7 +58,8 @@ def fit(
     net : Network
         Changed in place: its parameters and its temperature.
     data : Dataset
-        Of its splits, train and validation are read; test is not touched.
+        Of its splits, train and validation are read; test is not touched. `data.train` may make its batches on the
+        fly (see `Dataset`); then they come as they are, unshuffled, and `batch_size` is not used.
     epochs, batch_size : int
         The last batch of an epoch may be smaller.
     optimizer : AdamW or SGD
@@ -132,9 +78,11 @@ def fit(
     callback : callable, optional
         Called as `callback(net, history)` after each epoch; if it returns True, training stops.
     progress : bool
-        Whether to show a progress bar.
+        Whether to show progress bars: the whole run, and the epoch.
     checkpoint : path, optional
-        Written after each epoch, whole or not at all.
+        Written after each epoch, and within one after each `checkpoint_minutes`, whole or not at all.
+    checkpoint_minutes : float
+        At most that much, and a batch, is lost when a run is interrupted; 0: write after each batch.
     resume : bool
         Go on from `checkpoint`, if it is there; the run must have been started with equal arguments. The result then
         has the same bits as that of an uninterrupted run.
@@ -153,44 +101,60 @@ def fit(
     optimizer = optim.AdamW() if optimizer is None else optimizer
     options = {"epochs": epochs, "batch_size": batch_size, "temperatures": temperatures, "clip_norm": clip_norm}
     run = _checked_run(net, data, optimizer, schedule, {**options, "dropout": dropout, "seed": seed})
+    save = _saver(checkpoint, checkpoint_minutes, run)
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to go on from")
-    if checkpoint is not None:
-        storage.make_folder(Path(checkpoint).parent)  # now, not after an hour of training
     engine.prepare(net.dtype)
-    history, state, best = History(), optimizer.start(net.params), net.params.copy()
-    best_temperature = net.temperature
+    done = Progress(net.params, optimizer.start(net.params), net.params.copy(), net.temperature)
     if resume and Path(checkpoint).exists():
-        history, best_temperature = _load_checkpoint(checkpoint, run, net, state, best)
+        load_checkpoint(checkpoint, run, done)
 
+    history = done.history
     with tqdm(total=epochs, initial=len(history), unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
         for epoch in range(len(history), epochs):
             net.temperature = temperature_at(epoch / epochs, *run["temperatures"])
-            row = _train_epoch(net, data.train, epoch, schedule(epoch, epochs), optimizer, state, run)
+            row = _train_epoch(net, data.train, epoch, optimizer, done, run, save, progress)
             history.rows.append(_validate_epoch(net, data.validation, row))
             if epoch == 0:
                 _warn_about_rates(row["firing_rates"])
             accuracies = history.column("validation_accuracy_hard")
             if accuracies[-1] > max(accuracies[:-1], default=-1.0):
-                history.best_epoch, best_temperature = epoch, net.temperature
-                best.flat[...] = net.params.flat
-            if checkpoint is not None:
-                _save_checkpoint(checkpoint, run, net, state, best, best_temperature, history)
+                history.best_epoch, done.best_temperature = epoch, net.temperature
+                done.best.flat[...] = net.params.flat
+            save(done, now=True)
             bar.set_postfix(loss=f"{row['train_loss']:.3f}", validation=f"{accuracies[-1]:.1%}")
             bar.update()
             if callback is not None and callback(net, history):
                 break
-    net.params.flat[...] = best.flat
-    net.temperature = best_temperature
+    net.params.flat[...] = done.best.flat
+    net.temperature = done.best_temperature
     return history
+
+
+def _saver(path, minutes: float, run: dict) -> Callable:
+    """save(progress, now): writes a checkpoint if `now`, or if the last was written so many minutes ago."""
+    minutes = _validate.number(minutes, "checkpoint_minutes", 0.0, np.inf)
+    if path is None:
+        return lambda progress, now: None
+    storage.make_folder(Path(path).parent)  # now, not after an hour of training
+    last = time.monotonic()
+
+    def save(progress: Progress, now: bool) -> None:
+        nonlocal last
+        if now or time.monotonic() - last >= 60 * minutes:
+            save_checkpoint(path, run, progress)
+            last = time.monotonic()
+
+    return save
 
 
 def _checked_run(net, data, optimizer, schedule, options: dict) -> dict:
     """All that decides the outcome of a run, checked, as plain JSON: what a checkpoint must agree on."""
     if not isinstance(data, Dataset):
         raise TypeError(f"data must be a Dataset, as minisnn.datasets.digits() gives, got {type(data).__name__}")
-    for name in ("train", "validation"):
-        _validate.sequences(getattr(data, name).x[:1], net.sizes[0])
+    for split in (data.train, data.validation):
+        if isinstance(split, Split):
+            _validate.sequences(split.x[:1], net.sizes[0])
     if data.n_classes != net.sizes[-1]:
         raise ValueError(f"the data has {data.n_classes} classes, the network {net.sizes[-1]}")
     if not isinstance(optimizer, optim.SGD | optim.AdamW):
@@ -201,11 +165,14 @@ def _checked_run(net, data, optimizer, schedule, options: dict) -> dict:
     if not isinstance(temperatures, tuple | list | np.ndarray) or len(temperatures) != 2:
         raise ValueError(f"temperatures must be two numbers, the first and the last, got {temperatures!r}")
     clip_norm = options["clip_norm"]
+    epochs = _validate.integer(options["epochs"], "epochs", 1)
     return {
         "network": {**net.config(), "temperature": None},
         "optimizer": storage.to_json(optimizer),
-        "schedule": getattr(schedule, "__name__", str(schedule)),
-        "epochs": _validate.integer(options["epochs"], "epochs", 1),
+        "epochs": epochs,
+        "rate_factors": [
+            _validate.number(schedule(epoch, epochs), "what schedule returns", 0.0, np.inf) for epoch in range(epochs)
+        ],
         "batch_size": _validate.integer(options["batch_size"], "batch_size", 1),
         "temperatures": [_validate.number(t, "temperatures", 0.0, np.inf, open_ends=True) for t in temperatures],
         "clip_norm": None
@@ -214,40 +181,63 @@ def _checked_run(net, data, optimizer, schedule, options: dict) -> dict:
         "dropout": _validate.number(options["dropout"], "dropout", 0.0, float(np.nextafter(1.0, 0.0))),
         "seed": _validate.integer(options["seed"], "seed", 0),
         "data": data.record,
-        "n_train": len(data.train),
+        "n_train": len(data.train) if isinstance(data.train, Split) else None,
     }
 
 
-def _train_epoch(net, split, epoch, rate_factor, optimizer, state, run) -> dict:
-    """One pass over the training data, in the order that the seed names; the row of the history as far as known."""
-    start = time.perf_counter()
-    order = stream(run["seed"], "shuffle", epoch).permutation(len(split))
-    losses, norms, sizes = [], [], []
-    for batch, first in enumerate(range(0, len(order), run["batch_size"])):
-        chosen = order[first : first + run["batch_size"]]
-        lengths = None if split.lengths is None else split.lengths[chosen]
-        masks = dropout_masks(net, len(chosen), run["dropout"], stream(run["seed"], "dropout", epoch, batch))
-        loss, grads = net.loss_and_grad(split.x[chosen], split.y[chosen], lengths, "soft", masks)
+def _train_epoch(net, train, epoch, optimizer, done: Progress, run, save, progress: bool) -> dict:
+    """One pass over the training data, or what is left of it; the row of the history as far as known."""
+    rate_factor = run["rate_factors"][epoch]
+    first = len(done.batches)
+    in_all = -(-len(train) // run["batch_size"]) if isinstance(train, Split) else None
+    bar = tqdm(
+        *(batches(train, epoch, first, run["batch_size"], run["seed"]), f"epoch {epoch + 1}", in_all),
+        **{"initial": first, "unit": "batch", "disable": not progress, "leave": False, "dynamic_ncols": True},
+    )
+    for batch, (x, y, lengths) in enumerate(bar, first):
+        start = time.perf_counter()
+        masks = dropout_masks(net, len(x), run["dropout"], stream(run["seed"], "dropout", epoch, batch))
+        loss, grads = net.loss_and_grad(x, y, lengths, "soft", masks)
         norm = optim.gradient_norm(grads)
         if run["clip_norm"] is not None:
             optim.clip(grads, run["clip_norm"])
-        optimizer.update(net.params, grads, state, rate_factor)
+        optimizer.update(net.params, grads, done.state, rate_factor)
         if not (np.isfinite(loss) and np.isfinite(norm) and np.isfinite(net.params.flat).all()):
             raise FloatingPointError(
                 f"epoch {epoch}, batch {batch}: loss {loss}, gradient norm {norm}, or a parameter is not finite; "
                 f"try a lower rate (factor {rate_factor:.3g} of the peak now) or clip_norm=1.0"
             )
-        losses.append(loss)
-        norms.append(norm)
-        sizes.append(len(chosen))
+        seconds = time.perf_counter() - start
+        done.batches.append({"loss": loss, "norm": norm, "size": len(x), "seconds": seconds})
+        save(done, now=False)
+    if not done.batches:
+        raise ValueError(
+            f"the training data gave no batch in epoch {epoch}; can it be run through only once? "
+            "Hand in a list, or a function of the epoch that returns an iterable"
+        )
+    losses, norms, sizes, seconds = ([b[name] for b in done.batches] for name in ("loss", "norm", "size", "seconds"))
+    done.batches = []
     return {
         "epoch": epoch,
         "rate_factor": rate_factor,
         "temperature": net.temperature,
         "train_loss": float(np.average(losses, weights=sizes)),
         "gradient_norm": float(np.mean(norms)),
-        "seconds": time.perf_counter() - start,
+        "seconds": sum(seconds),
     }
+
+
+def batches(train, epoch: int, first: int, batch_size: int, seed: int) -> Iterator[tuple]:
+    """The batches (x, y, lengths) of an epoch from number `first` on: of a split in the order that the seed names."""
+    if isinstance(train, Split):
+        order = stream(seed, "shuffle", epoch).permutation(len(train))
+        for start in range(first * batch_size, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            yield train.x[chosen], train.y[chosen], None if train.lengths is None else train.lengths[chosen]
+    else:
+        for batch in itertools.islice(train(epoch) if callable(train) else train, first, None):
+            split = batch if isinstance(batch, Split) else Split(*batch)
+            yield split.x, split.y, split.lengths
 
 
 def dropout_masks(net: Network, n_sequences: int, dropout: float, rng: np.random.Generator) -> list[np.ndarray] | None:
@@ -280,25 +270,3 @@ def _warn_about_rates(firing_rates) -> None:
                 RuntimeWarning,
                 stacklevel=3,
             )
-
-
-def _save_checkpoint(path, run, net, state, best, best_temperature, history) -> None:
-    header = {"run": run, "temperature": best_temperature, "best_epoch": history.best_epoch, "rows": history.rows}
-    arrays = {"params": net.params.flat, "best": best.flat, **{f"state.{name}": a for name, a in state.items()}}
-    storage.save_npz(path, "checkpoint", header, arrays)
-
-
-def _load_checkpoint(path, run, net, state, best) -> tuple[History, float]:
-    """Fill `net`, `state` and `best` from a checkpoint; ValueError if it is of another run."""
-    header, arrays = storage.load_npz(path, "checkpoint")
-    saved = header["run"]
-    run = json.loads(json.dumps(run))
-    different = [name for name in run if saved.get(name) != run[name]]
-    if different:
-        lines = "".join(f"\n  {name}: {saved.get(name)} in the checkpoint, now {run[name]}" for name in different)
-        raise ValueError(f"{path} is of another run:{lines}")
-    net.params.flat[...] = arrays["params"]
-    best.flat[...] = arrays["best"]
-    for name, array in state.items():
-        array[...] = arrays[f"state.{name}"]
-    return History(header["rows"], header["best_epoch"]), header["temperature"]

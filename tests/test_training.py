@@ -379,14 +379,14 @@ def test_a_run_that_does_not_resume_starts_anew(tmp_path):
         ({"dropout": 0.25}, r"dropout: 0\.0 in the checkpoint, now 0\.25"),
         ({"clip_norm": 2.0}, r"clip_norm: None in the checkpoint, now 2\.0"),
         ({"temperatures": (1.0, 0.5)}, r"temperatures: .* now \[1\.0, 0\.5\]"),
-        ({"optimizer": ms.AdamW(rate=0.03)}, r"optimizer: .*0\.02.* in the checkpoint, now .*0\.03"),
-        ({"optimizer": ms.SGD()}, "optimizer: .*AdamW.* now .*SGD"),
-        ({"schedule": ms.cosine}, "schedule: one_cycle in the checkpoint, now cosine"),
-        ({"data": problem(seed=1)}, "data: .*'seed': 0.* now .*'seed': 1"),
+        ({"optimizer": ms.AdamW(rate=0.03)}, r"optimizer\.rate: 0\.02 in the checkpoint, now 0\.03"),
+        ({"optimizer": ms.SGD()}, r"optimizer\.kind: AdamW in the checkpoint, now SGD"),
+        ({"schedule": ms.cosine}, r"rate_factors: \[1\.0, 0\.5.*now \[1\.0, 0\.75"),
+        ({"data": problem(seed=1)}, r"data\.seed: 0 in the checkpoint, now 1"),
         ({"data": problem(n_train=36)}, "n_train: 37 in the checkpoint, now 36"),
-        ({"net": network(ms.ASRC(5))}, "network: .*'max_span': 4.* now .*'max_span': 5"),
-        ({"net": network(ms.ASRC(4), seed=3)}, "network: .* now .*'seed': 3"),
-        ({"net": network(ms.ASRC(4), dtype="float32")}, "network: .*float64.* now .*float32"),
+        ({"net": network(ms.ASRC(5))}, r"network\.recurrence: .*'max_span': 4.* now .*'max_span': 5"),
+        ({"net": network(ms.ASRC(4), seed=3)}, r"network\.seed: 0 in the checkpoint, now 3"),
+        ({"net": network(ms.ASRC(4), dtype="float32")}, r"network\.dtype: float64 in the checkpoint, now float32"),
     ],
 )
 def test_a_checkpoint_of_another_run_is_refused(tmp_path, other, words):
@@ -399,7 +399,8 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, other, words):
     with pytest.raises(ValueError, match=words) as caught:
         fit(net, data, checkpoint=path, resume=True, **other)
     assert "run.npz is of another run" in str(caught.value)
-    assert len(str(caught.value).splitlines()) == 2  # that, and the one difference
+    differences = [line.split(":")[0].strip() for line in str(caught.value).splitlines()[1:]]
+    assert len({name.split(".")[0] for name in differences} - {"rate_factors"}) <= 1  # nothing else differs
     np.testing.assert_array_equal(net.params.flat, first)
     assert path.read_bytes() == before
 
@@ -420,9 +421,10 @@ def test_wrong_checkpoints(tmp_path):
 
 
 def test_a_loss_that_is_not_finite():
-    """Says in which epoch and batch: here the first of epoch 1, which takes a step with a rate of NaN."""
-    with pytest.raises(FloatingPointError, match=r"epoch 1, batch 0: loss 0.*not finite.*lower rate.*clip_norm"):
-        fit(network(), schedule=lambda epoch, epochs: 1.0 if epoch == 0 else math.nan)
+    """Says in which epoch and batch: here the first of epoch 1, which takes a step at an infinite rate."""
+    message = r"epoch 1, batch 0: loss \d.*not finite.*lower rate.*clip_norm"
+    with pytest.raises(FloatingPointError, match=message), np.errstate(all="ignore"):
+        fit(network(), optimizer=ms.AdamW(rate=100.0), schedule=lambda epoch, epochs: 1e-4 if epoch == 0 else 1e308)
     net = network()
     net.params["readout.w"] = 1e308  # finite, but the logits are not
     with pytest.raises(FloatingPointError, match="epoch 0, batch 0: loss nan"), np.errstate(all="ignore"):

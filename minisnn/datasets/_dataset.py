@@ -1,5 +1,6 @@
 """What a data set is."""
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,17 +49,39 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Three splits, and the record: all that is needed to make the same data set again, as plain JSON."""
+    """Three splits, and the record: all that is needed to make the same data set again, as plain JSON.
 
-    train: Split
+    `train` may also be an iterable of batches, each a `Split` or (x, y) or (x, y, lengths), or a function of the epoch
+    (0, 1, ...) that returns one, for data that is made on the fly or larger than memory. A run that is to resume needs
+    equal batches for equal epochs.
+
+    Raises
+    ------
+    TypeError
+        If `train` is neither, or can be run through only once; if the other two are no splits.
+    """
+
+    train: Split | Iterable | Callable[[int], Iterable]
     validation: Split
     test: Split
     n_classes: int
     record: dict = field(default_factory=dict)
 
+    def __post_init__(self):
+        for name in ("validation", "test"):
+            if not isinstance(getattr(self, name), Split):
+                raise TypeError(f"{name} must be a Split(x, y), got {type(getattr(self, name)).__name__}")
+        if isinstance(self.train, Iterator):
+            raise TypeError(
+                "train is an iterator, which gives its batches only once; hand in a function of the epoch that "
+                "returns one"
+            )
+        if not isinstance(self.train, Split | Iterable) and not callable(self.train):
+            raise TypeError(f"train must be a Split(x, y) or give batches, got {type(self.train).__name__}")
+
     @property
     def n_in(self) -> int:
-        return self.train.x.shape[2]
+        return self.validation.x.shape[2]
 
 
 def stratified(labels: np.ndarray, fractions: tuple[float, float], rng: np.random.Generator) -> list[np.ndarray]:
