@@ -13,6 +13,7 @@ from minisnn.optim import SGD, Adam, AdamW, constant, cosine, one_cycle
 from minisnn.params import Params, stream
 from minisnn.recurrence import ASRC, SRC, Feedforward, Recurrent
 from minisnn.surrogate import ATan, Custom, Exponential, FastSigmoid, Gaussian, Rectangle, Sigmoid, Triangle
+from minisnn.sweeps import sweep
 from minisnn.training import fit
 
 __all__ = [
@@ -44,5 +45,6 @@ __all__ = [
     "gradient_flow",
     "one_cycle",
     "stream",
+    "sweep",
     "warmup",
 ]

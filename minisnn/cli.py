@@ -1,16 +1,17 @@
-"""The command line: `minisnn compare`, `train`, `recipes`, `plot`, `gradcheck`, `bench`, `info`."""
+"""The command line: `minisnn compare`, `train`, `recipes`, `plot`, `sweep`, `gradcheck`, `bench`, `info`."""
 
 import argparse
 import json
 import os
 import platform
 import sys
+from ast import literal_eval
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
 import minisnn
-from minisnn import checks, recipes, runs
+from minisnn import checks, recipes, runs, storage, sweeps
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="minisnn", description=minisnn.__doc__)
     parser.add_argument("--version", action="version", version=f"minisnn {minisnn.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_compare, _add_train, _add_recipes, _add_plot, _add_gradcheck, _add_bench, _add_info):
+    for add in (_add_compare, _add_train, _add_recipes, _add_plot, _add_sweep, _add_gradcheck, _add_bench, _add_info):
         add(commands)
     options = vars(parser.parse_args(arguments))
     run = options.pop("run")
@@ -123,6 +124,71 @@ def _plot(folder) -> int:
     return 0
 
 
+def _add_sweep(commands) -> None:
+    parser = commands.add_parser("sweep", help="train a recipe over a grid of settings and seeds; table and figure")
+    parser.add_argument("--recipe", required=True, choices=list(recipes.RECIPES), metavar="NAME", help="which one")
+    parser.add_argument(
+        "--grid",
+        action="append",
+        nargs="+",
+        metavar="SETTING=VALUE,...",
+        help="all combinations of these values; may be given again: --grid model=src span=1,2,4 --grid model=asrc",
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="how many (default: %(default)s)")
+    parser.add_argument("--folder", type=Path, default=Path("runs/sweep"), help="where to write (default: %(default)s)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, as tcp://10.0.0.1:8786")
+    parser.set_defaults(run=_sweep)
+
+
+def _sweep(recipe, grid, seeds, folder, scheduler) -> int:
+    grids = [_grid(words) for words in grid or [[]]]
+    try:
+        if scheduler is None:
+            rows = sweeps.sweep(recipe, grids, seeds, folder=folder)
+        else:
+            with _dask_client(scheduler) as client:
+                rows = sweeps.sweep(recipe, grids, seeds, client.get_executor(), folder)
+    except RuntimeError as error:
+        print(f"minisnn: {error}", file=sys.stderr)
+        return 1
+    storage.write_text(folder / "table.txt", sweeps.table(rows) + "\n")
+    print(sweeps.table(rows))
+    if any(sweeps.numeric_settings(rows)):
+        print(f"the figure is {sweeps.draw(folder)}")
+    print(f"sweep.csv and table.txt are in {folder}")
+    return 0
+
+
+def _dask_client(address: str):
+    try:
+        from dask.distributed import Client
+    except ImportError as error:
+        raise ValueError('--scheduler needs Dask: pip install "minisnn[distributed]"') from error
+    return Client(address)
+
+
+def _grid(words: list[str]) -> dict[str, list]:
+    """A grid from words like span=1,2,4."""
+    grid = {}
+    for word in words:
+        name, equals, values = word.partition("=")
+        if not equals or not values:
+            raise ValueError(f"--grid takes SETTING=VALUE,VALUE..., as span=1,2,4; got {word!r}")
+        name = name.replace("-", "_")
+        grid[name] = [_value(name, value) for value in values.split(",")]
+    return grid
+
+
+def _value(name: str, text: str):
+    """A setting's value from text: a number, True, False or None; layers as 64-128-128; else the text itself."""
+    if name == "hidden":
+        return tuple(int(n) for n in text.split("-"))
+    try:
+        return literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
 def _add_gradcheck(commands) -> None:
     parser = commands.add_parser("gradcheck", help="check the hand-written gradients; exit status 1 if one is wrong")
     for name, choices in checks.OPTIONS.items():
@@ -166,7 +232,7 @@ def _add_bench(commands) -> None:
 
 
 def _bench(folder, **options) -> int:
-    from minisnn import bench, plots, storage
+    from minisnn import bench, plots
 
     storage.make_folder(folder)
     results = bench.bench(**options)

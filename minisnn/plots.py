@@ -98,6 +98,41 @@ def learning_curves(histories: dict[str, list], column: str = "validation_accura
     return ax
 
 
+def sweep(rows: list[dict], setting: str, ax=None):
+    """Test accuracy against a setting: every seed as a dot, the mean as a line, for each model or other settings.
+
+    Runs without the setting (an ASRC beside SRCs of several spans) are a band from the worst to the best seed, with
+    their mean as a dashed line.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `minisnn.sweep`.
+    setting : str
+        A setting that is a number, for the horizontal axis.
+    """
+    ax = _axes(ax)
+    groups = {}
+    for row in rows:
+        rest = [(k, v) for k, v in list(row.items())[: list(row).index("seed")] if k != setting]
+        groups.setdefault((", ".join(f"{k}={v}" for k, v in rest) or "runs", setting in row), []).append(row)
+    for colour, ((name, has_setting), runs) in zip(cycle(COLOURS), groups.items()):
+        accuracies = 100 * np.array([run["test_accuracy"] for run in runs])
+        if has_setting:
+            x = np.array([run[setting] for run in runs])
+            places = np.unique(x)
+            ax.plot(x, accuracies, "o", color=colour, markersize=4, alpha=0.5)
+            ax.plot(places, [accuracies[x == place].mean() for place in places], color=colour, linewidth=2, label=name)
+        else:
+            ax.axhspan(accuracies.min(), accuracies.max(), color=colour, alpha=0.2, linewidth=0)
+            ax.axhline(accuracies.mean(), color=colour, linestyle="--", linewidth=1.5, label=name)
+    ax.set_xlabel(setting.replace("_", " ") + (" λ (steps)" if setting == "span" else ""))
+    ax.set_ylabel("test accuracy (%)")
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+    return ax
+
+
 def span_weights(history, layer: int, ax=None):
     """The span weights p of one ASRC layer over training: a heat map, epoch against span."""
     ax = _axes(ax)
