@@ -166,7 +166,7 @@ def growth(repeats: int) -> dict:
         net = Network(SIZES, recurrence=ASRC(k))
         by_k[k] = float(np.median(seconds(lambda net=net, x=x, y=y: net.loss_and_grad(x, y), repeats)))
     return {
-        "T": {T: median(n_steps=T) for T in (196, 392, 784, 1568)},
+        "T": {T: median(n_steps=T, n_sequences=N_SEQUENCES) for T in (196, 392, 784, 1568)},
         "B": {B: median(n_sequences=B) for B in (32, 64, 128, 256)},
         "N": {n: median(sizes=(1, n, n, n, 10)) for n in (32, 64, 128, 256)},
         "K": by_k,

@@ -13,6 +13,16 @@ FORMAT_VERSION = 1
 HEADER = "header.json"
 
 
+def _umask() -> int:
+    """What new files of this process are not allowed; it can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+UMASK = _umask()  # read once: between the two calls, the files of other threads would have no mask
+
+
 def make_folder(folder) -> Path:
     """Create `folder` and those above it, and see that files can be written there.
 
@@ -51,7 +61,7 @@ def write_file(path, write: Callable) -> Path:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(beside, 0o666 & ~_umask())
+        os.chmod(beside, 0o666 & ~UMASK)
         os.replace(beside, path)
     except BaseException as error:
         Path(beside).unlink(missing_ok=True)
@@ -59,12 +69,6 @@ def write_file(path, write: Callable) -> Path:
             raise OSError(f"can't write {path}: {error.strerror or error}") from error
         raise
     return path
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_text(path, text: str) -> Path:
