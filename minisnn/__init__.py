@@ -3,7 +3,7 @@
 __version__ = "0.1.0"
 
 from minisnn import datasets
-from minisnn.analysis import gradient_flow
+from minisnn.analysis import gradient_flow, hops, jacobian, summed_gradient_flow
 from minisnn.checks import gradcheck
 from minisnn.engine import warmup
 from minisnn.history import History
@@ -43,8 +43,11 @@ __all__ = [
     "fit",
     "gradcheck",
     "gradient_flow",
+    "hops",
+    "jacobian",
     "one_cycle",
     "stream",
+    "summed_gradient_flow",
     "sweep",
     "warmup",
 ]

@@ -94,7 +94,8 @@ def learning_curves(histories: dict[str, list], column: str = "validation_accura
     ax.set_xlabel("epoch")
     ax.set_ylabel(column.replace("_", " ") + (" (%)" if percent else ""))
     ax.grid(alpha=0.3)
-    ax.legend(title=f"mean and {max(map(len, histories.values()))} seeds", frameon=False)
+    n_seeds = max(map(len, histories.values()))
+    ax.legend(title=f"mean and {n_seeds} seeds" if n_seeds > 1 else None, frameon=False)
     return ax
 
 
