@@ -5,6 +5,7 @@ __version__ = "0.1.0"
 from minisnn import datasets
 from minisnn.analysis import gradient_flow, hops, jacobian, summed_gradient_flow
 from minisnn.checks import gradcheck
+from minisnn.disturbances import robustness
 from minisnn.engine import warmup
 from minisnn.history import History
 from minisnn.network import Network
@@ -46,6 +47,7 @@ __all__ = [
     "hops",
     "jacobian",
     "one_cycle",
+    "robustness",
     "stream",
     "summed_gradient_flow",
     "sweep",
