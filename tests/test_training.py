@@ -2,6 +2,7 @@
 
 import csv
 import json
+import itertools
 import math
 
 import numpy as np
@@ -502,3 +503,115 @@ def test_data_that_does_not_fit():
     with pytest.raises(ValueError, match=r"y must lie in 0 \.\. 1"):
         wrong = Split(data.train.x.copy(), data.train.y + 1)
         fit(network(), Dataset(wrong, data.validation, data.test, 2, {}))
+
+
+# Data that is made on the fly
+
+
+def made(epoch) -> list[tuple]:
+    """Four batches of an epoch, of 9, 8, 7 and 6 sequences."""
+    data = problem(seed=epoch, n_train=30)
+    cuts = np.cumsum([0, 9, 8, 7, 6])
+    return [(data.train.x[a:b], data.train.y[a:b]) for a, b in itertools.pairwise(cuts)]
+
+
+def streamed(train) -> Dataset:
+    data = problem()
+    return Dataset(train, data.validation, data.test, 2, {"name": "made"})
+
+
+def test_a_function_of_the_epoch(monkeypatch):
+    """Its batches come as they are, in their order."""
+    seen = spy(monkeypatch)
+    history = fit(network(), streamed(lambda epoch: iter(made(epoch))), epochs=2)
+    expected = [*made(0), *made(1)]
+    assert len(seen) == 8
+    for (x, y, *_), (expected_x, expected_y) in zip(seen, expected):
+        np.testing.assert_array_equal(x, expected_x)
+        np.testing.assert_array_equal(y, expected_y)
+    assert len(history) == 2
+
+
+def test_batches_may_have_lengths_or_be_splits(monkeypatch):
+    seen = spy(monkeypatch)
+    (x, y), lengths = made(0)[0], np.arange(1, 10)
+    fit(network(), streamed([(x, y, lengths), Split(x, y, lengths), (x, y)]), epochs=1)
+    assert [None if batch[2] is None else batch[2].tolist() for batch in seen] == [[*range(1, 10)]] * 2 + [None]
+
+
+def test_a_list_of_batches_is_the_same_in_each_epoch(monkeypatch):
+    seen = spy(monkeypatch)
+    fit(network(), streamed(made(0)), epochs=2)
+    np.testing.assert_array_equal(seen[1][0], seen[5][0])
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("call", [2, 5, 11])
+def test_resume_within_an_epoch_of_made_batches(tmp_path, monkeypatch, call, dropout):
+    straight, calls, original = network(), [], ms.Network.loss_and_grad
+    expected = fit(straight, streamed(made), dropout=dropout)
+
+    def loss_and_grad(self, *arguments):
+        calls.append(1)
+        if len(calls) == call:
+            raise Interruption
+        return original(self, *arguments)
+
+    options = {"checkpoint": tmp_path / "run.npz", "checkpoint_minutes": 0, "dropout": dropout}
+    with monkeypatch.context() as patch, pytest.raises(Interruption):
+        patch.setattr(ms.Network, "loss_and_grad", loss_and_grad)
+        fit(network(), streamed(made), **options)
+    resumed, calls = network(), []
+    history = fit(resumed, streamed(made), **options, resume=True)
+    assert rows_but_seconds(history) == rows_but_seconds(expected)
+    np.testing.assert_array_equal(resumed.params.flat, straight.params.flat)
+
+
+def test_checkpoints_within_an_epoch_come_by_the_clock(tmp_path, monkeypatch):
+    """With a clock that goes on by a minute a look: one after every two batches, and at each epoch's end."""
+    written, now = [], itertools.count(0, 60)
+    monkeypatch.setattr("minisnn.training.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("minisnn.training.save_checkpoint", lambda path, run, done: written.append(len(done.batches)))
+    fit(network(), streamed(made), epochs=2, checkpoint=tmp_path / "run.npz", checkpoint_minutes=2)
+    assert written == [2, 4, 0, 2, 4, 0]
+
+
+def test_training_data_that_can_be_read_only_once():
+    with pytest.raises(TypeError, match="train is an iterator, which gives its batches only once"):
+        streamed(iter(made(0)))
+    once = iter(made(0))
+    with pytest.raises(ValueError, match=r"gave no batch in epoch 1; can it be run through only once\?"):
+        fit(network(), streamed(lambda epoch: once))
+    with pytest.raises(ValueError, match="gave no batch in epoch 0"):
+        fit(network(), streamed([]))
+
+
+def test_batches_that_do_not_fit():
+    x, y = made(0)[0]
+    with pytest.raises(ValueError, match="are the axes swapped"):
+        fit(network(), streamed([(x.transpose(0, 2, 1), y)]))
+    with pytest.raises(ValueError, match="y must have one entry a sequence"):
+        fit(network(), streamed([(x, y[:-1])]))
+
+
+def test_what_a_dataset_takes():
+    data = problem()
+    with pytest.raises(TypeError, match=r"validation must be a Split\(x, y\), got list"):
+        Dataset(data.train, [data.validation], data.test, 2)
+    with pytest.raises(TypeError, match=r"train must be a Split\(x, y\) or give batches, got int"):
+        Dataset(3, data.validation, data.test, 2)
+    assert streamed(made).n_in == 3
+
+
+def test_a_schedule_is_held_to_numbers():
+    with pytest.raises(TypeError, match="what schedule returns must be a number"):
+        fit(network(), schedule=lambda epoch, epochs: None)
+    with pytest.raises(ValueError, match="what schedule returns must be a finite number"):
+        fit(network(), schedule=lambda epoch, epochs: -1.0)
+
+
+def test_two_functions_without_a_name_are_two_schedules(tmp_path):
+    path = tmp_path / "run.npz"
+    fit(network(), schedule=lambda epoch, epochs: 0.5, checkpoint=path)
+    with pytest.raises(ValueError, match=r"rate_factors: \[0\.5, 0\.5, 0\.5\] in the checkpoint, now \[0\.25"):
+        fit(network(), schedule=lambda epoch, epochs: 0.25, checkpoint=path, resume=True)
