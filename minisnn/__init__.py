@@ -12,7 +12,7 @@ from minisnn.network import Network
 from minisnn.neuron import LIF, PLIF
 from minisnn.optim import SGD, Adam, AdamW, constant, cosine, one_cycle
 from minisnn.params import Params, stream
-from minisnn.recurrence import ASRC, SRC, Feedforward, Recurrent
+from minisnn.recurrence import ASRC, SRC, Feedforward, Mixture, Recurrent
 from minisnn.surrogate import ATan, Custom, Exponential, FastSigmoid, Gaussian, Rectangle, Sigmoid, Triangle
 from minisnn.sweeps import sweep
 from minisnn.training import fit
@@ -32,6 +32,7 @@ __all__ = [
     "Feedforward",
     "Gaussian",
     "History",
+    "Mixture",
     "Network",
     "Params",
     "Rectangle",

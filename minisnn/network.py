@@ -14,7 +14,7 @@ from minisnn import recurrence as recurrences
 from minisnn import surrogate as surrogates
 from minisnn.neuron import LIF, PLIF
 from minisnn.params import Params
-from minisnn.recurrence import ASRC, SRC, Feedforward, Recurrent
+from minisnn.recurrence import ASRC, Recurrent
 from minisnn.reference import Layer, Readout
 from minisnn.surrogate import Triangle
 from minisnn.tape import Adjoint, Evaluation, Tape, clear_after, gather, layer_tape
@@ -27,7 +27,7 @@ class Network:
     ----------
     sizes : sequence of int
         At least three: inputs, one or more hidden layers, classes (>= 2).
-    recurrence : Feedforward, Recurrent, SRC or ASRC, or a list of them
+    recurrence : Feedforward, Recurrent, SRC, ASRC or Mixture, or a list of them
         One for all hidden layers, or one a layer. Default: Recurrent().
     neuron : LIF or PLIF, or a list of them
         One for all hidden layers, or one a layer. Default: LIF().
@@ -68,7 +68,7 @@ class Network:
         self.recurrence = _validate.one_a_layer(
             Recurrent() if recurrence is None else recurrence,
             len(hidden),
-            (Feedforward, Recurrent, SRC, ASRC),
+            recurrences.KINDS,
             "recurrence",
         )
         self.neuron = _validate.one_a_layer(LIF() if neuron is None else neuron, len(hidden), (LIF, PLIF), "neuron")
@@ -123,8 +123,9 @@ class Network:
         return [recurrences.span_weights(self.params[name], self.temperature) if name else None for name in names]
 
     def spans(self) -> list[int | None]:
-        """λ of each layer: of an ASRC layer the arg-max span (of equal logits the shortest); None if feedforward."""
-        return [int(layer.delays[0]) if layer.delays.size else None for layer in self.layers("hard")]
+        """λ of each layer: of an ASRC layer the arg-max span (of equal logits the shortest); None where there is no
+        single one, in feedforward layers and mixtures."""
+        return [int(layer.delays[0]) if layer.delays.size == 1 else None for layer in self.layers("hard")]
 
     def astype(self, dtype: str) -> "Network":
         """A copy with parameters and computation in another dtype."""
@@ -363,9 +364,7 @@ def from_config(config: dict, arrays: dict[str, np.ndarray], surrogate=None) -> 
         surrogate = storage.from_json(saved, surrogates.BUILT_IN, "surrogate")
     net = Network(
         sizes=config["sizes"],
-        recurrence=[
-            storage.from_json(r, (Feedforward, Recurrent, SRC, ASRC), "recurrence") for r in config["recurrence"]
-        ],
+        recurrence=[storage.from_json(r, recurrences.KINDS, "recurrence") for r in config["recurrence"]],
         neuron=[storage.from_json(n, (LIF, PLIF), "neuron") for n in config["neuron"]],
         surrogate=surrogate,
         **{name: config[name] for name in ("readout_window", "seed", "dtype")},

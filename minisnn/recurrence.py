@@ -8,6 +8,7 @@ with z[t] = s[t] W_rec (equations 1 and 2):
     SRC(span)         (span, 1)                   skip recurrence: the spikes of `span` steps ago
     ASRC(max_span)    (k, p_k), k = 1 .. K        p = softmax(span_logits / temperature), learned;
                       (arg-max p, 1)              hardened: what remains when the temperature has fallen to 0
+    Mixture(max_span) (k, 1/K), k = 1 .. K        all spans alike, for good: a control for ASRC
 
 so SRC(1) and Recurrent() are the same taps, and one engine serves all. A tap that is longer than the sequence brings
 nothing: there is no step before t = 0. With a for the span logits and T° for the temperature, they learn by
@@ -63,7 +64,19 @@ class ASRC:
         object.__setattr__(self, "shared", _validate.flag(self.shared, "shared"))
 
 
-Recurrence = Feedforward | Recurrent | SRC | ASRC
+@dataclass(frozen=True)
+class Mixture:
+    """A fixed mixture: the recurrent input is the mean over the spans 1 .. `max_span` = K >= 1. Nothing is learned, and
+    soft and hard spans are the same."""
+
+    max_span: int
+
+    def __post_init__(self):
+        object.__setattr__(self, "max_span", _validate.integer(self.max_span, "max_span", 1))
+
+
+KINDS = (Feedforward, Recurrent, SRC, ASRC, Mixture)
+Recurrence = Feedforward | Recurrent | SRC | ASRC | Mixture
 
 
 def taps(recurrence: Recurrence, span_logits, temperature: float, spans: str) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +84,7 @@ def taps(recurrence: Recurrence, span_logits, temperature: float, spans: str) ->
 
     Parameters
     ----------
-    recurrence : Feedforward, Recurrent, SRC or ASRC
+    recurrence : Feedforward, Recurrent, SRC, ASRC or Mixture
     span_logits : array (K,) or None
         Read for ASRC only.
     temperature : float
@@ -97,7 +110,9 @@ def taps(recurrence: Recurrence, span_logits, temperature: float, spans: str) ->
             p = span_weights(span_logits, temperature)
             delays = np.arange(1, max_span + 1)
             return delays[p != 0], p[p != 0]
-    raise TypeError(f"recurrence must be Feedforward, Recurrent, SRC or ASRC, got {recurrence!r}")
+        case Mixture(max_span):
+            return np.arange(1, max_span + 1), np.full(max_span, 1 / max_span)
+    raise TypeError(f"recurrence must be one of {', '.join(kind.__name__ for kind in KINDS)}, got {recurrence!r}")
 
 
 def span_weights(span_logits, temperature: float) -> np.ndarray:

@@ -25,6 +25,7 @@ RECURRENCES = [
     ms.ASRC(4),
     ms.ASRC(15),
     ms.ASRC(4, shared=True),
+    ms.Mixture(6),
     [ms.SRC(2), ms.Feedforward()],
 ]
 SURROGATES = [

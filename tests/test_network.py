@@ -42,7 +42,7 @@ def test_wrong_sizes(sizes, error, words):
     [
         ({"recurrence": ms.Recurrent}, TypeError, r"recurrence must be .*did you mean Recurrent\(\)\?"),
         ({"recurrence": [ms.SRC(2), ms.Feedforward]}, TypeError, r"did you mean Feedforward\(\)\?"),
-        ({"recurrence": "src"}, TypeError, "recurrence must be Feedforward or Recurrent or SRC or ASRC, got 'src'"),
+        ({"recurrence": "src"}, TypeError, "recurrence must be Feedforward or Recurrent or SRC or ASRC or Mixture, got 'src'"),
         ({"recurrence": 3}, TypeError, "recurrence must be"),
         ({"recurrence": 0}, TypeError, "recurrence must be"),
         (
@@ -774,3 +774,21 @@ def test_evaluate_wants_a_split():
         net.evaluate(ms.datasets.digits())
     with pytest.raises(TypeError, match=r"got tuple$"):
         net.evaluate((GOOD, np.zeros(7, int)))
+
+
+def test_a_mixture_is_an_asrc_whose_logits_stay_equal(rng, tmp_path):
+    """Bit for bit; but it has no logits, no single span, and nothing hardens."""
+    net, asrc = (random_network(rng, recurrence=recurrence, scale=0.0) for recurrence in (ms.Mixture(4), ms.ASRC(4)))
+    for name in net.params:
+        net.params[name] += rng.standard_normal(net.params[name].shape) / 2
+        asrc.params[name] = net.params[name]
+    x, y = random_batch(rng, net)
+    loss, grads = net.loss_and_grad(x, y)
+    expected_loss, expected = asrc.loss_and_grad(x, y)
+    assert loss == expected_loss == net.loss_and_grad(x, y, spans="hard")[0]
+    assert set(asrc.params) - set(net.params) == {"layers.0.span_logits", "layers.1.span_logits"}
+    for name in net.params:
+        np.testing.assert_array_equal(grads[name], expected[name])
+    assert net.spans() == [None, None] and net.span_weights() == [None, None]
+    net.save(tmp_path / "net.npz")
+    assert ms.Network.load(tmp_path / "net.npz").recurrence == [ms.Mixture(4)] * 2

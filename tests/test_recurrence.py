@@ -33,8 +33,17 @@ def test_taps_of_asrc(shared):
     assert (delays.tolist(), weights.tolist()) == ([3], [1.0])
 
 
+@pytest.mark.parametrize("spans", ["soft", "hard"])
+def test_taps_of_a_mixture(spans):
+    """Those of an ASRC with equal logits."""
+    delays, weights = taps(ms.Mixture(5), None, 0.3, spans)
+    asrc_delays, asrc_weights = taps(ms.ASRC(5), np.zeros(5), 0.3, "soft")
+    np.testing.assert_array_equal(delays, asrc_delays)
+    np.testing.assert_allclose(weights, asrc_weights, rtol=1e-15)
+
+
 def test_taps_of_something_else():
-    with pytest.raises(TypeError, match="Feedforward, Recurrent, SRC or ASRC"):
+    with pytest.raises(TypeError, match="Feedforward, Recurrent, SRC, ASRC, Mixture"):
         taps("src", None, 1.0, "soft")
 
 
@@ -103,6 +112,7 @@ def test_span_weights_of_complex_logits(rng):
         (lambda: ms.SRC("2"), TypeError, "span"),
         (lambda: ms.SRC(True), TypeError, "span"),
         (lambda: ms.ASRC(0), ValueError, "max_span must be at least 1, got 0"),
+        (lambda: ms.Mixture(0), ValueError, "max_span must be at least 1, got 0"),
         (lambda: ms.ASRC(None), TypeError, "max_span must be an integer"),
         (lambda: ms.ASRC(4, shared=1), TypeError, "shared must be True or False"),
     ],

@@ -1,8 +1,8 @@
 """Training: what fit does to a network, writes down, chooses, resumes and refuses."""
 
 import csv
-import json
 import itertools
+import json
 import math
 
 import numpy as np

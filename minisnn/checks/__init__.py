@@ -28,7 +28,7 @@ from minisnn.checks.student import StudentParams, StudentTape, check_backward
 from minisnn.network import Network
 from minisnn.neuron import LIF, PLIF, RESETS
 from minisnn.params import stream
-from minisnn.recurrence import ASRC, SRC, Feedforward, Recurrent
+from minisnn.recurrence import ASRC, SRC, Feedforward, Mixture, Recurrent
 from minisnn.surrogate import BUILT_IN
 
 __all__ = [
@@ -69,6 +69,7 @@ OPTIONS = {
         "asrc-4": ASRC(4),
         "asrc-11": ASRC(11),
         "asrc-5-shared": ASRC(5, shared=True),
+        "mixture-6": Mixture(6),
     },
     "neuron": {
         "lif": lambda **reset: LIF(0.6, 0.8, **reset),
