@@ -82,7 +82,9 @@ def _argument(field) -> dict:
     if field.name == "hidden":
         return {**given, "type": int, "nargs": "+", "metavar": "N"}
     kind = next((kind for kind in (int, float) if kind is field.type or kind in get_args(field.type)), str)
-    return {**given, "type": kind, "metavar": {int: "N", float: "X", str: "NAME"}[kind]}
+    optional = type(None) in get_args(field.type)
+    read = (lambda text: None if text.lower() == "none" else kind(text)) if optional else kind
+    return {**given, "type": read, "metavar": {int: "N", float: "X", str: "NAME"}[kind] + "|none" * optional}
 
 
 def _train(recipe, folder, resume, checkpoint_minutes, **settings) -> int:

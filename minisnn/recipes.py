@@ -3,8 +3,8 @@
 A recipe is called data-model, as `psmnist-asrc`: S-MNIST reads the 784 pixels of an image one a step, PS-MNIST in a
 random order, `psmnist14` after pooling to 14x14, `psdigits` the bundled 8x8 digits; `match` is the delayed match, read
 in the steps from the second cue on (its single hidden layer keeps all models firing: with three, the deeper layers of
-an RSNN fall silent there). The settings of (P)S-MNIST are those of the paper's public code, those of the small ones
-were chosen on validation data.
+an RSNN fall silent there). The settings of (P)S-MNIST are those of the paper's public code (which names no K for the
+large S-MNIST network), those of the small ones were chosen on validation data.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -15,9 +15,10 @@ from minisnn import _validate, datasets, optim
 from minisnn import surrogate as surrogates
 from minisnn.network import Network
 from minisnn.neuron import LIF, PLIF
-from minisnn.recurrence import ASRC, SRC, Feedforward, Recurrent
+from minisnn.params import stream
+from minisnn.recurrence import ASRC, SRC, Feedforward, Mixture, Recurrent
 
-MODELS = ("ff", "rsnn", "src", "asrc")
+MODELS = ("ff", "rsnn", "src", "asrc", "mixture", "random")
 SCHEDULES = {"one_cycle": optim.one_cycle, "cosine": optim.cosine, "constant": optim.constant}
 SURROGATES = {kind.__name__.lower(): kind for kind in surrogates.BUILT_IN}
 
@@ -35,14 +36,16 @@ class Recipe:
     permute, pool, rows, n_train, lag, cues, distractors, data_seed
         Handed to the data set of that name, if it knows them (`seed` there is `data_seed` here). `n_train` None: all of
         MNIST, 3000 of delayed match.
-    model : {"ff", "rsnn", "src", "asrc"}
-        `span` is the λ of src, `max_span` the K of asrc; `shared_spans`: one set of span logits for all layers.
+    model : {"ff", "rsnn", "src", "asrc", "mixture", "random"}
+        `span` is the λ of src, `max_span` the K of asrc; `shared_spans`: one set of span logits for all layers. Two
+        controls for asrc: mixture (all spans 1 .. `max_span` alike, for good) and random (a fixed span for each layer,
+        drawn from 1 .. `max_span` by the seed).
     hidden : tuple of int
         Neurons of the hidden layers.
     decay, threshold, reset, detach_reset, learn_decay
         Of all neurons; with `learn_decay` they are PLIF.
     surrogate : str
-        The name of a built-in surrogate, in small letters; `surrogate_width` is its width.
+        The name of a built-in surrogate, in small letters; `surrogate_width` None: its own width.
     readout_window : int, optional
         See `Network`.
     epochs, batch_size, clip_norm, dropout
@@ -80,7 +83,7 @@ class Recipe:
     detach_reset: bool = False
     learn_decay: bool = False
     surrogate: str = "triangle"
-    surrogate_width: float = 1.0
+    surrogate_width: float | None = None
     readout_window: int | None = None
     epochs: int = 200
     batch_size: int = 256
@@ -97,6 +100,8 @@ class Recipe:
     def __post_init__(self):
         for name, choices in (("data", DATA), ("model", MODELS), ("surrogate", SURROGATES), ("schedule", SCHEDULES)):
             _validate.choice(getattr(self, name), name, choices)
+        if not isinstance(self.hidden, tuple | list):
+            raise TypeError(f"hidden must be the sizes of the hidden layers, as (64, 128), got {self.hidden!r}")
         object.__setattr__(self, "hidden", tuple(_validate.sizes([1, *self.hidden, 2])[1:-1]))
 
 
@@ -121,7 +126,7 @@ _BASES = {
     "psdigits": _DIGITS,
     "match": _MATCH,
 }
-RECIPES = {f"{name}-{model}": replace(base, model=model) for name, base in _BASES.items() for model in MODELS}
+RECIPES = {f"{name}-{model}": replace(base, model=model) for name, base in _BASES.items() for model in MODELS[:4]}
 """The recipes by name."""
 
 
@@ -149,10 +154,10 @@ def recipe(name: str, **settings) -> Recipe:
 
 def matters(recipe: Recipe, setting: str) -> bool:
     """Whether a setting has any effect with the data and the model that the recipe names."""
-    of_model = {"span": "src", "max_span": "asrc", "shared_spans": "asrc", "span_rate": "asrc"}
-    of_model |= {"first_temperature": "asrc", "last_temperature": "asrc"}
-    if setting in of_model:
-        return recipe.model == of_model[setting]
+    of_models = {"span": ("src",), "max_span": ("asrc", "mixture", "random")}
+    of_models |= dict.fromkeys(("shared_spans", "span_rate", "first_temperature", "last_temperature"), ("asrc",))
+    if setting in of_models:
+        return recipe.model in of_models[setting]
     of_data = {name for names in DATA.values() for name in names}
     return setting not in of_data or setting in DATA[recipe.data]
 
@@ -173,18 +178,22 @@ def make_data(recipe: Recipe) -> datasets.Dataset:
 
 def make_network(recipe: Recipe) -> Network:
     """The recipe's network, untrained."""
-    spans = {
+    drawn = stream(recipe.seed, "random spans").integers(1, recipe.max_span + 1, len(recipe.hidden))
+    recurrence = {
         "ff": Feedforward(),
         "rsnn": Recurrent(),
         "src": SRC(recipe.span),
         "asrc": ASRC(recipe.max_span, recipe.shared_spans),
+        "mixture": Mixture(recipe.max_span),
+        "random": [SRC(int(span)) for span in drawn],
     }
-    kind = PLIF if recipe.learn_decay else LIF
+    width = {} if recipe.surrogate_width is None else {"width": recipe.surrogate_width}
+    kind = PLIF if _validate.flag(recipe.learn_decay, "learn_decay") else LIF
     return Network(
         [steps_and_inputs(recipe)[1], *recipe.hidden, N_CLASSES[recipe.data]],
-        recurrence=spans[recipe.model],
+        recurrence=recurrence[recipe.model],
         neuron=kind(recipe.decay, recipe.threshold, recipe.reset, recipe.detach_reset),
-        surrogate=SURROGATES[recipe.surrogate](width=recipe.surrogate_width),
+        surrogate=SURROGATES[recipe.surrogate](**width),
         readout_window=recipe.readout_window,
         seed=recipe.seed,
     )
@@ -207,7 +216,7 @@ def fit_options(recipe: Recipe) -> dict:
 def steps_and_inputs(recipe: Recipe) -> tuple[int, int]:
     """(T, n_in) of the recipe's sequences."""
     if recipe.data == "mnist":
-        width = 28 // recipe.pool
+        width = 28 // _validate.integer(recipe.pool, "pool", 1)
         return (width, width) if recipe.rows else (width**2, 1)
     return (64, 1) if recipe.data == "digits" else (recipe.lag + 10, 1)
 
@@ -226,8 +235,9 @@ def estimated_seconds(recipe: Recipe) -> float:
     steps, n_in = steps_and_inputs(recipe)
     sizes = np.array([n_in, *recipe.hidden])
     dense = 3 * (sizes[:-1] * sizes[1:] + (recipe.model != "ff") * sizes[1:] ** 2).sum()
-    extra = {"ff": 0, "rsnn": (sizes[1:] ** 2).sum(), "src": 0, "asrc": 3 * recipe.max_span * sizes[1:].sum()}
-    work = dense + extra[recipe.model]
+    mixing = 3 * recipe.max_span * sizes[1:].sum()
+    extra = {"rsnn": (sizes[1:] ** 2).sum(), "asrc": mixing, "mixture": mixing}
+    work = dense + extra.get(recipe.model, 0)
     return float(recipe.epochs * n_training(recipe) * steps * work / MULTIPLY_ADDS_A_SECOND)
 
 

@@ -55,7 +55,7 @@ def train(recipe: Recipe, folder, resume: bool = False, progress: bool = True, c
         If the folder can't be written to.
     """
     folder = storage.make_folder(folder)
-    if (folder / CONFIG).exists():
+    if (folder / CONFIG).exists() and any((folder / name).exists() for name in (CHECKPOINT, RESULT)):
         _check_same_run(folder, recipe, resume)
         if (folder / RESULT).exists():
             return read_result(folder)

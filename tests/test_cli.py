@@ -3,6 +3,9 @@
 import csv
 import json
 import os
+import re
+from dataclasses import asdict, fields, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numba
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 
 import minisnn as ms
-from minisnn import checks, cli
+from minisnn import checks, cli, recipes, runs
 
 
 def test_info(capsys):
@@ -161,3 +164,294 @@ def test_status_of_gradcheck(monkeypatch, capsys):
         assert captured.out.startswith("a row\n")
         assert words in captured.err
         assert (captured.err == "") == (status == 0)
+
+
+# Recipes
+
+RESULT = {
+    "test_accuracy": 0.9123,
+    "test_accuracy_soft": 0.8765,
+    "best_epoch": 6,
+    "validation_accuracy": 0.9345,
+    "spans": [3, 1],
+    "seconds": 123.4,
+}
+
+
+@pytest.fixture
+def calls(monkeypatch, tmp_path):
+    """Trains nothing: collects what `runs.train` is called with. The current folder is a new one."""
+    collected = []
+
+    def train(recipe, folder, resume=False, progress=True, checkpoint_minutes=5.0):
+        collected.append((recipe, folder, resume, progress, checkpoint_minutes))
+        return RESULT
+
+    monkeypatch.setattr(runs, "train", train)
+    monkeypatch.chdir(tmp_path)
+    return collected
+
+
+def without_progress(err: str) -> str:
+    """What was written to stderr besides progress bars."""
+    return "\n".join(line for line in err.splitlines() if line.startswith("minisnn"))
+
+
+WORDS = {"data": "digits", "model": "rsnn", "reset": "hard", "surrogate": "atan", "schedule": "cosine"}
+
+
+def other(recipe: recipes.Recipe, field):
+    """Another value of the setting, of its kind."""
+    value = getattr(recipe, field.name)
+    if field.type is bool:
+        return not value
+    if field.type == tuple[int, ...]:
+        return (5, 6)
+    if field.type is str:
+        return WORDS[field.name]
+    if field.type in (int, int | None):
+        return (value or 0) + 7
+    assert field.type in (float, float | None)
+    return (value or 1.0) * 0.0625
+
+
+def as_arguments(name: str, value) -> list[str]:
+    """A setting as words of a command line."""
+    option = name.replace("_", "-")
+    if isinstance(value, bool):
+        return [f"--{option}" if value else f"--no-{option}"]
+    return [f"--{option}", *map(str, value if isinstance(value, tuple) else [value])]
+
+
+@pytest.mark.parametrize("field", fields(recipes.Recipe), ids=lambda field: field.name)
+def test_train_with_a_setting(calls, field):
+    """Each setting of a recipe is an option of that name, whose value reaches the training as it is, and nothing else.
+
+    Both ways, if it is true or false.
+    """
+    names = ("psmnist-src", "smnist-large-asrc", "match-src")
+    name = next(name for name in names if recipes.matters(recipes.RECIPES[name], field.name))
+    base = recipes.RECIPES[name]
+    for value in {other(base, field), getattr(base, field.name)} - {None}:
+        assert cli.main(["train", "--recipe", name, *as_arguments(field.name, value)]) == 0
+        expected = replace(base, **{field.name: value})
+        ((recipe, *_),) = calls
+        calls.clear()
+        assert recipe == expected
+        got = getattr(recipe, field.name)
+        assert type(got) is type(value)
+        assert [type(item) for item in got] == [int, int] if got == (5, 6) else True
+
+
+def test_train_with_many_settings(calls):
+    changed = {"model": "asrc", "max_span": 5, "hidden": (7,), "permute": False, "clip_norm": 1.5, "n_train": 99}
+    arguments = [word for name, value in changed.items() for word in as_arguments(name, value)]
+    assert cli.main(["train", "--recipe", "psmnist14-src", *arguments]) == 0
+    assert calls[0][0] == replace(recipes.RECIPES["psmnist14-src"], **changed)
+
+
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_train_as_it_is(calls, name):
+    """A recipe's own settings; in a folder named after recipe and seed; bars are shown."""
+    assert cli.main(["train", "--recipe", name]) == 0
+    assert cli.main(["train", "--recipe", name, "--seed", "3"]) == 0
+    base = recipes.RECIPES[name]
+    assert calls[0] == (base, Path("runs") / f"{name}-0", False, True, 5.0)
+    assert calls[1] == (replace(base, seed=3), Path("runs") / f"{name}-3", False, True, 5.0)
+
+
+def test_train_where_and_how(calls, capsys):
+    """Folder, --resume and --checkpoint-minutes are handed on; what came out is said."""
+    options = ["--folder", "some/where", "--resume", "--checkpoint-minutes", "0.5"]
+    assert cli.main(["train", "--recipe", "psdigits-src", *options]) == 0
+    assert calls[0][1:] == (Path("some/where"), True, True, 0.5)
+    captured = capsys.readouterr()
+    for words in ("91.23%", "soft spans 87.65%", "after epoch 7", "93.45%", "[3, 1]", "123 s", f"{Path('some/where')}"):
+        assert words in captured.out
+    assert captured.err == ""
+
+
+def test_help_of_train(capsys):
+    """Lists all settings, and both ways of those that are true or false."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["train", "--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    for field in fields(recipes.Recipe):
+        option = field.name.replace("_", "-")
+        assert re.search(rf"^  --{option}\b", out, re.MULTILINE)
+        assert (f"--no-{option}" in out) == (field.type is bool)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--recipe", "psmnist-scr"],
+        ["--recipe", "psmnist-src", "--epochs", "two"],
+        ["--recipe", "psmnist-src", "--epochs", "2.5"],
+        ["--recipe", "psmnist-src", "--rate", "fast"],
+        ["--recipe", "psmnist-src", "--hidden"],
+        ["--recipe", "psmnist-src", "--colour", "red"],
+        ["--model", "src"],
+    ],
+    ids=" ".join,
+)
+def test_train_arguments_that_cannot_be_read(calls, arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["train", *arguments])
+    assert caught.value.code == 2
+    assert "usage: minisnn" in capsys.readouterr().err
+    assert not calls
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--model", "lstm"], "model must be one of 'ff', 'rsnn', 'src', 'asrc', 'mixture', 'random', got 'lstm'"),
+        (["--data", "cifar"], "got 'cifar'"),
+        (["--surrogate", "Triangle"], "surrogate must be one of 'triangle'"),
+        (["--schedule", "linear"], "schedule must be one of"),
+        (["--hidden", "5", "0"], "must be at least 1, got 0"),
+        (["--max-span", "5"], "max_span would change nothing: the recipe has data='mnist', model='src'"),
+        (["--model", "rsnn", "--span", "3", "--lag", "4"], "span, lag would change nothing"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_train_settings_that_are_off(calls, capsys, tmp_path, arguments, words):
+    """Exit status 2, one line on stderr; nothing is trained or written."""
+    assert cli.main(["train", "--recipe", "psmnist-src", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("minisnn: ") and len(captured.err.splitlines()) == 1
+    assert words in captured.err
+    assert not calls and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--pool", "0"], "pool must be at least 1, got 0"),
+        (["--rows"], "permute"),
+        (["--decay", "1.5"], "decay"),
+        (["--reset", "nonsense"], "reset must be one of"),
+        (["--span", "0"], "span must be at least 1, got 0"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_train_values_out_of_range(capsys, tmp_path, monkeypatch, arguments, words):
+    """Told by what they are for; no run is begun."""
+    monkeypatch.setattr(ms.datasets._mnist, "_read_files", lambda folder: pytest.fail("data was read"))
+    folder = tmp_path / "folder"
+    assert cli.main(["train", "--recipe", "psmnist-src", "--folder", str(folder), *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert words in without_progress(captured.err)
+    assert not list(tmp_path.glob("folder/*"))
+
+
+def test_train_in_the_folder_of_a_run(tmp_path, capsys):
+    """Refused, unless it is to be resumed and is the same; what is there stays."""
+    recipe = recipes.recipe("match-src", hidden=(4,), n_train=40, epochs=1, lag=5)
+    config = json.dumps({"recipe": asdict(recipe)})
+    (tmp_path / "config.json").write_text(config)
+    (tmp_path / "checkpoint.npz").touch()
+    arguments = ["train", "--recipe", "match-src", "--folder", str(tmp_path)]
+    assert cli.main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"minisnn: {tmp_path} holds a run already")
+    assert "--resume" in captured.err
+    assert cli.main([*arguments, "--resume", "--epochs", "1", "--lag", "5", "--n-train", "40", "--hidden", "9"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("minisnn: ")
+    assert captured.err.splitlines()[1:] == ["  hidden: (4,) there, now (9,)"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.npz", "config.json"]
+    assert (tmp_path / "config.json").read_text() == config
+
+
+def test_train_interrupted(monkeypatch, capsys):
+    """Status 130, and how to go on."""
+
+    def train(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "train", train)
+    assert cli.main(["train", "--recipe", "psdigits-ff", "--seed", "2"]) == 130
+    captured = capsys.readouterr()
+    assert "--resume" in captured.out + captured.err
+    assert str(Path("runs/psdigits-ff-2")) in captured.out + captured.err
+
+
+@pytest.mark.parametrize("error", [FloatingPointError, OSError, ValueError, TypeError])
+def test_train_fails(monkeypatch, capsys, error):
+    """Status 2 and the reason, without a traceback."""
+
+    def train(*arguments, **options):
+        raise error("what is wrong")
+
+    monkeypatch.setattr(runs, "train", train)
+    assert cli.main(["train", "--recipe", "psdigits-ff"]) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "minisnn: what is wrong\n")
+
+
+def test_recipes(capsys):
+    assert cli.main(["recipes"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == recipes.table() + "\n"
+    assert captured.err == ""
+
+
+# Four neurons may be silent after an epoch, and fit says so.
+@pytest.mark.filterwarnings("ignore:after the first epoch layer:RuntimeWarning")
+@pytest.mark.parametrize("model, figures", [("src", ["learning", "spikes"]), ("asrc", ["learning", "spans", "spikes"])])
+def test_train_and_plot(tmp_path, capsys, model, figures):
+    """A run from the command line: its files, its result, its figures by name."""
+    folder = tmp_path / "new" / "run"
+    small = ["--hidden", "4", "--n-train", "40", "--epochs", "1", "--lag", "5"]
+    assert cli.main(["train", "--recipe", f"match-{model}", "--folder", str(folder), *small]) == 0
+    out = capsys.readouterr().out
+    result = runs.read_result(folder)
+    assert f"test accuracy {result['test_accuracy']:.2%}" in out
+    assert f"minisnn plot {folder}" in out
+    expected = recipes.recipe(f"match-{model}", hidden=(4,), n_train=40, epochs=1, lag=5)
+    assert runs.read_recipe(folder) == expected
+    written = sorted(path.name for path in folder.iterdir())
+    assert written == ["best.npz", "config.json", "history.csv", "history.json", "result.json"]
+
+    assert cli.main(["plot", str(folder)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [str(folder / "figures" / f"{name}.png") for name in figures]
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == [f"{name}.png" for name in figures]
+    for name in figures:
+        content = (folder / "figures" / f"{name}.png").read_bytes()
+        assert content.startswith(b"\x89PNG") and len(content) > 5000
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*written, "figures"])
+
+    # A run that has ended says its result again, without training.
+    again = ["train", "--recipe", f"match-{model}", "--folder", str(folder), *small, "--resume"]
+    assert cli.main(again) == 0
+    captured = capsys.readouterr()
+    assert captured.out == out and captured.err == ""
+
+
+def test_plot_of_what_is_no_run(tmp_path, capsys):
+    """Status 2, the reason in one line, and nothing is written: no folder, no run in it, none far enough, no config."""
+    no_run, begun, broken = (tmp_path / name for name in ("no_run", "begun", "broken"))
+    for folder in (no_run, begun, broken):
+        folder.mkdir()
+    (begun / "config.json").write_text(json.dumps({"recipe": asdict(recipes.RECIPES["match-src"])}))
+    (broken / "config.json").write_text("{")
+    before = sorted(tmp_path.rglob("*"))
+    for folder, words in (
+        (tmp_path / "missing", "is {} the folder of a run?"),
+        (no_run, "is {} the folder of a run?"),
+        (begun, "the run in {} has not ended its first epoch yet"),
+        (broken, "is not the config.json of a run"),
+    ):
+        assert cli.main(["plot", str(folder)]) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith("minisnn: ") and len(captured.err.splitlines()) == 1
+        assert words.format(folder) in captured.err
+    assert sorted(tmp_path.rglob("*")) == before

@@ -42,7 +42,11 @@ def test_wrong_sizes(sizes, error, words):
     [
         ({"recurrence": ms.Recurrent}, TypeError, r"recurrence must be .*did you mean Recurrent\(\)\?"),
         ({"recurrence": [ms.SRC(2), ms.Feedforward]}, TypeError, r"did you mean Feedforward\(\)\?"),
-        ({"recurrence": "src"}, TypeError, "recurrence must be Feedforward or Recurrent or SRC or ASRC or Mixture, got 'src'"),
+        (
+            {"recurrence": "src"},
+            TypeError,
+            "recurrence must be Feedforward or Recurrent or SRC or ASRC or Mixture, got 'src'",
+        ),
         ({"recurrence": 3}, TypeError, "recurrence must be"),
         ({"recurrence": 0}, TypeError, "recurrence must be"),
         (

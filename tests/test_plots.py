@@ -45,10 +45,12 @@ def histories(n_models=2) -> dict:
 def flows(n_models=2) -> dict:
     """Norms of two layers over 9 steps for 4 sequences, read at step 6; two seeds a model."""
     rng = np.random.default_rng(0)
-    return {
-        f"model {i}": [GradientFlow([rng.uniform(0.1, 1, (4, 9)) for _ in range(2)], 6) for _ in range(2)]
-        for i in range(n_models)
-    }
+
+    def flow() -> GradientFlow:
+        norms = [rng.uniform(0.1, 1, (4, 9)) for _ in range(2)]
+        return GradientFlow(norms, 6, zero_slopes=[0.0, 0.0], denormal=[0.0, 0.0])
+
+    return {f"model {i}": [flow(), flow()] for i in range(n_models)}
 
 
 def tape():
@@ -224,3 +226,96 @@ def test_matplotlib_is_imported_when_first_used():
     code = "import sys, minisnn, minisnn.plots, minisnn.cli; print('matplotlib' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "False\n"
+
+
+def legend(ax) -> tuple[str, list[str]]:
+    """Title and entries of the legend."""
+    return ax.get_legend().get_title().get_text(), [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_legend_of_learning_curves():
+    """Speaks of a mean only if there are seeds to take it over."""
+    one = {"SRC": [history([0.1, 0.3, 0.5])], "ASRC": [history([0.2, 0.4])]}
+    assert legend(plots.learning_curves(one)) == ("", ["SRC", "ASRC"])
+    assert legend(plots.learning_curves(histories())) == ("mean and 2 seeds", ["model 0", "model 1"])
+    uneven = {"SRC": one["SRC"], "ASRC": 3 * one["ASRC"]}
+    assert legend(plots.learning_curves(uneven)) == ("mean and 3 seeds", ["SRC", "ASRC"])
+
+
+# save
+
+
+def nothing(axes):
+    """An empty figure."""
+
+
+@pytest.mark.parametrize("rows, columns", [(1, 1), (1, 3), (2, 1), (2, 3)])
+def test_save_hands_over_a_flat_array_of_axes(tmp_path, rows, columns):
+    """Row by row, from the top left."""
+    seen = []
+
+    def paint(axes):
+        assert isinstance(axes, np.ndarray) and axes.shape == (rows * columns,)
+        seen.extend(ax.get_subplotspec() for ax in axes)
+        for ax in axes:
+            ax.plot([1, 2])
+
+    plots.save(tmp_path / "figure.png", paint, rows, columns)
+    places = [(place.rowspan.start, place.colspan.start) for place in seen]
+    assert places == [(i, j) for i in range(rows) for j in range(columns)]
+
+
+def test_save_writes_a_png(tmp_path):
+    """Whole, of the size asked for, with what was painted; it returns the path."""
+    path = tmp_path / "figure.png"
+    assert plots.save(path, nothing, width=4.0, height=2.0) == path
+    content = path.read_bytes()
+    assert content.startswith(b"\x89PNG\r\n\x1a\n") and content.endswith(b"IEND\xaeB`\x82")
+    blank = plt.imread(path)
+    assert blank.shape[:2] == (2 * 120, 4 * 120)
+    assert plots.save(str(path), lambda axes: axes[0].axhspan(0, 1, color="red"), width=4.0, height=2.0) == path
+    red = plt.imread(path)
+    assert red.shape == blank.shape
+    assert (red[..., :3] == [1, 0, 0]).all(axis=-1).mean() > 0.5  # and the old figure is gone
+    assert [file.name for file in tmp_path.iterdir()] == ["figure.png"]
+
+
+def test_save_leaves_nothing_open(tmp_path, monkeypatch):
+    """Neither a figure of pyplot, which stays the current one, nor any use of it: it would ask for a display."""
+    plots.save(tmp_path / "figure.png", nothing)
+    assert plt.get_fignums() == []
+    current = plt.figure()
+    settings, backend = dict(plt.rcParams), plt.get_backend()
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it is an error now
+    plots.save(tmp_path / "figure.png", lambda axes: plots.learning_curves(histories(), ax=axes[1]), 2, 2)
+    assert plt.get_fignums() == [current.number] and plt.gcf() is current and not current.axes
+    assert dict(plt.rcParams) == settings and plt.get_backend() == backend
+
+
+def fails_at_once(axes):
+    raise ZeroDivisionError("in paint")
+
+
+def fails_when_drawn(axes):
+    axes[0].xaxis.set_major_formatter(lambda x, place: 1 / 0)
+
+
+@pytest.mark.parametrize("paint", [fails_at_once, fails_when_drawn])
+def test_save_leaves_nothing_behind_on_an_error(tmp_path, paint):
+    """The error comes through, what was there is still there, and there is nothing beside it."""
+    path = tmp_path / "figure.png"
+    for before in ([], [path]):
+        with pytest.raises(ZeroDivisionError):
+            plots.save(path, paint)
+        assert list(tmp_path.iterdir()) == before
+        assert plt.get_fignums() == []
+        if before:
+            assert path.read_text() == "an older figure"
+        path.write_text("an older figure")
+
+
+def test_save_into_a_folder_that_is_not_there(tmp_path):
+    path = tmp_path / "missing" / "figure.png"
+    with pytest.raises(OSError, match=r"can't write .*figure\.png"):
+        plots.save(path, nothing)
+    assert not list(tmp_path.iterdir())

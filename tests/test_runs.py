@@ -88,9 +88,20 @@ def test_a_folder_that_holds_a_run(straight):
 def test_damaged_files(tmp_path, name, text):
     """Say which file it is, and nothing is run."""
     (tmp_path / "config.json").write_text(json.dumps({"recipe": {"data": "delayed_match", "model": "asrc"}}))
+    (tmp_path / "checkpoint.npz").touch()
     (tmp_path / name).write_text(text)
     with pytest.raises(ValueError, match=f"{name} is not the {name} of a run"):
         train(tmp_path, recipes.Recipe(data="delayed_match", model="asrc"), resume=True)
+
+
+@pytest.mark.parametrize(
+    "settings, options", [({"dropout": 1.5}, {}), ({"epochs": 0}, {}), ({}, {"checkpoint_minutes": -1})]
+)
+def test_a_run_that_could_not_start_is_not_in_the_way(straight, tmp_path, settings, options):
+    with pytest.raises(ValueError, match="must be"):
+        train(tmp_path, replace(SMALL, **settings), **options)
+    train(tmp_path)
+    assert outcome(tmp_path) == outcome(straight)
 
 
 def test_no_run():
