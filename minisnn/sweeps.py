@@ -15,6 +15,7 @@ import io
 import itertools
 import json
 import multiprocessing
+import uuid
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def sweep(
 def _tasks(recipe: str, grid, seeds) -> dict[str, dict]:
     """The settings of each run, seed included, by the run's name; all of them checked."""
     grids = grid if isinstance(grid, list | tuple) else [grid]
-    if isinstance(seeds, int):
+    if isinstance(seeds, int | np.integer):
         seeds = range(_validate.integer(seeds, "seeds", 1))
     seeds = [_validate.integer(seed, "seed", 0) for seed in seeds]
     tasks = {}
@@ -153,16 +154,19 @@ def _start_worker(n_threads: int) -> None:
     numba.set_num_threads(n_threads)
 
 
-def run_one(recipe: str, settings: dict, folder: str) -> dict:
-    """One run of a sweep, in the process of a worker: `runs.train`, going on with what is there."""
+def run_one(recipe: str, settings: dict, folder: str, call: str) -> dict:
+    """One run of a sweep, in the process of a worker: `runs.train`, going on with what is there.
+
+    `call` is new in each call of `sweep`: Dask takes equal tasks for one, and would hand out its last failure again.
+    """
     return runs.train(recipes.recipe(recipe, **settings), Path(folder), resume=True, progress=False)
 
 
 def _run_all(tasks: dict, folder: Path, executor: Executor, n_in_all: int, progress: bool) -> dict[str, str]:
     """Run what is left; results are written as they come. Returns the errors of those that failed, by name."""
     recipe = json.loads((folder / "sweep.json").read_text())["recipe"]
-    where = (folder / "runs").absolute()
-    futures = {executor.submit(run_one, recipe, task, str(where / name)): name for name, task in tasks.items()}
+    where, call = (folder / "runs").absolute(), uuid.uuid4().hex
+    futures = {executor.submit(run_one, recipe, task, str(where / name), call): name for name, task in tasks.items()}
     failures = {}
     with tqdm(
         total=n_in_all, initial=n_in_all - len(tasks), unit="run", disable=not progress, dynamic_ncols=True
@@ -202,8 +206,11 @@ def read_rows(folder) -> list[dict]:
 
 def group(row: dict) -> tuple:
     """What the runs have in common that differ in their seed alone: the settings as (name, value), fit for sorting."""
-    stop = list(row).index("seed")
-    return tuple((name, isinstance(value, str), value) for name, value in list(row.items())[:stop])
+    settings = list(row.items())[: list(row).index("seed")]
+    numbers = [isinstance(value, int | float) for _, value in settings]
+    return tuple(
+        (name, not number, value if number else _word(value)) for number, (name, value) in zip(numbers, settings)
+    )
 
 
 def write_csv(folder: Path) -> list[dict]:
