@@ -5,7 +5,7 @@ Colours are those of Okabe and Ito, which colour-blind readers can tell apart, a
 when a figure is first drawn.
 """
 
-from itertools import cycle
+from itertools import cycle, product
 
 import numpy as np
 
@@ -117,20 +117,23 @@ def sweep(rows: list[dict], setting: str, ax=None):
     for row in rows:
         rest = [(k, v) for k, v in list(row.items())[: list(row).index("seed")] if k != setting]
         groups.setdefault((", ".join(f"{k}={v}" for k, v in rest) or "runs", setting in row), []).append(row)
-    for colour, ((name, has_setting), runs) in zip(cycle(COLOURS), groups.items()):
+    styles = product((("o", "-"), ("s", "--"), ("^", ":")), COLOURS)  # where colours repeat, the rest differs
+    for ((marker, line), colour), ((name, has_setting), runs) in zip(cycle(styles), groups.items()):
         accuracies = 100 * np.array([run["test_accuracy"] for run in runs])
         if has_setting:
             x = np.array([run[setting] for run in runs])
             places = np.unique(x)
-            ax.plot(x, accuracies, "o", color=colour, markersize=4, alpha=0.5)
-            ax.plot(places, [accuracies[x == place].mean() for place in places], color=colour, linewidth=2, label=name)
+            means = [accuracies[x == place].mean() for place in places]
+            ax.plot(x, accuracies, marker, color=colour, markersize=4, alpha=0.5)
+            ax.plot(places, means, line, color=colour, linewidth=2, label=name)
         else:
             ax.axhspan(accuracies.min(), accuracies.max(), color=colour, alpha=0.2, linewidth=0)
             ax.axhline(accuracies.mean(), color=colour, linestyle="--", linewidth=1.5, label=name)
     ax.set_xlabel(setting.replace("_", " ") + (" λ (steps)" if setting == "span" else ""))
     ax.set_ylabel("test accuracy (%)")
     ax.grid(alpha=0.3)
-    ax.legend(frameon=False)
+    outside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if len(groups) > 5 else {}
+    ax.legend(frameon=False, **outside)
     return ax
 
 

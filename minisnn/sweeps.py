@@ -266,4 +266,4 @@ def draw(folder, setting: str | None = None) -> Path:
     if setting is None and not numbers:
         raise ValueError("the sweep has no setting that is a number: there is no figure to draw")
     setting = _validate.choice(setting or numbers[0], "setting", numbers)
-    return plots.save(Path(folder) / "sweep.png", lambda axes: plots.sweep(rows, setting, axes[0]))
+    return plots.save(Path(folder) / "sweep.png", lambda axes: plots.sweep(rows, setting, axes[0]), width=7.5)
