@@ -319,3 +319,16 @@ def test_save_into_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(OSError, match=r"can't write .*figure\.png"):
         plots.save(path, nothing)
     assert not list(tmp_path.iterdir())
+
+
+def test_more_lines_than_colours_in_a_sweep():
+    """No two look alike, and the legend stands beside the axes."""
+    rows = [
+        {"lag": lag, "span": span, "seed": 0, "test_accuracy": span / 100} for lag in (1, 2) for span in range(10, 20)
+    ]
+    ax = plots.sweep(rows, "lag")
+    lines = [line for line in ax.lines if line.get_linestyle() != "None"]
+    assert len(lines) == len({(line.get_color(), line.get_linestyle()) for line in lines}) == 10
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().x0 >= ax.get_window_extent().x1
+    plt.close(ax.figure)
