@@ -177,6 +177,8 @@ def _grid(words: list[str]) -> dict[str, list]:
         if not equals or not values:
             raise ValueError(f"--grid takes SETTING=VALUE,VALUE..., as span=1,2,4; got {word!r}")
         name = name.replace("-", "_")
+        if name in grid:
+            raise ValueError(f"{name} stands twice in one --grid; write {name}=VALUE,VALUE...")
         grid[name] = [_value(name, value) for value in values.split(",")]
     return grid
 
@@ -184,6 +186,8 @@ def _grid(words: list[str]) -> dict[str, list]:
 def _value(name: str, text: str):
     """A setting's value from text: a number, True, False or None; layers as 64-128-128; else the text itself."""
     if name == "hidden":
+        if not all(n.isdigit() for n in text.split("-")):
+            raise ValueError(f"hidden takes the sizes of layers, as hidden=64-128-128, got {text!r}")
         return tuple(int(n) for n in text.split("-"))
     try:
         return literal_eval(text)

@@ -100,6 +100,8 @@ class Recipe:
     def __post_init__(self):
         for name, choices in (("data", DATA), ("model", MODELS), ("surrogate", SURROGATES), ("schedule", SCHEDULES)):
             _validate.choice(getattr(self, name), name, choices)
+        for name in ("epochs", "batch_size"):
+            _validate.integer(getattr(self, name), name, 1)
         if not isinstance(self.hidden, tuple | list):
             raise TypeError(f"hidden must be the sizes of the hidden layers, as (64, 128), got {self.hidden!r}")
         object.__setattr__(self, "hidden", tuple(_validate.sizes([1, *self.hidden, 2])[1:-1]))

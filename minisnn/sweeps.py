@@ -17,6 +17,7 @@ import json
 import multiprocessing
 import uuid
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from dataclasses import fields
 from pathlib import Path
 
 import numba
@@ -49,7 +50,8 @@ def sweep(
         How many (0, 1, ...), or which.
     executor : concurrent.futures.Executor, optional
         Runs the trainings. Default: a pool of new processes, one a core, with one thread each. For a cluster:
-        `dask.distributed.Client(address).get_executor()`.
+        `dask.distributed.Client(address).get_executor()`; start its workers with NUMBA_NUM_THREADS=1, unless there is
+        one a machine: threads that share cores slow each other down many times.
     folder : path
         Holds the sweep; a second call goes on with it. Runs are written into `runs/` below it on the machine on which
         they run, where they can also go on if it is interrupted.
@@ -69,6 +71,7 @@ def sweep(
     folder = storage.make_folder(folder)
     storage.make_folder(folder / "results")
     _check_same_sweep(folder, {"recipe": recipe, "tasks": sorted(tasks)})
+    read_rows(folder)  # a damaged result is told now, not after hours
     left = {name: task for name, task in tasks.items() if not _result_file(folder, name).exists()}
     failures = {}
     if left:
@@ -94,23 +97,35 @@ def sweep(
 def _tasks(recipe: str, grid, seeds) -> dict[str, dict]:
     """The settings of each run, seed included, by the run's name; all of them checked."""
     grids = grid if isinstance(grid, list | tuple) else [grid]
-    if isinstance(seeds, int | np.integer):
+    if not isinstance(seeds, list | tuple | range | np.ndarray):
         seeds = range(_validate.integer(seeds, "seeds", 1))
     seeds = [_validate.integer(seed, "seed", 0) for seed in seeds]
     tasks = {}
     for grid in grids:
+        if isinstance(grid, dict) and "seed" in grid:
+            raise ValueError("the grid has no seeds; hand them in as seeds=")
         if not isinstance(grid, dict) or not all(
             isinstance(v, list | tuple | np.ndarray | range) for v in grid.values()
         ):
             raise TypeError(f"grid must map settings to lists of values, as {{'span': [1, 2, 4]}}, got {grid!r}")
         for values in itertools.product(*grid.values()):
-            settings = {k: v.item() if isinstance(v, np.generic) else v for k, v in zip(grid, values)}
+            settings = dict(sorted((name, _plain(name, value)) for name, value in zip(grid, values)))
             for seed in seeds:
                 chosen = recipes.recipe(recipe, **settings, seed=seed)
                 recipes.make_network(chosen)
+                recipes.fit_options(chosen)
                 name = ",".join(f"{key}={_word(value)}" for key, value in {**settings, "seed": seed}.items())
                 tasks[name] = {**settings, "seed": seed}
+    if not tasks:
+        raise ValueError(f"there is nothing to sweep: grid {grid!r}, seeds {seeds!r}")
     return tasks
+
+
+def _plain(name: str, value):
+    """A setting's value as the recipe has it: Python's own numbers, and 1.0, not 1, where it is a float."""
+    value = value.item() if isinstance(value, np.generic) else value
+    wants_float = any(field.name == name and field.type in (float, float | None) for field in fields(recipes.Recipe))
+    return float(value) if wants_float and type(value) is int else value
 
 
 def _word(value) -> str:
@@ -260,10 +275,11 @@ def numeric_settings(rows: list[dict]) -> list[str]:
 
 
 def draw(folder, setting: str | None = None) -> Path:
-    """The figure of a sweep: test accuracy against one of its settings (default: the first that is a number)."""
+    """The figure of a sweep: test accuracy against one of its settings (default: the first number that varies)."""
     rows = read_rows(folder)
     numbers = numeric_settings(rows)
     if setting is None and not numbers:
         raise ValueError("the sweep has no setting that is a number: there is no figure to draw")
-    setting = _validate.choice(setting or numbers[0], "setting", numbers)
+    varied = [name for name in numbers if len({row.get(name) for row in rows}) > 1]
+    setting = _validate.choice(setting or (varied or numbers)[0], "setting", numbers)
     return plots.save(Path(folder) / "sweep.png", lambda axes: plots.sweep(rows, setting, axes[0]), width=7.5)

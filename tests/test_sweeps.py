@@ -31,7 +31,7 @@ from minisnn import cli, plots, recipes, runs, sweeps, training
 pytestmark = pytest.mark.filterwarnings("ignore:after the first epoch layer:RuntimeWarning")
 
 TINY = {"hidden": [(4,)], "n_train": [40], "epochs": [1], "lag": [5]}
-TINY_NAME = "hidden=4,n_train=40,epochs=1,lag=5"
+TINY_NAME = "epochs=1,hidden=4,lag=5,n_train=40"  # in the order of the alphabet
 TINY_WORDS = ["hidden=4", "n-train=40", "epochs=1", "lag=5"]
 FIRING = {**TINY, "hidden": [(8,)], "n_train": [100], "epochs": [3], "threshold": [0.1], "rate": [0.05]}
 """Loss, accuracy and firing rates differ from run to run."""
@@ -131,7 +131,7 @@ def tiny(monkeypatch):
 def test_all_combinations_are_run(tmp_path, train):
     """Each once, with the settings and the seed in its name."""
     rows = sweep(tmp_path, {**TINY, "span": [2, 3, 4], "dropout": [0.0, 0.5]}, seeds=[3, 7])
-    expected = {f"{TINY_NAME},span={a},dropout={b},seed={c}" for a, b, c in product((2, 3, 4), (0.0, 0.5), (3, 7))}
+    expected = {f"dropout={b},{TINY_NAME},span={a},seed={c}" for a, b, c in product((2, 3, 4), (0.0, 0.5), (3, 7))}
     assert len(train.called) == 12
     assert set(train.called) == expected
     assert {path.name for path in (tmp_path / "results").iterdir()} == {f"{name}.json" for name in expected}
@@ -139,8 +139,29 @@ def test_all_combinations_are_run(tmp_path, train):
     assert {(row["span"], row["dropout"], row["seed"]) for row in rows} == set(product((2, 3, 4), (0.0, 0.5), (3, 7)))
     for name in expected:
         recipe = runs.read_recipe(tmp_path / "runs" / name)
-        said = f"{TINY_NAME},span={recipe.span},dropout={recipe.dropout},seed={recipe.seed}"
+        said = f"dropout={recipe.dropout},{TINY_NAME},span={recipe.span},seed={recipe.seed}"
         assert (said, recipe.hidden, recipe.n_train, recipe.epochs, recipe.lag) == (name, (4,), 40, 1, 5)
+
+
+def test_the_same_settings_said_otherwise_count_once(tmp_path, train):
+    """In another order, in another call, or 1 for 1.0."""
+    sweep(tmp_path, {**TINY, "dropout": [0], "span": [2]})
+    rows = sweep(tmp_path, [{"span": [2], "dropout": [0.0], **TINY}, {**TINY, "span": [2], "dropout": [np.float64(0)]}])
+    assert len(rows) == len(train.called) == 1
+
+
+@pytest.mark.parametrize("grid, seeds", [([], 1), ({"span": []}, 1), ({"span": [2]}, [])])
+def test_nothing_to_sweep(tmp_path, grid, seeds):
+    with pytest.raises(ValueError, match="there is nothing to sweep"):
+        sweep(tmp_path, grid, seeds)
+
+
+def test_a_damaged_result_is_told_before_anything_is_run(tmp_path, train):
+    sweep(tmp_path, {**TINY, "span": [2]})
+    next((tmp_path / "results").iterdir()).write_text("{")
+    with pytest.raises(ValueError, match="is not the result of a run"):
+        sweep(tmp_path, {**TINY, "span": [3]})
+    assert len(train.called) == 1
 
 
 def test_grids_side_by_side(tmp_path, train):
@@ -196,12 +217,12 @@ OFF = {
     "number": ("match-src", {"span": 2}, 1, TypeError, "grid must map settings to lists .*'span': 2"),
     "word": ("match-src", {"model": "src"}, 1, TypeError, "grid must map settings to lists"),
     "list of lists": ("match-src", [[2, 3]], 1, TypeError, "grid must map settings to lists"),
-    "seed as setting": ("match-src", {"seed": [0, 1]}, 1, TypeError, "seed"),
+    "seed as setting": ("match-src", {"seed": [0, 1]}, 1, ValueError, "the grid has no seeds"),
     "no seeds": ("match-src", {}, 0, ValueError, "seeds must be at least 1, got 0"),
     "seeds true": ("match-src", {}, True, TypeError, "seeds must be an integer"),
     "negative seed": ("match-src", {}, [0, -1], ValueError, "seed must be at least 0, got -1"),
     "half a seed": ("match-src", {}, [0.5], TypeError, "seed must be an integer, got 0.5"),
-    "seeds as text": ("match-src", {}, "01", TypeError, "seed must be an integer, got '0'"),
+    "seeds as text": ("match-src", {}, "01", TypeError, "seeds must be an integer, got '01'"),
     "fraction of seeds": ("match-src", {}, 2.5, TypeError, "float"),
 }
 
@@ -229,7 +250,7 @@ def test_rows_are_the_results(tmp_path):
     rows = sweep(tmp_path, {**FIRING, "span": [2, 5]}, seeds=2)
     assert len({row["firing_rates"] for row in rows}) == 4  # else rows could be mixed up unseen
     for row in rows:
-        name = f"hidden=8,n_train=100,epochs=3,lag=5,threshold=0.1,rate=0.05,span={row['span']},seed={row['seed']}"
+        name = f"epochs=3,hidden=8,lag=5,n_train=100,rate=0.05,span={row['span']},threshold=0.1,seed={row['seed']}"
         result = json.loads((tmp_path / "results" / f"{name}.json").read_text())["result"]
         assert result == runs.read_result(tmp_path / "runs" / name)
         for column in ("test_accuracy", "test_accuracy_soft", "validation_accuracy", "best_epoch", "seconds"):
@@ -614,7 +635,7 @@ def test_figure_keeps_to_its_axes_and_changes_no_rows():
 
 
 def test_draw(tmp_path, monkeypatch):
-    """The figure of the folder's rows: against the first number, or the setting that is named."""
+    """The figure of the folder's rows: against the first number that varies, or what is named."""
     sweep(tmp_path, {**TINY, "span": [2, 3]})
     drawn, original = [], plots.sweep
     monkeypatch.setattr(
@@ -622,12 +643,12 @@ def test_draw(tmp_path, monkeypatch):
     )
     assert sweeps.draw(tmp_path) == tmp_path / "sweep.png"
     assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
-    sweeps.draw(tmp_path, "span")
+    sweeps.draw(tmp_path, "lag")
     rows = sweeps.read_rows(tmp_path)
-    assert drawn == [(rows, "n_train"), (rows, "span")]
+    assert drawn == [(rows, "span"), (rows, "lag")]
     assert plt.get_fignums() == []
     for setting in ("hidden", "decay", "seed"):
-        with pytest.raises(ValueError, match=f"setting must be one of 'n_train', .*'span', got '{setting}'"):
+        with pytest.raises(ValueError, match=f"setting must be one of 'epochs', .*'span', got '{setting}'"):
             sweeps.draw(tmp_path, setting)
 
 
@@ -731,7 +752,8 @@ def test_command_reads_the_rest(tmp_path, capsys, asked):
         (["--grid", "span=two"], "span must be an integer, got 'two'"),
         (["--grid", "span=1,,2"], "span must be an integer, got ''"),
         (["--grid", "span=1.5"], "span must be an integer, got 1.5"),
-        (["--grid", "hidden=4-x"], "'x'"),
+        (["--grid", "hidden=4-x"], "hidden takes the sizes of layers, as hidden=64-128-128, got '4-x'"),
+        (["--grid", "span=1", "span=2"], "span stands twice in one --grid"),
         (["--grid", "hidden=0"], "must be at least 1, got 0"),
         (["--grid", "model=scr"], "model must be one of"),
         (["--seeds", "0"], "seeds must be at least 1, got 0"),
