@@ -59,15 +59,48 @@ def tape():
     return net.record(3 * rng.standard_normal((4, 11, 3)), lengths=[11, 8, 11, 5])
 
 
+def potentials() -> list:
+    """v and v⁺ of two neurons over 4 steps; the first fires at steps 1 and 2 and is reset, the second at step 2."""
+    v = np.array([[0.5, 0.2], [1.25, 0.4], [1.0, 1.5], [0.5, 0.75]])
+    v_reset = v.copy()
+    v_reset[1:3, 0] -= 1
+    return [v, v_reset]
+
+
+def costs() -> list:
+    """Rates, seconds measured and predicted, and of dense products."""
+    measured = {"forward": np.array([1e-6, 2e-6]), "backward": np.array([3e-6, 5e-6])}
+    predicted = {"forward": np.array([1.5e-6, 2.5e-6])}
+    return [np.array([0.0, 0.5]), measured, predicted, {"dense": 4e-6}]
+
+
 CASES = {
+    "cost": (lambda costs, ax=None: plots.cost(*costs, ax=ax), costs, {}),
+    "speed": (
+        lambda speeds, ax=None: plots.speed(*speeds, ax=ax),
+        lambda: [np.array([1e4, 1e6]), np.array([3e10, 2e10]), {"L2": 1e6}],
+        {},
+    ),
     "learning_curves": (plots.learning_curves, histories, {}),
     "learning_curves of a loss": (plots.learning_curves, histories, {"column": "train_loss"}),
     "span_weights": (plots.span_weights, lambda: history([0.1, 0.2, 0.4]), {"layer": 1}),
     "gradient_flow": (plots.gradient_flow, flows, {"layer": 1}),
     "spikes": (plots.spikes, tape, {"sequence": 1}),
+    "unrolled": (lambda options, ax=None: plots.unrolled(**options, ax=ax), lambda: {"steps": 2}, {}),
+    "signed_grid": (plots.signed_grid, lambda: np.array([[0.0, -2.0, 1.0], [0.5, 0.0, -1.0]]), {"rows": ["a", "b"]}),
     "step_sweep": (
         lambda sweep, ax=None: plots.step_sweep(*sweep, ax=ax),
         lambda: [np.geomspace(1e-9, 1e-1, 5), np.array([1e-3, 1e-5, 1e-7, 1e-4, 1e-1])],
+        {},
+    ),
+    "potentials": (
+        lambda traces, **options: plots.potentials(*traces, **options),
+        lambda: potentials(),
+        {"threshold": 1.0, "names": ["soft", "none"]},
+    ),
+    "firing_rates": (
+        lambda curves, **options: plots.firing_rates(*curves, **options),
+        lambda: [np.array([0.4, 0.8, 1.2]), {"soft": np.array([0.0, 0.7, 1.0]), "hard": np.array([0.0, 0.5, 1.0])}],
         {},
     ),
 }
@@ -332,3 +365,184 @@ def test_more_lines_than_colours_in_a_sweep():
     ax.figure.canvas.draw()
     assert ax.get_legend().get_window_extent().x0 >= ax.get_window_extent().x1
     plt.close(ax.figure)
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_unrolled_has_every_node_and_arrow(recurrent):
+    """Backwards each arrow of the graph points the other way, and carries its local derivative."""
+    nodes = 4 if recurrent else 3
+    within, between = 3 + recurrent, 1 + recurrent
+    ahead = plots.unrolled(2, recurrent)
+    back = plots.unrolled(2, recurrent, backward=True)
+    for ax, extra in ((ahead, 2 * 2), (back, 2)):  # arrows to and from outside: I[t] and e[t], or e[t] alone
+        assert len(ax.collections) == 2 * nodes
+        arrows = [text for text in ax.texts if text.arrow_patch is not None]
+        assert len(arrows) == 2 * within + between + extra
+        plt.close(ax.figure)
+
+    def inner(ax):
+        pairs = [(text.xyann, text.xy) for text in ax.texts if text.arrow_patch is not None]
+        return {(a, b) for a, b in pairs if all(0 <= y <= 1 for _, y in (a, b))}
+
+    assert inner(back) == {(b, a) for a, b in inner(ahead)}
+    labels = [text.get_text() for text in back.texts]
+    assert labels.count("β") == 1 and labels.count("σ′") == 2 and labels.count("$W_{rec}$") == 2 * recurrent
+
+
+def test_signed_grid_shows_every_number():
+    values = np.array([[0.0, -2.0, 1.0], [0.5, 0.0, -1.0]])
+    ax = plots.signed_grid(values, ["a", "b"])
+    assert [text.get_text() for text in ax.texts] == ["0", "-2", "1", "0.5", "0", "-1"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    cells = ax.get_images()[0].get_array()
+    assert cells[0, 1, 3] == cells[..., 3].max() and cells[0, 0, 3] == 0  # the largest is the strongest
+    np.testing.assert_array_equal(cells[0, 1, :3], cells[1, 2, :3])  # one colour for a sign
+    assert (cells[0, 1, :3] != cells[0, 2, :3]).any()
+    plots.signed_grid(np.zeros((1, 2)), ["a"]).figure.canvas.draw()
+
+
+def test_potentials_show_reset_and_spikes():
+    """Each step is a point before and a point after the reset; dots are the spikes; without θ there are neither."""
+    v, v_reset = potentials()
+    ax = plots.potentials(v, v_reset, threshold=1.0, names=["soft", "none"])
+    lines = labelled(ax)
+    assert list(lines) == ["soft", "none"]
+    np.testing.assert_array_equal(lines["soft"].get_xdata(), [0, 0, 1, 1, 2, 2, 3, 3])
+    np.testing.assert_array_equal(lines["soft"].get_ydata(), [0.5, 0.5, 1.25, 0.25, 1.0, 0.0, 0.5, 0.5])
+    np.testing.assert_array_equal(lines["none"].get_ydata()[::2], v[:, 1])
+    dots = [line.get_xydata() for line in ax.get_lines() if line.get_marker() == "o"]
+    np.testing.assert_array_equal(dots[0], [[1, 1.25], [2, 1.0]])
+    np.testing.assert_array_equal(dots[1], [[2, 1.5]])
+    assert [line.get_ydata()[0] for line in ax.get_lines() if line.get_linestyle() == "--"] == [1.0]
+    bare = plots.potentials(v, v_reset)
+    assert len(bare.get_lines()) == 2 and bare.get_legend() is None and not bare.texts
+
+
+def test_firing_rates_by_name():
+    currents, rates = np.array([0.4, 0.8]), {"soft": np.array([0.0, 0.7]), "hard": np.array([0.0, 0.5])}
+    lines = labelled(plots.firing_rates(currents, rates))
+    assert list(lines) == ["soft", "hard"]
+    np.testing.assert_array_equal(lines["hard"].get_xydata(), [[0.4, 0.0], [0.8, 0.5]])
+
+
+def test_over_spans_starts_at_span_1():
+    curves = {"before": np.array([0.3, 0.1, 0.2]), "after": np.array([0.2, 0.4, 0.0])}
+    kept = copy.deepcopy(curves)
+    ax = plt.subplots(1, 2)[1][1]
+    assert plots.over_spans(curves, "loss", marked=(2,), ax=ax) is ax
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    for line, (name, values) in zip(dots, curves.items()):
+        assert line.get_label() == name
+        assert np.array_equal(line.get_xdata(), [1, 2, 3]) and np.array_equal(line.get_ydata(), values)
+    assert any(np.array_equal(line.get_xdata(), [2, 2]) for line in ax.lines)
+    assert all(np.array_equal(curves[name], kept[name]) for name in kept)
+    assert ax.get_ylabel() == "loss" and ax.get_xlabel() == "span λ (steps)"
+
+
+def test_hop_sizes_shows_each_part_at_its_number_of_hops_and_leaves_out_what_is_zero():
+    part = np.ones((3, 4, 4))  # ‖part‖_F / √N = 2
+    parts = {"SRC": {"leak": part, "reset": -part / 2, "1 hop": 0 * part, "2 hops": 3 * part}}
+    before = copy.deepcopy(parts)
+    (line,) = plots.hop_sizes(parts).get_lines()
+    assert line.get_xdata().tolist() == [0, 2]
+    assert line.get_ydata() == pytest.approx([1.0, 6.0])
+    assert all(np.array_equal(parts["SRC"][name], before["SRC"][name]) for name in before["SRC"])
+    assert list(parts["SRC"]) == list(before["SRC"])
+
+
+def test_hop_sizes_of_a_network_add_up_to_no_more_than_fit_into_the_lag():
+    net = ms.Network([2, 6, 2], recurrence=ms.SRC(3), dtype="float64")
+    x = 2 * np.random.default_rng(0).standard_normal((3, 12, 2))
+    ax = plt.subplots()[1]
+    assert plots.hop_sizes({"λ = 3": ms.hops(net, x, 0, lag=10)}, ax=ax) is ax
+    assert ax.get_lines()[0].get_xdata().max() == 3
+    assert ax.get_yscale() == "log"
+
+
+def test_an_accuracy_map_shows_each_cell_in_per_cent_and_frames_what_is_marked():
+    accuracies = np.array([[0.5, 0.714, 1.0], [0.72, np.nan, 0.9]])
+    before, marked = accuracies.copy(), np.array([[False, False, True], [False, False, False]])
+    ax = plots.accuracy_map(accuracies, ["RSNN", "λ = 5"], [10, 20, 30], "lag (steps)", marked)
+    assert [text.get_text() for text in ax.texts] == ["50", "71", "100", "72", "90"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["RSNN", "λ = 5"]
+    (frame,) = ax.patches
+    assert frame.get_x() + frame.get_width() / 2 == pytest.approx(2)
+    assert frame.get_y() + frame.get_height() / 2 == pytest.approx(0)
+    assert np.array_equal(accuracies, before, equal_nan=True)
+
+
+def test_losses_along_one_weight():
+    offsets = np.linspace(-1, 1, 5)
+    losses = {"hard": np.sign(offsets), "smooth": np.tanh(offsets)}
+    ax = plots.losses_along(offsets, losses)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["hard", "smooth"]
+    for line, values in zip(ax.lines, losses.values()):
+        np.testing.assert_array_equal(line.get_xdata(), offsets)
+        np.testing.assert_array_equal(line.get_ydata(), values)
+    assert len(ax.lines) == 3  # and offset 0
+
+
+def test_step_sizes_draws_an_error_of_0_at_the_bottom():
+    steps, errors = np.array([1e-2, 1e-4, 1e-6]), np.array([1e-4, 0.0, 1e-9])
+    other = plt.subplots()[1]
+    ax = plots.step_sizes({"differences": (steps, errors), "complex": (steps[:2], errors[:2])}, other)
+    assert ax is other
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [1e-4, 1e-17, 1e-9])
+    np.testing.assert_array_equal(ax.lines[1].get_xdata(), steps[:2])
+    assert errors[1] == 0.0
+
+
+def test_cost_against_rate():
+    """In per cent and microseconds; a prediction has the colour of what it predicts."""
+    ax = plots.cost(*costs())
+    lines = labelled(ax)
+    assert list(lines) == ["forward, measured", "forward, predicted", "backward, measured", "dense"]
+    np.testing.assert_allclose(lines["backward, measured"].get_xydata(), [[0, 3], [50, 5]])
+    np.testing.assert_allclose(lines["forward, predicted"].get_ydata(), [1.5, 2.5])
+    assert lines["forward, predicted"].get_color() == lines["forward, measured"].get_color()
+    np.testing.assert_allclose(lines["dense"].get_ydata(), 4.0)
+    assert len({line.get_color() for line in lines.values()}) == 3
+    assert ax.get_ylim()[0] == 0
+
+
+def test_speed_shows_the_caches():
+    ax = plots.speed([1e4, 1e6], [3e10, 2e10], {"L1": 5e4, "L2": 1e6})
+    np.testing.assert_allclose(ax.get_lines()[0].get_xydata(), [[1e4, 30], [1e6, 20]])
+    assert [line.get_xdata()[0] for line in ax.get_lines()[1:]] == [5e4, 1e6]
+    assert [text.get_text() for text in ax.texts] == ["L1", "L2"]
+    assert len(plots.speed([1e4, 1e6], [3e10, 2e10], {}).get_lines()) == 1
+
+
+def test_curves_draw_what_they_are_given():
+    x = np.array([0.0, 1.0, 2.0])
+    values = {"hard": np.array([1.0, 1.0, 0.5]), "smooth": np.array([1.0, 0.8, 0.6])}
+    before = copy.deepcopy((x, values))
+    _, (mine, other) = plt.subplots(1, 2)
+    ax = plots.curves(x, values, "weight w", "loss L", ax=mine)
+    assert ax is mine and not other.has_data()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("weight w", "loss L")
+    for line, (name, y) in zip(ax.lines, values.items()):
+        assert line.get_label() == name
+        np.testing.assert_array_equal(line.get_xydata(), np.column_stack([x, y]))
+    assert len({line.get_color() for line in ax.lines}) == 2
+    np.testing.assert_equal((x, values), before)
+
+
+def test_potential_density_shows_shares_and_slopes():
+    rng = np.random.default_rng(2)
+    distances = {"layer 0": rng.normal(0.0, 0.5, (4, 9, 3)), "layer 1": np.full((4, 9, 2), -0.75)}
+    before = copy.deepcopy(distances)
+    _, (mine, other) = plt.subplots(1, 2)
+    ax = plots.potential_density(distances, ms.Triangle(peak=2.0, width=0.5), ax=mine)
+    assert ax is mine and not other.has_data()
+    assert "θ" in ax.get_xlabel()
+    outlines = [patch.get_xy() for patch in ax.patches]
+    assert len(outlines) == 2
+    assert max(xy[:, 1].max() for xy in outlines) == pytest.approx(100)  # layer 1 lies in one bin
+    right = next(axes for axes in ax.figure.axes if axes not in (mine, other))
+    area = right.collections[0].get_paths()[0].vertices
+    assert area[:, 1].max() == pytest.approx(2.0, rel=0.1)
+    inside = area[area[:, 1] > 0][:, 0]
+    assert inside.min() > -0.5 and inside.max() < 0.5
+    np.testing.assert_equal(distances, before)

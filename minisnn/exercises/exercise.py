@@ -1,0 +1,98 @@
+"""What an exercise is, and how answers are held to what was expected."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise with its check.
+
+    Parameters
+    ----------
+    check : callable
+        `check(answer)` returns None if the answer is right, else a sentence that leads on from this very answer. It
+        never raises, whatever the answer is.
+    right : str
+        A sentence for the right answer: what it shows.
+    hints : tuple of str
+        Each leads further than the one before.
+    """
+
+    check: Callable[[object], str | None]
+    right: str
+    hints: tuple[str, ...]
+
+
+def number(expected: float, tolerance: float = 1e-9, slips: dict[float, str] | None = None) -> Callable:
+    """A check for a number; `slips` says what typical wrong numbers come from."""
+
+    def check(answer) -> str | None:
+        try:
+            scalar = np.ndim(answer) == 0 and not np.iscomplexobj(answer)
+            got = float(answer) if scalar else None
+        except Exception:  # whatever the conversion of something foreign can raise
+            got = None
+        if got is None:
+            return f"the answer is one number, got {type(answer).__name__}."
+        if abs(got - expected) <= tolerance:
+            return None
+        for wrong, sentence in (slips or {}).items():
+            if abs(got - wrong) <= tolerance:
+                return sentence
+        return f"{got:g} is too {'high' if got > expected else 'low'}." if np.isfinite(got) else f"got {got}."
+
+    return check
+
+
+def array(expected, tolerance: float = 1e-9, slips: dict[str, np.ndarray] | None = None) -> Callable:
+    """A check for an array; `slips` maps what to say to the typical wrong array."""
+    expected = np.asarray(expected, float)
+
+    def check(answer) -> str | None:
+        try:
+            got = None if np.iscomplexobj(answer) else np.asarray(answer, float)
+        except Exception:  # whatever the conversion of something foreign can raise
+            got = None
+        if got is None:
+            return f"the answer is an array of real numbers, got {type(answer).__name__}."
+        if got.shape == expected.shape and np.allclose(got, expected, rtol=0, atol=tolerance):
+            return None
+        for sentence, wrong in (slips or {}).items():
+            if got.shape == np.shape(wrong) and np.allclose(got, wrong, rtol=0, atol=tolerance):
+                return sentence
+        if got.shape != expected.shape:
+            return f"the answer has shape {expected.shape}, got {got.shape}."
+        differs = np.argwhere(~np.isclose(got, expected, rtol=0, atol=tolerance))
+        place = tuple(int(i) for i in differs[0])
+        return f"{len(differs)} of {got.size} entries are off; the first is {place}, where you have {got[place]:g}."
+
+    return check
+
+
+def choice(expected: str, wrong: dict[str, str]) -> Callable:
+    """A check for one of several letters; `wrong` says for each other letter why it is not right."""
+
+    def check(answer) -> str | None:
+        letter = str(answer).strip().lower()
+        if letter == expected:
+            return None
+        return wrong.get(letter, f"the answer is one of {', '.join(sorted([expected, *wrong]))}.")
+
+    return check
+
+
+def attempt(function: Callable) -> Callable:
+    """A check that runs what the student wrote: an exception in it becomes the verdict."""
+
+    def check(answer) -> str | None:
+        if not callable(answer):
+            return f"the answer is a function, got {type(answer).__name__}."
+        try:
+            return function(answer)
+        except Exception as error:  # whatever the student's function can raise
+            return f"your function raised {type(error).__name__}: {error}"
+
+    return check
