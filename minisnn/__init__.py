@@ -2,7 +2,7 @@
 
 __version__ = "0.1.0"
 
-from minisnn import datasets
+from minisnn import datasets, exercises
 from minisnn.analysis import gradient_flow, hops, jacobian, summed_gradient_flow
 from minisnn.checks import gradcheck
 from minisnn.disturbances import robustness
@@ -42,6 +42,7 @@ __all__ = [
     "constant",
     "cosine",
     "datasets",
+    "exercises",
     "fit",
     "gradcheck",
     "gradient_flow",

@@ -76,7 +76,7 @@ def sweep(
     failures = {}
     if left:
         if executor is None:
-            pool = _pool(len(left))
+            pool = processes(len(left))
             try:
                 failures = _run_all(left, folder, pool, len(tasks), progress)
             finally:
@@ -114,11 +114,15 @@ def _tasks(recipe: str, grid, seeds) -> dict[str, dict]:
                 chosen = recipes.recipe(recipe, **settings, seed=seed)
                 recipes.make_network(chosen)
                 recipes.fit_options(chosen)
-                name = ",".join(f"{key}={_word(value)}" for key, value in {**settings, "seed": seed}.items())
-                tasks[name] = {**settings, "seed": seed}
+                tasks[run_name(settings, seed)] = {**settings, "seed": seed}
     if not tasks:
         raise ValueError(f"there is nothing to sweep: grid {grid!r}, seeds {seeds!r}")
     return tasks
+
+
+def run_name(settings: dict, seed: int) -> str:
+    """What a run is called, and its folder below `runs/`: its settings in the order of the alphabet, and its seed."""
+    return ",".join(f"{key}={_word(value)}" for key, value in [*sorted(settings.items()), ("seed", seed)])
 
 
 def _plain(name: str, value):
@@ -152,8 +156,8 @@ def _result_file(folder: Path, name: str) -> Path:
     return folder / "results" / f"{name}.json"
 
 
-def _pool(n_tasks: int) -> ProcessPoolExecutor:
-    """Processes that share out the threads; kernels are compiled before, here."""
+def processes(n_tasks: int) -> ProcessPoolExecutor:
+    """New processes, one a core, that share out the threads; kernels are compiled before, here."""
     engine.prepare("float32")
     n_threads = numba.get_num_threads()
     n_workers = max(1, min(n_threads, n_tasks))

@@ -664,7 +664,7 @@ def test_nothing_to_draw(tmp_path, tiny):
 @pytest.fixture
 def in_process(monkeypatch):
     """The command line makes no processes."""
-    monkeypatch.setattr(sweeps, "_pool", lambda n_tasks: InProcess())
+    monkeypatch.setattr(sweeps, "processes", lambda n_tasks: InProcess())
 
 
 def command(folder, *words, recipe="match-src") -> int:
@@ -832,7 +832,7 @@ def test_processes_change_nothing(tmp_path, all_threads):
 def test_processes_share_out_the_threads(all_threads):
     n_threads = numba.get_num_threads()
     for n_tasks in (1, 2, 1000):
-        with sweeps._pool(n_tasks) as pool:
+        with sweeps.processes(n_tasks) as pool:
             each = pool.submit(numba.get_num_threads).result()
             assert 1 <= pool._max_workers <= n_tasks
             assert each * pool._max_workers <= n_threads
@@ -940,7 +940,7 @@ def test_cluster_changes_nothing(tmp_path, client):
 
 @pytest.mark.slow
 def test_command_on_a_cluster(tmp_path, cluster, capsys, monkeypatch):
-    monkeypatch.setattr(sweeps, "_pool", lambda n_tasks: pytest.fail("runs on this machine"))
+    monkeypatch.setattr(sweeps, "processes", lambda n_tasks: pytest.fail("runs on this machine"))
     monkeypatch.setattr(runs, "train", lambda *_, **__: pytest.fail("runs in this process"))
     words = ["--grid", "span=2,3", *TINY_WORDS, "--seeds", 2, "--scheduler", cluster.scheduler_address]
     assert command(tmp_path / "a", *words) == 0

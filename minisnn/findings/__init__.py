@@ -1,0 +1,34 @@
+"""The paper's claims at small scale: experiments, stored results, and the tables and figures made from them.
+
+    tasks.py        which networks are compared on which data
+    experiments.py  accuracy, gradients, jacobians, spans, robustness
+    results.py      the files in `tutorials/results/`
+    intervals.py    means, paired differences, t-intervals
+    tables.py       the tables of README and `tutorials/README.md`, and the verdicts
+    figures.py      the figures
+    report.py       tables and figures put where they belong
+
+`minisnn findings --all` does all of it (hours); `minisnn findings --report` makes tables and figures anew from what is
+stored (seconds).
+"""
+
+from minisnn.findings.intervals import Interval, mean_interval, paired_difference
+from minisnn.findings.report import report
+from minisnn.findings.results import EXPERIMENTS, by_seed, curves, read, run
+from minisnn.findings.tasks import LEVELS, TASKS, TITLES, Task
+
+__all__ = [
+    "EXPERIMENTS",
+    "LEVELS",
+    "TASKS",
+    "TITLES",
+    "Interval",
+    "Task",
+    "by_seed",
+    "curves",
+    "mean_interval",
+    "paired_difference",
+    "read",
+    "report",
+    "run",
+]

@@ -1,0 +1,391 @@
+"""The findings: statistics, experiments on small tasks, stored results, tables and figures."""
+
+import json
+import re
+import shutil
+import warnings
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from scipy import stats
+
+import minisnn as ms
+from minisnn import cli, findings, recipes, sweeps
+from minisnn.disturbances import NOISES
+from minisnn.findings import experiments, figures, tables, tasks
+from minisnn.findings.report import documents
+
+ROOT = Path(__file__).parent.parent
+TUTORIALS = ROOT / "tutorials"
+RESULTS = TUTORIALS / "results"
+
+# ---- statistics
+
+
+@pytest.mark.parametrize("n, level", [(2, 0.95), (3, 0.9), (10, 0.99)])
+def test_intervals_are_those_of_the_t_test(rng, n, level):
+    first, second = rng.normal(3, 2, n), rng.normal(1, 1, n)
+    ours = findings.paired_difference(first, second, level)
+    theirs = stats.ttest_rel(first, second).confidence_interval(level)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high))
+    assert ours.n == n and ours.mean == pytest.approx(np.mean(first) - np.mean(second))
+
+
+def test_intervals_cover_as_often_as_they_say(rng):
+    drawn = rng.normal(5.0, 3.0, (4000, 4))
+    intervals = [findings.mean_interval(values, 0.8) for values in drawn]
+    assert np.mean([i.low < 5 < i.high for i in intervals]) == pytest.approx(0.8, abs=0.02)  # three standard errors
+
+
+def test_pairing_takes_out_what_seeds_have_in_common(rng):
+    seeds = rng.normal(0, 10, 6)
+    paired = findings.paired_difference(seeds + 1 + rng.normal(0, 0.1, 6), seeds)
+    assert paired.verdict == "higher" and paired.half_width < 0.5
+    assert findings.paired_difference(seeds, seeds + 5 + rng.normal(0, 0.1, 6)).verdict == "lower"
+    assert findings.mean_interval([-1.0, 1.0]).verdict == "undecided"
+
+
+def test_intervals_say_what_is_off():
+    with pytest.raises(ValueError, match="two or more finite values"):
+        findings.mean_interval([1.0])
+    with pytest.raises(ValueError, match="two or more finite values"):
+        findings.mean_interval([1.0, np.nan])
+    with pytest.raises(ValueError, match="level"):
+        findings.mean_interval([1.0, 2.0], 95)
+    with pytest.raises(ValueError, match=r"\(2,\) and \(3,\)"):
+        findings.paired_difference([1.0, 2.0], [1.0, 2.0, 3.0])
+
+
+# ---- tasks
+
+
+def test_every_network_of_every_task_can_be_made():
+    for task in findings.TASKS.values():
+        names = [network for network in task.networks]
+        assert {task.baseline, task.skip, task.adaptive, task.mixture} <= set(names)
+        assert set(task.main) <= set(names)
+        made = {network: recipes.make_network(task.chosen(network, 1)) for network in names}
+        of_equal_size = [n for n in names if n.startswith(("RSNN", "SRC", "uniform", "random"))]
+        assert len({made[name].params.flat.size for name in of_equal_size}) == 1
+        runs = [sweeps.run_name(settings, 0) for settings in task.networks.values()]
+        assert len(set(runs)) == len(runs)
+
+
+def test_controls_that_the_tasks_have():
+    for name in ("psdigits", "match"):
+        settings = list(findings.TASKS[name].networks.values())
+        for control in (
+            {"detach_reset": True},
+            {"clip_norm": 1.0},
+            {"model": "mixture"},
+            {"model": "random"},
+            {"shared_spans": True},
+            {"model": "rsnn", "decay": 0.9},
+            {"model": "rsnn", "decay": 0.95},
+            {"model": "rsnn", "decay": 0.99},
+        ):
+            assert any(control.items() <= s.items() for s in settings), (name, control)
+        assert findings.TASKS[name].seeds == 10
+    assert findings.TASKS["psmnist14"].seeds == 3
+
+
+def test_levels_are_those_of_the_noises_and_begin_at_none():
+    assert set(findings.LEVELS) == set(NOISES)
+    for levels in findings.LEVELS.values():
+        assert 0 in levels and list(levels) == sorted(set(levels))
+
+
+# ---- experiments
+
+
+class InProcess(Executor):
+    """Runs what is submitted at once, here."""
+
+    def submit(self, fn, /, *args, **kwargs):
+        future = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+def patch(monkeypatch) -> None:
+    """Leave one task, of five small networks that are trained for two epochs."""
+    monkeypatch.setattr(sweeps, "processes", lambda n_tasks: InProcess())
+    monkeypatch.setattr(experiments, "DRAWS", 2)
+    monkeypatch.setattr(experiments, "N_BY_SPEC", 30)
+    for noise, levels in tasks.LEVELS.items():
+        monkeypatch.setitem(tasks.LEVELS, noise, tuple(sorted({levels[0], 0, levels[-1]})))
+    small = {"lag": 6, "n_train": 40, "hidden": (9,), "epochs": 2, "batch_size": 10, "readout_window": None}
+    networks = {
+        "feedforward": {"model": "ff"},
+        "RSNN": {"model": "rsnn"},
+        "SRC λ=3": {"model": "src", "span": 3},
+        "ASRC K=4": {"model": "asrc", "max_span": 4},
+        "uniform mixture K=4": {"model": "mixture", "max_span": 4},
+    }
+    networks = {name: {**settings, **small} for name, settings in networks.items()}
+    task = tasks.Task("match-src", 2, networks, "SRC λ=3", "ASRC K=4", "uniform mixture K=4")
+    monkeypatch.setitem(tasks.TASKS, "match", task)
+    for name in ("psdigits", "psmnist14"):
+        monkeypatch.delitem(tasks.TASKS, name)
+    monkeypatch.setitem(tables.LAGS, "match", (1, 3, 5, 9))
+
+
+def run_all(folder):
+    """The folder of the results."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "after the first epoch layer")  # these networks may be silent
+        for experiment in findings.EXPERIMENTS:
+            findings.run(experiment, "match", folder / "runs", folder / "tutorials" / "results", progress=False)
+    return folder / "tutorials" / "results"
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A folder in which all experiments have been done."""
+    folder = tmp_path_factory.mktemp("findings")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        patch(monkeypatch)
+        run_all(folder)
+    return folder
+
+
+@pytest.fixture
+def tiny(monkeypatch, done, tmp_path):
+    """The name of the task, and a copy of that folder in tmp_path."""
+    patch(monkeypatch)
+    shutil.copytree(done, tmp_path, dirs_exist_ok=True)
+    return "match"
+
+
+def test_experiments(tmp_path, tiny, monkeypatch):
+    """Each row agrees with the network that was saved; what has been measured is not measured again."""
+    results = tmp_path / "tutorials" / "results"
+    task = tasks.TASKS[tiny]
+    rows = findings.read(results, tiny, "accuracy")
+    assert [(row["network"], row["seed"]) for row in rows] == [(n, s) for n in task.networks for s in range(2)]
+    noisy = findings.read(results, tiny, "robustness")
+    flows = findings.read(results, tiny, "gradients")
+    for network in task.main:
+        recipe = task.chosen(network, 1)
+        run = tmp_path / "runs" / tiny / "runs" / sweeps.run_name(task.networks[network], 1)
+        net, data = ms.Network.load(run / "best.npz"), recipes.make_data(recipe)
+        accuracy = net.evaluate(data.test, spans="hard").accuracy
+        (row,) = [row for row in rows if row["network"] == network and row["seed"] == 1]
+        assert row["test_accuracy"] == accuracy
+        at_0 = {r["noise"]: r["accuracy"] for r in noisy if (r["network"], r["seed"], r["level"]) == (network, 1, 0)}
+        assert set(at_0) == set(NOISES)
+        few = ms.datasets.Split(data.test.x[:30], data.test.y[:30])
+        for noise, value in at_0.items():
+            split = few if noise in ("deleted", "spurious") else data.test
+            assert value == pytest.approx(net.evaluate(split, spans="hard").accuracy, abs=1e-5)
+        for when, model in (("before", recipes.make_network(recipe)), ("after", net)):
+            curve = findings.curves(flows, network=network, when=when)[1]
+            spans = "soft" if when == "before" else "hard"
+            x, y = data.validation.x[:64], data.validation.y[:64]
+            norms = ms.gradient_flow(model, x, y, spans=spans).norms[0][:, ::-1]
+            alive = norms[norms[:, 0] > 0]
+            assert curve == pytest.approx(np.median(alive / alive[:, :1], axis=0), rel=0.01)
+    before = {path: path.read_bytes() for path in results.iterdir()}
+    for name in ("measure_gradients", "measure_jacobians", "measure_robustness"):
+        monkeypatch.setattr(experiments, name, lambda *a: pytest.fail("measured twice"))
+    again = run_all(tmp_path)
+    assert {path: path.read_bytes() for path in again.iterdir() if path.name != "match.json"} == {
+        path: content for path, content in before.items() if path.name != "match.json"
+    }
+
+
+def test_an_interrupted_experiment_keeps_what_it_measured(tmp_path, tiny, monkeypatch):
+    measured = []
+    monkeypatch.setattr(sweeps, "processes", lambda n_tasks: ThreadPoolExecutor(1))
+    shutil.rmtree(tmp_path / "runs" / tiny / "gradients")
+
+    def measure(recipe, run):
+        if len(measured) == 3:
+            raise KeyboardInterrupt
+        measured.append(run)
+        return [{"value": len(measured)}]
+
+    monkeypatch.setattr(experiments, "measure_gradients", measure)
+    with pytest.raises(KeyboardInterrupt):
+        findings.run("gradients", tiny, tmp_path / "runs", tmp_path / "results", progress=False)
+    assert not (tmp_path / "results" / "match-gradients.csv").exists()
+    monkeypatch.setattr(experiments, "measure_gradients", lambda recipe, run: measured.append(run) or [{"value": 0}])
+    findings.run("gradients", tiny, tmp_path / "runs", tmp_path / "results", progress=False)
+    assert len(measured) == len(set(measured)) == 10
+
+
+def test_jacobians_of_three_states(tmp_path, tiny):
+    """Uniform: the mixture with equal weights. Hardened: the SRC with the last span."""
+    rows = findings.read(tmp_path / "tutorials" / "results", tiny, "jacobians")
+    task = tasks.TASKS[tiny]
+    run = tmp_path / "runs" / tiny / "runs" / sweeps.run_name(task.networks["ASRC K=4"], 0)
+    net = ms.Network.load(run / "best.npz")
+    x = recipes.make_data(task.chosen("ASRC K=4", 0)).validation.x[:8]
+    lag = x.shape[1] - 1
+
+    def same_weights(recurrence):
+        twin = ms.Network(net.sizes, recurrence=recurrence, readout_window=net.readout_window)
+        for name, block in twin.params.items():
+            block[...] = net.params[name]
+        return np.sqrt(np.square(ms.jacobian(twin, x, 0, lag)).sum(axis=(2, 3)).mean(axis=0) / 9)
+
+    for state, recurrence in (("uniform", ms.Mixture(4)), ("hardened", ms.SRC(net.spans()[0]))):
+        (measured,) = findings.curves([r for r in rows if r["seed"] == 0], state=state, kind="measured")
+        assert measured == pytest.approx(same_weights(recurrence), rel=0.01)
+    assert {row["state"] for row in rows if row["network"] == "RSNN"} == {""}
+    bound = findings.curves(rows, network="RSNN", kind="bound")
+    assert (bound >= 0.99 * findings.curves(rows, network="RSNN", kind="measured")).all()
+
+
+@pytest.mark.parametrize("logits", [[0.0, 1.0, 3.0, 2.9], [0.5, -40.0, 1e-3]])
+def test_half_way(logits):
+    logits = np.array(logits)
+    p = np.exp((logits - logits.max()) / experiments.half_way(logits))
+    assert p.max() / p.sum() == pytest.approx(0.5)
+
+
+def test_report(tmp_path, tiny, capsys):
+    """From the command line: documents are filled from what is stored, twice alike; figures are figures."""
+    results = tmp_path / "tutorials" / "results"
+    marks = [f"<!-- findings: {name} match -->\nstale\n<!-- end of findings -->\n" for name in list(tables.TABLES)[1:]]
+    document = tmp_path / "tutorials" / "README.md"
+    document.write_text("# Title\n<!-- findings: claims -->\n<!-- end of findings -->\ntext\n" + "".join(marks))
+    outside = tmp_path / "README.md"
+    outside.write_text("no marks")
+    assert cli.main(["findings", "--report", "--tutorials", str(tmp_path / "tutorials")]) == 0
+    printed = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert printed[0] == document and outside.read_text() == "no marks"
+    assert len(printed) == 6 and all(path.read_bytes()[:4] == b"\x89PNG" for path in printed[1:])
+    text = document.read_text()
+    assert "stale" not in text and text.startswith("# Title\n<!-- findings: claims -->\n| claim | task |")
+    assert tables.fill(text, results) == text
+    assert text.count("\n| RSNN |") == 2  # accuracy, gradients
+    assert plt.get_fignums() == []
+
+
+def test_what_is_not_there_is_told(tmp_path, capsys):
+    with pytest.raises(FileNotFoundError, match="minisnn findings accuracy --tasks match` makes it"):
+        findings.read(tmp_path, "match", "accuracy")
+    with pytest.raises(ValueError, match="table must be one of 'claims'"):
+        tables.fill("<!-- findings: claim -->\n<!-- end of findings -->", tmp_path)
+    assert cli.main(["findings"]) == 2
+    assert "name experiments (accuracy, gradients, jacobians, spans, robustness)" in capsys.readouterr().err
+    assert cli.main(["findings", "accuracies"]) == 2
+    assert "got 'accuracies'" in capsys.readouterr().err
+
+
+# ---- tables
+
+
+def made_up(ours, baseline):
+    """Rows of two networks with these accuracies, seed by seed."""
+    pairs = (("ASRC K=40", ours), ("RSNN", baseline))
+    return [
+        {"network": network, "seed": seed, "test_accuracy": value}
+        for network, values in pairs
+        for seed, value in enumerate(values)
+    ]
+
+
+@pytest.mark.parametrize(
+    "gain, verdict",
+    [
+        (20, "yes: more than 12"),
+        (5, "better, by less than 12"),
+        (-5, "lower"),
+        (12.1, "better; whether by 12 is undecided"),
+    ],
+)
+def test_verdicts(monkeypatch, gain, verdict):
+    baseline = np.array([0.5, 0.6, 0.7])
+    rows = made_up(baseline + (gain + np.array([-0.1, 0.0, 0.1])) / 100, baseline)
+    monkeypatch.setattr(tables, "read", lambda *a: rows)
+    measured, got = tables.CLAIMS["ASRC is over 12 % more accurate than the RSNN"](None, "match", tasks.TASKS["match"])
+    assert got == verdict
+    assert f"{gain:+.1f} ± 0.2 points" in measured
+
+
+def test_areas():
+    """The mean of a straight line is its middle, whatever the spacing of the levels."""
+    rows = [
+        {"network": "a", "seed": seed, "noise": "gaussian", "level": level, "accuracy": 0.9 - level * (1 + seed)}
+        for seed in (1, 0)
+        for level in findings.LEVELS["gaussian"]
+    ]
+    assert tables.area(rows, "a", "gaussian") == pytest.approx([65.0, 40.0])
+
+
+# ---- what is stored
+
+
+def test_documents_agree_with_what_is_stored():
+    """README and the page of the findings: `minisnn findings --report` changes nothing."""
+    found = documents(TUTORIALS)
+    assert [path.parent for path in found] == [TUTORIALS, ROOT]
+    for path in found:
+        text = path.read_text(encoding="utf-8")
+        assert tables.fill(text, RESULTS) == text, f"run `minisnn findings --report`: {path.name} is out of date"
+        for image in re.findall(r"\]\(([\w/.-]+\.png)\)", text):
+            assert (path.parent / image).exists(), image
+
+
+@pytest.mark.parametrize("name", findings.TASKS)
+def test_stored_results_are_whole(name):
+    task = findings.TASKS[name]
+    pairs = {(network, seed) for network in task.networks for seed in range(task.seeds)}
+    for experiment in ("accuracy", "gradients"):
+        rows = findings.read(RESULTS, name, experiment)
+        assert {(row["network"], row["seed"]) for row in rows} == pairs, experiment
+    clean = {(row["network"], row["seed"]): row["test_accuracy"] for row in findings.read(RESULTS, name, "accuracy")}
+    noisy = findings.read(RESULTS, name, "robustness")
+    at_0 = [row for row in noisy if row["level"] == 0 and row["noise"] == "weights"]
+    assert len(at_0) >= 4 * task.seeds
+    for row in at_0:  # 1000 test sequences of 10,000 at most
+        assert abs(row["accuracy"] - clean[row["network"], row["seed"]]) < (0.04 if name == "psmnist14" else 1e-4)
+    record = json.loads((RESULTS / f"{name}.json").read_text())
+    now = json.loads(json.dumps(experiments.configuration(task)))
+    assert record["networks"] == now["networks"] and record["recipe"] == now["recipe"]
+    assert {"numpy", "numba", "python", "minisnn"} == set(record["versions"]) and record["seconds_of_training"] > 0
+    for path in RESULTS.glob(f"{name}*"):
+        assert path.stat().st_size < 300_000, path.name
+
+
+def test_figures_take_any_axes(rng):
+    """They draw on the axes they are given, and on no other."""
+    rows = findings.read(RESULTS, "psdigits", "accuracy")
+    before = json.dumps(rows)
+    _, axes = plt.subplots(1, 2)
+    for paint in (
+        lambda ax: figures.accuracies(rows, ax, ["RSNN", "SRC λ=8"]),
+        lambda ax: figures.accuracy_over_span(rows, ax),
+        lambda ax: figures.chosen_spans(rows, "ASRC K=16", ax),
+        lambda ax: figures.cooling(findings.read(RESULTS, "psdigits", "spans")["ASRC K=16"], ax),
+        lambda ax: figures.under_noise(findings.read(RESULTS, "psdigits", "robustness"), "weights", ["RSNN"], ax),
+    ):
+        axes[0].clear()
+        assert paint(axes[0]) is axes[0]
+        assert axes[0].get_xlabel() and axes[0].has_data() and not axes[1].has_data()
+    assert json.dumps(rows) == before
+    plt.close("all")
+
+
+def test_measured_and_predicted_shows_both():
+    rows = findings.read(RESULTS, "match", "jacobians")
+    _, ax = plt.subplots()
+    figures.measured_and_predicted(rows, {"RSNN": ("RSNN", "")}, ax)
+    line, dots = ax.lines
+    measured = np.exp(np.log(findings.curves(rows, network="RSNN", kind="measured")).mean(axis=0))
+    assert line.get_ydata() == pytest.approx(measured)
+    assert len(dots.get_ydata()) == (len(measured) + 1) // 2
+    plt.close("all")
+
+
+def test_a_task_keeps_its_seeds_paired():
+    task = replace(findings.TASKS["match"], seeds=1)
+    nets = [recipes.make_network(task.chosen(network, 0)) for network in ("RSNN", "SRC λ=15", "uniform mixture K=40")]
+    for net in nets[1:]:
+        assert (net.params.flat == nets[0].params.flat).all()
