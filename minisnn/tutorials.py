@@ -14,7 +14,8 @@ from pathlib import Path
 from minisnn import storage
 
 NUMBERED = "[0-9][0-9]_*.ipynb"
-FILES = ("*.md", NUMBERED, f"solutions/{NUMBERED}", "results/*.csv", "results/*.json")  # what `copy` copies
+FILES = ("*.md", NUMBERED, f"solutions/{NUMBERED}", "results/*.csv", "results/*.json", "figures/*.png")
+"""What `copy` copies."""
 MAX_KB = 400  # of a notebook with its outputs; a kB is 1000 bytes
 TIMEOUT = 600  # seconds of a cell
 STRICT = 'import warnings\nwarnings.simplefilter("error")'  # the hidden first cell

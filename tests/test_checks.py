@@ -244,6 +244,27 @@ def test_a_student_gets_clear_errors(rng):
         ms.gradcheck(net, x, y, backward=lambda tape, e, params: {"delta": np.zeros((9, 3))})
 
 
+def test_a_silent_layer_tests_nothing_and_that_is_said(rng):
+    net, x, y = student_network(rng)
+    net.params["layers.1.w_in"][...] = 0
+    net.params["layers.1.bias"][...] = -0.5
+    report = ms.gradcheck(net, x, y, backward=right_backward)
+    silent = {row.block for row in report.rows if "tests nothing" in row.note}
+    assert "layers.1.d_w_rec" in silent and not any(block.startswith("layers.0") for block in silent)
+
+
+def test_a_wrong_shape_is_told_even_where_all_else_is_right(rng):
+    net, x, y = student_network(rng)
+
+    def flat(tape, e, params):
+        result = right_backward(tape, e, params)
+        result["d_w_in"] = result["d_w_in"].ravel()
+        return result
+
+    with pytest.raises(checks.GradientError, match=r"shape \(\d+,\), expected \("):
+        ms.gradcheck(net, x, y, backward=flat)
+
+
 def test_report_calls_nan_wrong():
     row = checks.compare("x", "y", [1.0, np.nan], [1.0, 2.0], 1e-3)
     assert not row.ok

@@ -52,11 +52,12 @@ def test_the_commands_exist():
 
 def test_links_to_files():
     """Files that a document links to or names in backticks as a path exist."""
-    for document in ROOT.glob("*.md"):
+    for document in [*ROOT.glob("*.md"), *(ROOT / "tutorials").glob("*.md"), *(ROOT / "tests").glob("*.md")]:
         text = document.read_text()
-        named = re.findall(r"`((?:minisnn|tests|tutorials)/[\w./-]+)`", text)
-        for target in re.findall(r"\]\((?!http)([^)#]+)", text) + named:
+        for target in re.findall(r"`((?:minisnn|tests|tutorials)/[\w./-]+)`", text):
             assert (ROOT / target).exists(), (document.name, target)
+        for target in re.findall(r"\]\((?!http)([^)#]+)", text):
+            assert (document.parent / target).exists(), (document.name, target)
 
 
 def test_version_is_in_the_changelog():

@@ -22,7 +22,8 @@ from minisnn.recurrence import ASRC
 
 N_GRADIENTS = 64  # validation sequences whose gradients are measured
 N_JACOBIANS, MOST_LAG = 8, 48  # sequences and steps of the Jacobians
-N_BY_SPEC = 200  # test sequences where spikes are deleted or added, which goes through the spec
+N_NOISY = 1000  # test sequences, at most, under noise
+N_BY_SPEC = 200  # of them where spikes are deleted or added, which goes through the spec
 DRAWS = 3  # of each noise and network
 
 
@@ -162,8 +163,7 @@ def robustness(task: Task, folder: Path, progress: bool = True) -> list[dict]:
 def measure_robustness(recipe: recipes.Recipe, run: Path) -> list[dict]:
     """The rows of one run for `robustness`."""
     net, test = Network.load(run / "best.npz"), recipes.make_data(recipe).test
-    few = Split(test.x[:1000], test.y[:1000])
-    fewer = Split(test.x[:N_BY_SPEC], test.y[:N_BY_SPEC])
+    few, fewer = (Split(test.x[:n], test.y[:n]) for n in (N_NOISY, N_BY_SPEC))
     rows = []
     for noise, levels in LEVELS.items():
         by_spec = noise in ("deleted", "spurious")

@@ -228,9 +228,8 @@ def _design(results, name, task) -> tuple[str, str]:
         spread[model] = values.max(axis=0) - values.min(axis=0)
     interval = paired_difference(spread["SRC"], spread["ASRC"])
     text = ", ".join(f"{model} {values.mean():.1f}" for model, values in spread.items())
-    return f"range of accuracy over λ and over K: {text}; difference {_signed(interval)} points", BETTER[
-        interval.verdict
-    ]
+    text = f"range of accuracy over λ and over K: {text}; difference {_signed(interval)} points"
+    return text, BETTER[interval.verdict]
 
 
 BETTER = {"higher": "yes", "lower": "no: it is lower", "undecided": "undecided"}
