@@ -91,6 +91,7 @@ def learning_curves(histories: dict[str, list], column: str = "validation_accura
         shortest = min(map(len, curves))
         mean = np.mean([curve[:shortest] for curve in curves], axis=0)
         ax.plot(np.arange(1, shortest + 1), mean, color=colour, linewidth=2, label=name)
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_xlabel("epoch")
     ax.set_ylabel(column.replace("_", " ") + (" (%)" if percent else ""))
     ax.grid(alpha=0.3)
@@ -521,4 +522,33 @@ def potential_density(distances: dict, surrogate, ax=None):
     right.fill_between(grid, surrogate.derivative(grid), color="0.5", alpha=0.25, linewidth=0)
     right.set_ylim(bottom=0)
     right.set_ylabel("surrogate derivative σ′")
+    return ax
+
+
+def hop_shares(lags, shares, predicted: float | None = None, ax=None):
+    """Shares by the number of hops on the way (rows of `shares`, from 0) for each lag (columns): a heat map.
+
+    Parameters
+    ----------
+    lags : array (n,)
+        Evenly spaced.
+    shares : array (hops, n)
+        0 .. 1, in each column; 0.3 and more have the same colour.
+    predicted : float, optional
+        The share of steps that are hops: a dashed line.
+    """
+    ax = _axes(ax)
+    lags = np.asarray(lags, float)
+    half = np.diff(lags).min(initial=np.inf) / 2 if len(lags) > 1 else 0.5
+    image = ax.imshow(
+        shares, origin="lower", aspect="auto", cmap="cividis", vmin=0, vmax=0.3, interpolation="nearest",
+        extent=(lags[0] - half, lags[-1] + half, -0.5, len(shares) - 0.5),
+    )  # fmt: skip
+    ax.figure.colorbar(image, ax=ax, label="share of |δ|²", extend="max")
+    if predicted is not None:
+        ax.plot(lags, predicted * lags, color="white", linestyle="--", linewidth=1.2)
+        ax.annotate("predicted", (lags[-1], predicted * lags[-1]), xytext=(4, -14), textcoords="offset points",
+                    ha="right", va="top", fontsize="small", color="white")  # fmt: skip
+    ax.set_xlabel("lag (steps)")
+    ax.set_ylabel("passages through W_rec (hops)")
     return ax

@@ -312,7 +312,7 @@ def test_verdicts(monkeypatch, gain, verdict):
     baseline = np.array([0.5, 0.6, 0.7])
     rows = made_up(baseline + (gain + np.array([-0.1, 0.0, 0.1])) / 100, baseline)
     monkeypatch.setattr(tables, "read", lambda *a: rows)
-    measured, got = tables.CLAIMS["ASRC is over 12 % more accurate than the RSNN"](None, "match", tasks.TASKS["match"])
+    measured, got = tables.CLAIMS["ASRC is over 12 % more accurate than the RSNN*"](None, "match", tasks.TASKS["match"])
     assert got == verdict
     assert f"{gain:+.1f} ± 0.2 points" in measured
 

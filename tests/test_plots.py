@@ -546,3 +546,18 @@ def test_potential_density_shows_shares_and_slopes():
     inside = area[area[:, 1] > 0][:, 0]
     assert inside.min() > -0.5 and inside.max() < 0.5
     np.testing.assert_equal(distances, before)
+
+
+def test_hop_shares_show_every_lag_and_number_of_hops():
+    lags, shares = np.array([2, 4, 6]), np.random.default_rng(0).dirichlet(np.ones(7), 3).T  # (7 hops, 3 lags)
+    before = lags.copy(), shares.copy()
+    left, ax = plt.figure().subplots(1, 2)
+    assert plots.hop_shares(lags, shares, 0.5, ax=ax) is ax
+    (image,) = ax.get_images()
+    np.testing.assert_array_equal(image.get_array(), shares)
+    assert tuple(image.get_extent()) == (1, 7, -0.5, 6.5)  # lags and hops in the middle of their cells
+    np.testing.assert_allclose(ax.get_lines()[0].get_data(), [lags, [1, 2, 3]])
+    assert ax.get_xlabel() and ax.get_ylabel() and not left.has_data()
+    np.testing.assert_array_equal(before[0], lags)
+    np.testing.assert_array_equal(before[1], shares)
+    assert not plots.hop_shares([5], shares[:, :1]).get_lines()  # a figure of its own, nothing predicted
