@@ -6,7 +6,9 @@ folder/TASK/robustness/
 """
 
 import json
+import os
 from concurrent.futures import as_completed
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -189,9 +191,11 @@ def _of_each_run(task: Task, folder: Path, name: str, networks: dict, measure, p
     if left:
         pool = sweeps.processes(len(left))
         try:
-            futures = {
-                pool.submit(measure, task.chosen(*key), folder / "runs" / path.stem): path for key, path in left.items()
-            }
+            with _one_blas_thread():  # processes start when something is submitted
+                futures = {
+                    pool.submit(measure, task.chosen(*key), folder / "runs" / path.stem): path
+                    for key, path in left.items()
+                }
             bar = tqdm(
                 as_completed(futures), name, len(files), initial=len(files) - len(left), unit="run",
                 disable=not progress, dynamic_ncols=True,
@@ -205,6 +209,23 @@ def _of_each_run(task: Task, folder: Path, name: str, networks: dict, measure, p
         for (network, seed), path in files.items()
         for row in json.loads(path.read_text())
     ]
+
+
+@contextmanager
+def _one_blas_thread():
+    """Processes started in here do matrix products on one thread each: with several a core, threads wait for each
+    other (Jacobians took some 7 s a run, against less than 1)."""
+    names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def configuration(task: Task) -> dict:

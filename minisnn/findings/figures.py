@@ -45,10 +45,13 @@ def accuracies(rows: list[dict], ax, networks=None):
 
 
 def over_lag(lines: dict[str, np.ndarray], ax):
-    """Sizes over lag on a log axis: for each name (seeds, lags), of which the geometric mean is drawn."""
+    """Sizes over lag on a log axis: for each name (seeds, lags), of which the geometric mean is drawn.
+
+    Seeds without a gradient (NaN) are left out.
+    """
     for (colour, line), (name, values) in zip(cycle(STYLES), lines.items()):
         with np.errstate(divide="ignore"):
-            mean = np.exp(np.log(values).mean(axis=0))
+            mean = np.exp(np.log(values[np.isfinite(values[:, 0])]).mean(axis=0))
         ax.plot(mean, color=colour, linestyle=line, linewidth=1.8, label=name)
     ax.set_yscale("log")
     ax.set_xlabel("lag (steps)")

@@ -66,15 +66,19 @@ def accuracy(results, name: str) -> str:
 
 
 def gradients(results, name: str) -> str:
-    """‖∂L/∂v[t]‖ at some lags relative to lag 0, geometric mean over seeds, after training (before it in brackets)."""
+    """‖∂L/∂v[t]‖ at some lags relative to lag 0, geometric mean over seeds, after training (before it in brackets).
+
+    Seeds whose last layer gets no gradient at all, since no neuron there is near its threshold, are left out.
+    """
     rows, lags = read(results, name, "gradients"), LAGS[name]
     lines = []
     for network in dict.fromkeys(row["network"] for row in rows):
         sizes = {}
         for when in ("after", "before"):
+            found = curves(rows, network=network, when=when)[:, list(lags)]
             with np.errstate(divide="ignore"):
-                logs = np.log10(curves(rows, network=network, when=when)[:, list(lags)])
-            sizes[when] = [f"{10**value:.0e}" for value in logs.mean(axis=0)]
+                logs = np.log10(found[np.isfinite(found[:, 0])])
+            sizes[when] = [f"{10**value:.0e}" for value in logs.mean(axis=0)] if len(logs) else ["-"] * len(lags)
         cells = [f"{after} ({before})" for after, before in zip(sizes["after"], sizes["before"])]
         share = by_seed(rows, "zero_slopes", network=network, when="after").mean()
         lines.append([network, *cells, f"{100 * share:.0f}"])
@@ -150,20 +154,30 @@ def claims(results) -> str:
 def _vanishing(results, name, task) -> tuple[str, str]:
     """Decades that the gradient of the RSNN loses over the longest lag of the task's table."""
     lag = LAGS[name][-2]
-    interval = mean_interval(_log_sizes(results, name, task.baseline, lag))
+    sizes = _log_sizes(results, name, task.baseline, lag)
+    interval = mean_interval(sizes[np.isfinite(sizes)])
     verdict = "yes: below 1 %" if interval.high < -2 else "no: above 1 %" if interval.low > -2 else "undecided"
-    return f"{lag} steps back the gradient is 10^({_signed(interval)}) of its first size", verdict
+    return (
+        f"{lag} steps back the gradient is 10^({_signed(interval)}) of its first size{_seeds(interval, task)}",
+        verdict,
+    )
 
 
 def _mended(results, name, task) -> tuple[str, str]:
     lag = LAGS[name][-2]
-    interval = paired_difference(*(_log_sizes(results, name, network, lag) for network in (task.skip, task.baseline)))
+    more = _log_sizes(results, name, task.skip, lag) - _log_sizes(results, name, task.baseline, lag)
+    interval = mean_interval(more[np.isfinite(more)])
     verdict = {"higher": "yes", "lower": "no"}.get(interval.verdict, interval.verdict)
-    return f"{lag} steps back that of {task.skip} is 10^({_signed(interval)}) times as large", verdict
+    text = f"{lag} steps back that of {task.skip} is 10^({_signed(interval)}) times as large{_seeds(interval, task)}"
+    return text, verdict
+
+
+def _seeds(interval: Interval, task) -> str:
+    return "" if interval.n == task.seeds else f" ({interval.n} seeds: in the others the last layer is silent)"
 
 
 def _log_sizes(results, name, network, lag) -> np.ndarray:
-    """log10 of the relative gradient at this lag after training, one a seed; 0 counts as 1e-300."""
+    """log10 of the relative gradient at this lag after training, one a seed; 0 counts as 1e-300, NaN: none at all."""
     rows = read(results, name, "gradients")
     return np.log10(np.maximum(curves(rows, network=network, when="after")[:, lag], 1e-300))
 
