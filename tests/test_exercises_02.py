@@ -51,6 +51,7 @@ def test_last_delta(slope):
 def test_hard_step():
     assert check("02.2", lambda s, v, slope, eps, c: (1 - s) * c + slope * (eps - v * c))
     assert "soft reset" in told("02.2", lambda s, v, slope, eps, c: c + slope * (eps - c))
+    assert "not by the -θ" in told("02.2", lambda s, v, slope, eps, c: (1 - s) * c + slope * (eps - c))
     assert "stands twice" in told("02.2", lambda s, v, slope, eps, c: c + slope * (eps - v * c))
     assert "is missing" in told("02.2", lambda s, v, slope, eps, c: (1 - s) * c + slope * eps)
     assert "sign" in told("02.2", lambda s, v, slope, eps, c: (1 - s) * c + slope * (eps + v * c))

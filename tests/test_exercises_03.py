@@ -116,7 +116,7 @@ def test_relative_error():
         "that is what the floor is for": lambda g, e, f: np.max(np.abs(g - e)) / np.max(np.abs(e)),
         "one scale for all entries": lambda g, e, f: np.max(np.abs(g - e) / np.maximum(np.abs(e), f)),
         "not of what you got": lambda g, e, f: np.max(np.abs(g - e)) / max(np.max(np.abs(g)), f),
-        "is negative": lambda g, e, f: np.min(g - e) / max(np.max(np.abs(e)), f),
+        "is not above 0": lambda g, e, f: np.max(g - e) / max(np.max(np.abs(e)), f),
         "values can be negative": lambda g, e, f: np.max(np.abs(g - e)) / max(np.max(e), f),
         "NaN is wrong": lambda g, e, f: np.nanmax(np.abs(g - e)) / max(np.max(np.abs(e)), f),
         "isn't added": lambda g, e, f: np.max(np.abs(g - e)) / (np.max(np.abs(e)) + f),
@@ -126,6 +126,7 @@ def test_relative_error():
         assert says("03.3", function, words)
     assert not exercises.check("03.3", wrong["largest difference"])
     assert says("03.3", lambda g, e, f: max(abs(g - e)) / max(max(abs(e)), f), "NaN is wrong")  # Python's max
+    assert says("03.3", lambda g, e, f: np.min(g - e) / max(np.max(np.abs(e)), f), "is not above 0")
     assert says("03.3", lambda g, e: 0.0, "raised TypeError")
 
 

@@ -55,6 +55,9 @@ HARD_SLIPS = {
     "that is the soft reset: there s[t] is multiplied by -θ. By what is it multiplied in v⁺[t] = v[t] - s[t] v[t]?": (
         lambda s, v, slope, eps, c: c + slope * (eps - c)
     ),
+    "the way of v[t] is right; but s[t] is multiplied by -v[t] here, not by the -θ of the soft reset.": (
+        lambda s, v, slope, eps, c: (1 - s) * c + slope * (eps - c)
+    ),
     "v[t] stands twice in v⁺[t] = v[t] - s[t] v[t]: with s[t] held fixed, the derivative is not 1.": (
         lambda s, v, slope, eps, c: c + slope * (eps - v * c)
     ),
