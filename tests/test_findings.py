@@ -267,7 +267,7 @@ def test_report(tmp_path, tiny, capsys):
     assert cli.main(["findings", "--report", "--tutorials", str(tmp_path / "tutorials")]) == 0
     printed = [Path(line) for line in capsys.readouterr().out.splitlines()]
     assert printed[0] == document and outside.read_text() == "no marks"
-    assert len(printed) == 6 and all(path.read_bytes()[:4] == b"\x89PNG" for path in printed[1:])
+    assert len(printed) == 7 and all(path.read_bytes()[:4] == b"\x89PNG" for path in printed[1:])
     text = document.read_text()
     assert "stale" not in text and text.startswith("# Title\n<!-- findings: claims -->\n| claim | task |")
     assert tables.fill(text, results) == text

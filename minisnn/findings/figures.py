@@ -12,6 +12,7 @@ from minisnn import plots, storage
 from minisnn.findings.intervals import mean_interval
 from minisnn.findings.results import by_seed, curves, read
 from minisnn.findings.tasks import LEVELS, TASKS, TITLES
+from minisnn.history import History
 
 STYLES = tuple(zip(plots.COLOURS, ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))))
 
@@ -156,6 +157,9 @@ def draw(results, folder) -> list[Path]:
         paint = _jacobians(read(results, name, "jacobians"), task)
         drawn.append(plots.save(f"{stem}-jacobians.png", paint, 1, 3 if len(task.networks) > 4 else 2, 12, 4))
         drawn.append(plots.save(f"{stem}-spans.png", _spans(rows, read(results, name, "spans"), task), 2, 2, 10, 6))
+        weights = read(results, name, "spans")[task.adaptive]["span_weights"]
+        n_layers = len(weights[0])
+        drawn.append(plots.save(f"{stem}-weights.png", _weights(weights), 1, n_layers, 4 * n_layers, 3))
         paint = _robustness(read(results, name, "robustness"), task)
         drawn.append(plots.save(f"{stem}-robustness.png", paint, 3, 3, 12, 9.5))
     return drawn
@@ -209,12 +213,23 @@ def _spans(rows, found, task):
     return paint
 
 
+def _weights(weights):
+    history = History([{"span_weights": layers} for layers in weights])
+
+    def paint(axes):
+        for layer, ax in enumerate(axes):
+            plots.span_weights(history, layer, ax)
+
+    return paint
+
+
 def _robustness(rows, task):
     networks = list(dict.fromkeys(row["network"] for row in rows))
 
     def paint(axes):
         for ax, noise in zip(axes, LEVELS):
             under_noise(rows, noise, networks, ax)
-        axes[0].legend(frameon=False, fontsize="small", title=TITLES[next(k for k, v in TASKS.items() if v is task)])
+        title = TITLES[next(name for name, other in TASKS.items() if other is task)]
+        axes[3].legend(frameon=False, fontsize="small", loc="upper right", title=title)
 
     return paint

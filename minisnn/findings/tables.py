@@ -274,6 +274,14 @@ def _against_mixture(results, name, task) -> tuple[str, str]:
     return text, BETTER[interval.verdict]
 
 
+def _against_random(results, name, task) -> tuple[str, str]:
+    drawn = [network for network in task.networks if network.startswith("random spans")]
+    if not drawn:
+        return "not run", ""
+    interval, text = _against(results, name, task, drawn[0])
+    return text, BETTER[interval.verdict]
+
+
 def _against_slow_decay(results, name, task) -> tuple[str, str]:
     slow = [network for network in task.networks if re.fullmatch(r"RSNN, β=.*", network)]
     if not slow:
@@ -294,6 +302,7 @@ CLAIMS: dict[str, Callable] = {
     "ASRC is 35 % more robust to noise than the RSNN*": _more_robust,
     "ASRC depends less on K than SRC on λ": _design,
     "Control: ASRC is better than a fixed uniform mixture": _against_mixture,
+    "Control: ASRC is better than spans drawn at random": _against_random,
     "Control: ASRC is better than an RSNN with a longer time constant": _against_slow_decay,
 }
 """The paper's claims, and two controls, each with what measures it: (what was measured, verdict)."""
