@@ -16,7 +16,7 @@ from scipy import stats
 import minisnn as ms
 from minisnn import cli, findings, recipes, sweeps
 from minisnn.disturbances import NOISES
-from minisnn.findings import experiments, figures, tables, tasks
+from minisnn.findings import claims, experiments, figures, measures, tables, tasks
 from minisnn.findings.report import documents
 
 ROOT = Path(__file__).parent.parent
@@ -132,7 +132,7 @@ def patch(monkeypatch) -> None:
     monkeypatch.setitem(tasks.TASKS, "match", task)
     for name in ("psdigits", "psmnist14"):
         monkeypatch.delitem(tasks.TASKS, name)
-    monkeypatch.setitem(tables.LAGS, "match", (1, 3, 5, 9))
+    monkeypatch.setitem(measures.LAGS, "match", (1, 3, 5, 9))
 
 
 def run_all(folder):
@@ -311,8 +311,8 @@ def made_up(ours, baseline):
 def test_verdicts(monkeypatch, gain, verdict):
     baseline = np.array([0.5, 0.6, 0.7])
     rows = made_up(baseline + (gain + np.array([-0.1, 0.0, 0.1])) / 100, baseline)
-    monkeypatch.setattr(tables, "read", lambda *a: rows)
-    measured, got = tables.CLAIMS["ASRC is over 12 % more accurate than the RSNN*"](None, "match", tasks.TASKS["match"])
+    monkeypatch.setattr(claims, "read", lambda *a: rows)
+    measured, got = claims.CLAIMS["ASRC is over 12 % more accurate than the RSNN*"](None, "match", tasks.TASKS["match"])
     assert got == verdict
     assert f"{gain:+.1f} ± 0.2 points" in measured
 
@@ -324,7 +324,7 @@ def test_areas():
         for seed in (1, 0)
         for level in findings.LEVELS["gaussian"]
     ]
-    assert tables.area(rows, "a", "gaussian") == pytest.approx([65.0, 40.0])
+    assert findings.area(rows, "a", "gaussian") == pytest.approx([65.0, 40.0])
 
 
 # ---- what is stored

@@ -4,7 +4,9 @@
     experiments.py  accuracy, gradients, jacobians, spans, robustness
     results.py      the files in `tutorials/results/`
     intervals.py    means, paired differences, t-intervals
-    tables.py       the tables of README and `tutorials/README.md`, and the verdicts
+    measures.py     how a number of the findings is made from stored rows
+    claims.py       what was claimed, what was measured of it, and the verdict
+    tables.py       the tables of README and `tutorials/README.md`
     figures.py      the figures
     report.py       tables and figures put where they belong
 
@@ -13,6 +15,7 @@ stored (seconds).
 """
 
 from minisnn.findings.intervals import Interval, mean_interval, paired_difference
+from minisnn.findings.measures import area, kept, robust_gains
 from minisnn.findings.report import report
 from minisnn.findings.results import EXPERIMENTS, by_seed, curves, read, run
 from minisnn.findings.tasks import LEVELS, TASKS, TITLES, Task
@@ -24,11 +27,14 @@ __all__ = [
     "TITLES",
     "Interval",
     "Task",
+    "area",
     "by_seed",
     "curves",
+    "kept",
     "mean_interval",
     "paired_difference",
     "read",
     "report",
+    "robust_gains",
     "run",
 ]
