@@ -11,7 +11,7 @@ import numpy as np
 from minisnn import plots, storage
 from minisnn.findings.intervals import mean_interval
 from minisnn.findings.results import by_seed, curves, read
-from minisnn.findings.tasks import LEVELS, TASKS, TITLES
+from minisnn.findings.tasks import LEVELS, TASKS
 from minisnn.history import History
 
 STYLES = tuple(zip(plots.COLOURS, ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))))
@@ -201,7 +201,9 @@ def _spans(rows, found, task):
         accuracy_over_span(rows, axes[0])
         chosen_spans(rows, task.adaptive, axes[2])
         axes[2].set_title(f"{task.adaptive}: where each seed ended", fontsize="medium")
-        axes[2].set_xlim(axes[0].get_xlim())
+        right = max(axes[0].get_xlim()[1], axes[2].get_xlim()[1])
+        for ax in (axes[0], axes[2]):
+            ax.set_xlim(0, right)
         cooling(found[task.adaptive], axes[1])
         axes[1].set_title(task.adaptive, fontsize="medium")
         if slow in found:
@@ -229,7 +231,7 @@ def _robustness(rows, task):
     def paint(axes):
         for ax, noise in zip(axes, LEVELS):
             under_noise(rows, noise, networks, ax)
-        title = TITLES[next(name for name, other in TASKS.items() if other is task)]
-        axes[3].legend(frameon=False, fontsize="small", loc="upper right", title=title)
+        lines = axes[0].get_legend_handles_labels()
+        axes[0].figure.legend(*lines, loc="outside lower center", ncols=len(networks), frameon=False)
 
     return paint
