@@ -81,7 +81,8 @@ def transposed(tape, e, params):
         (d_w_rec_of_delta, "pairs s[t] with q[t]"),
         (over_the_end, "raised IndexError"),
         (transposed, "another shape"),
-        (lambda tape, e, params: None, "dict"),
+        (lambda tape, e, params: None, "returns nothing yet"),
+        (lambda tape, e, params: 3, "dict"),
         (3, "a function"),
     ],
 )
@@ -110,7 +111,7 @@ def test_paths(wrong, says):
     "wrong, says",
     [
         ([6, 8, 24, 34], "no spike ever arrives"),
-        ([6, 8, 16, 24], "8 steps must leak"),
+        ([6, 8, 16, 24], "8 steps must leak, and in the table"),
         ([1, 6, 8, 24], "24 hops"),
         ([6, 24], "3 hops"),
         ([], "4 hops"),

@@ -41,10 +41,12 @@ def check_backward(answer) -> str | None:
 
 def _on_network(answer, net, x, y) -> str | None:
     """None, or the rest of a sentence that says what is wrong with the backward pass on this network."""
-    seen = []
+    seen, nothing = [], False
 
     def watched(tape, e, params):
+        nonlocal nothing
         got = answer(tape, e, params)
+        nothing = got is None
         if isinstance(got, dict):
             seen.append(got)
         return got
@@ -55,7 +57,9 @@ def _on_network(answer, net, x, y) -> str | None:
         first = next((row for row in error.report.wrong if "FIRST WRONG" in row.note), error.report.wrong[0])
         return _about(first.block.split(".")[-1], first.note, seen[0])
     except Exception as error:  # whatever the student's function can raise
-        return f"your function raised {type(error).__name__}: {error}"
+        return (
+            "your function returns nothing yet." if nothing else f"your function raised {type(error).__name__}: {error}"
+        )
     missing = [name for name in QUANTITIES if name not in seen[0]]
     return f"it is right as far as it goes, but it does not return {', '.join(missing)}." if missing else None
 
@@ -116,7 +120,10 @@ def check_solving(answer) -> str | None:
         if span >= MATCH_LAG + 10:
             return f"the sequences have T = 34 steps: with λ = {span} no spike ever arrives."
         if MATCH_LAG % span:
-            return f"λ = {span} does not divide 24: after {MATCH_LAG // span} hop, {MATCH_LAG % span} steps must leak."
+            return (
+                f"λ = {span} does not divide 24: after {MATCH_LAG // span} hop, {MATCH_LAG % span} steps must leak, "
+                "and in the table no more than 5 were always harmless."
+            )
         return f"λ = {span} divides 24, but it takes {MATCH_LAG // span} hops; how many did the framed cells take?"
     for span in sorted(right - got):
         return f"one is missing: {MATCH_LAG // span} hops of its length make 24, and nothing is left to leak."
@@ -185,7 +192,7 @@ EXERCISES = {
         "They divide the lag and need few hops.",
         (
             "The framed cells of the table are spans that divide the lag. How many hops did those take that solve it?",
-            "Few hops (up to six always sufficed), nothing left to leak, and λ below T = 34.",
+            "Few hops (up to six always sufficed), nothing left to leak or at most 5 steps, and λ below T = 34.",
         ),
     ),
     "05.5": Exercise(

@@ -85,6 +85,8 @@ def only_needed(backward):
 
     def checked(tape, e, params):
         result = backward(tape, e, params)
+        if result is None:
+            raise _NotYet("your function returns nothing yet.")
         if not isinstance(result, dict):
             raise _NotYet(f"the answer is a dict of named arrays; your function returned {type(result).__name__}.")
         unset = [name for name in NEEDED if result.get(name, ...) is ...]
@@ -168,7 +170,9 @@ def check_cooling(answer) -> str | None:
         expected = np.array([temperature_at(epoch / epochs, start, end) for epoch in n])
         slips = {
             "that falls by equal steps; it should fall by equal factors.": start + (end - start) * n / epochs,
-            "that falls by equal steps; it should fall by equal factors": np.linspace(start, end, epochs),
+            "that falls by equal steps, and reaches `end` too early; it should fall by equal factors.": (
+                np.linspace(start, end, epochs)
+            ),
             "your last epoch is trained at `end`; it is reached after the last epoch, by one more factor.": (
                 np.geomspace(start, end, epochs)
             ),
@@ -177,7 +181,10 @@ def check_cooling(answer) -> str | None:
             ),
             "that is 0.96 an epoch whatever `epochs` and `end` are.": start * 0.96**n,
         }
-        wrong = array(expected, slips=slips)(answer(epochs, start, end))
+        got = answer(epochs, start, end)
+        if got is None:
+            return "your function returns nothing yet."
+        wrong = array(expected, slips=slips)(got)
         if wrong:
             return f"For {epochs} epochs from {start:g} to {end:.3g}: {wrong}"
     return None
@@ -193,7 +200,10 @@ def check_d_temperature(answer) -> str | None:
         a, d_p = rng.standard_normal((2, K))
         p = recurrence.span_weights(a, T)
         expected = (recurrence.span_weights(a, T + 1e-30j).imag / 1e-30) @ d_p
-        got = np.asarray(answer(a.copy(), d_p.copy(), T))
+        got = answer(a.copy(), d_p.copy(), T)
+        if got is None:
+            return "your function returns nothing yet."
+        got = np.asarray(got)
         if got.shape != ():
             return f"T° is one number, so its gradient is one too; yours has shape {got.shape}."
         d_a = recurrence.d_span_logits(p, d_p, T)

@@ -56,6 +56,8 @@ def _event_list(function) -> str | None:
         got = function(a)
         if not np.array_equal(a, before):
             return "your function changes the array that it is given."
+        if got is None:
+            return "your function returns nothing yet."
         if not (isinstance(got, tuple | list) and len(got) == 3):
             return "return three arrays: columns, values, start."
         columns, values, start = (np.asarray(part) for part in got)
@@ -150,7 +152,7 @@ EXERCISES = {
     "09.3": Exercise(
         check=number(
             DENSE / EVENTS,
-            tolerance=0.01,
+            tolerance=0.03,  # 2.7 will do
             slips={
                 1 / SPEEDUP_RATE: "that would be so if all six products shrank; δ and q are not sparse.",
                 DENSE
