@@ -16,7 +16,7 @@ from scipy import stats
 import minisnn as ms
 from minisnn import cli, findings, recipes, sweeps
 from minisnn.disturbances import NOISES
-from minisnn.findings import claims, experiments, figures, measures, tables, tasks
+from minisnn.findings import claims, experiments, figures, measures, results, tables, tasks
 from minisnn.findings.report import documents
 
 ROOT = Path(__file__).parent.parent
@@ -129,9 +129,8 @@ def patch(monkeypatch) -> None:
     }
     networks = {name: {**settings, **small} for name, settings in networks.items()}
     task = tasks.Task("match-src", 2, networks, "SRC λ=3", "ASRC K=4", "uniform mixture K=4")
-    monkeypatch.setitem(tasks.TASKS, "match", task)
-    for name in ("psdigits", "psmnist14"):
-        monkeypatch.delitem(tasks.TASKS, name)
+    for module in (tasks, results, tables, figures, cli):
+        monkeypatch.setattr(module, "TASKS", {"match": task})
     monkeypatch.setitem(measures.LAGS, "match", (1, 3, 5, 9))
 
 
@@ -165,12 +164,12 @@ def tiny(monkeypatch, done, tmp_path):
 @pytest.mark.compiled
 def test_experiments(tmp_path, tiny, monkeypatch):
     """Each row agrees with the network that was saved; what has been measured is not measured again."""
-    results = tmp_path / "tutorials" / "results"
+    stored = tmp_path / "tutorials" / "results"
     task = tasks.TASKS[tiny]
-    rows = findings.read(results, tiny, "accuracy")
+    rows = findings.read(stored, tiny, "accuracy")
     assert [(row["network"], row["seed"]) for row in rows] == [(n, s) for n in task.networks for s in range(2)]
-    noisy = findings.read(results, tiny, "robustness")
-    flows = findings.read(results, tiny, "gradients")
+    noisy = findings.read(stored, tiny, "robustness")
+    flows = findings.read(stored, tiny, "gradients")
     for network in task.main:
         recipe = task.chosen(network, 1)
         run = tmp_path / "runs" / tiny / "runs" / sweeps.run_name(task.networks[network], 1)
@@ -191,7 +190,7 @@ def test_experiments(tmp_path, tiny, monkeypatch):
             norms = ms.gradient_flow(model, x, y, spans=spans).norms[0][:, ::-1]
             alive = norms[norms[:, 0] > 0]
             assert curve == pytest.approx(np.median(alive / alive[:, :1], axis=0), rel=0.01)
-    before = {path: path.read_bytes() for path in results.iterdir()}
+    before = {path: path.read_bytes() for path in stored.iterdir()}
     for name in ("measure_gradients", "measure_jacobians", "measure_robustness"):
         monkeypatch.setattr(experiments, name, lambda *a: pytest.fail("measured twice"))
     again = run_all(tmp_path)
@@ -255,7 +254,7 @@ def test_half_way(logits):
 @pytest.mark.compiled
 def test_report(tmp_path, tiny, capsys):
     """From the command line: documents are filled from what is stored, twice alike; figures are figures."""
-    results = tmp_path / "tutorials" / "results"
+    stored = tmp_path / "tutorials" / "results"
     marks = [
         f"<!-- findings: {name} match -->\nstale\n<!-- end of findings -->\n"
         for name in ("accuracy", "gradients", "spans", "robustness")
@@ -270,7 +269,7 @@ def test_report(tmp_path, tiny, capsys):
     assert len(printed) == 7 and all(path.read_bytes()[:4] == b"\x89PNG" for path in printed[1:])
     text = document.read_text()
     assert "stale" not in text and text.startswith("# Title\n<!-- findings: claims -->\n| claim | task |")
-    assert tables.fill(text, results) == text
+    assert tables.fill(text, stored) == text
     assert text.count("\n| RSNN |") == 2  # accuracy, gradients
     assert plt.get_fignums() == []
 
@@ -352,8 +351,9 @@ def test_stored_results_are_whole(name):
     noisy = findings.read(RESULTS, name, "robustness")
     at_0 = [row for row in noisy if row["level"] == 0 and row["noise"] == "weights"]
     assert len(at_0) >= 4 * task.seeds
-    for row in at_0:  # 1000 test sequences of 10,000 at most
-        assert abs(row["accuracy"] - clean[row["network"], row["seed"]]) < (0.04 if name == "psmnist14" else 1e-4)
+    few = 0.08 if name == "psmnist14" else 1e-4  # the first 1000 images of 10,000, which are harder than the others
+    for row in at_0:
+        assert abs(row["accuracy"] - clean[row["network"], row["seed"]]) < few
     record = json.loads((RESULTS / f"{name}.json").read_text())
     now = json.loads(json.dumps(experiments.configuration(task)))
     assert record["networks"] == now["networks"] and record["recipe"] == now["recipe"]

@@ -561,3 +561,78 @@ def test_hop_shares_show_every_lag_and_number_of_hops():
     np.testing.assert_array_equal(before[0], lags)
     np.testing.assert_array_equal(before[1], shares)
     assert not plots.hop_shares([5], shares[:, :1]).get_lines()  # a figure of its own, nothing predicted
+
+
+def test_intervals_show_every_mean_and_half_width():
+    from minisnn.findings import Interval
+
+    groups = {"area": [Interval(3.0, 1.0, 10), Interval(-2.0, 0.5, 10)], "kept": [Interval(1.0, 4.0, 3), None]}
+    before = copy.deepcopy(groups)
+    other, mine = plt.figure().subplots(1, 2)
+    ax = plots.intervals(["gaussian", "dropped"], groups, "difference (points)", marked=35, ax=mine)
+    assert ax is mine and not other.has_data() and ax.get_xlabel() == "difference (points)"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["gaussian", "dropped"]
+    assert ax.yaxis_inverted()  # the first at the top
+    for bars, (name, rows) in zip(ax.containers, groups.items()):
+        assert bars.get_label() == name
+        there = [i for i in rows if i is not None]
+        np.testing.assert_array_equal(bars.lines[0].get_xdata(), [i.mean for i in there])
+        ends = [segment[:, 0] for segment in bars.lines[2][0].get_segments()]
+        np.testing.assert_allclose(ends, [[i.mean - i.half_width, i.mean + i.half_width] for i in there])
+        assert np.rint(bars.lines[0].get_xydata()[:, 1]).tolist() == list(range(len(there)))  # each in its row
+    assert len({bars.lines[0].get_xydata()[0, 1] for bars in ax.containers}) == 2  # side by side
+    assert 35 in [line.get_xdata()[0] for line in ax.lines] and 0 in [line.get_xdata()[0] for line in ax.lines]
+    assert groups == before
+    assert plots.intervals(["gaussian"], {"area": groups["area"][:1]}, "x") is not ax  # a figure of its own
+
+
+def test_coverage_tells_what_is_missed():
+    intervals = np.array([[0.0, 2.0], [1.5, 3.0], [-1.0, 0.5], [1.0, 1.2]])
+    before = intervals.copy()
+    _, (mine, other) = plt.subplots(1, 2)
+    ax = plots.coverage(intervals, 1.0, "accuracy (%)", ax=mine)
+    assert ax is mine and not other.has_data()
+    covering, missing = ax.collections
+    segments = [[segment[:, 0].tolist() for segment in lines.get_segments()] for lines in (covering, missing)]
+    assert segments == [[[0.0, 2.0], [1.0, 1.2]], [[1.5, 3.0], [-1.0, 0.5]]]
+    assert not np.array_equal(covering.get_color(), missing.get_color())
+    assert ax.get_lines()[0].get_xdata()[0] == 1.0
+    assert ax.get_xlabel() == "accuracy (%)" and ax.get_ylabel()
+    np.testing.assert_array_equal(intervals, before)
+
+
+def test_scatter_draws_every_group():
+    groups = {"RSNN": (np.array([0.1, 0.2]), np.array([80.0, 82.0])), "SRC": (np.array([0.4]), np.array([90.0]))}
+    before = copy.deepcopy(groups)
+    _, (mine, other) = plt.subplots(1, 2)
+    ax = plots.scatter(groups, "gradient", "accuracy (%)", ax=mine)
+    assert ax is mine and not other.has_data()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("gradient", "accuracy (%)")
+    for line, (name, (x, y)) in zip(ax.lines, groups.items()):
+        assert line.get_label() == name
+        np.testing.assert_array_equal(line.get_xydata(), np.column_stack([x, y]))
+    assert len({(line.get_color(), line.get_marker()) for line in ax.lines}) == 2
+    np.testing.assert_equal(groups, before)
+
+
+def test_compact_is_small_and_looks_the_same():
+    import io
+
+    from matplotlib.colors import to_rgb
+
+    figure, axes = plt.subplots(2, 2, figsize=(6, 5))
+    rng = np.random.default_rng(0)
+    for ax in axes.ravel():
+        plots.curves(np.arange(40), {name: rng.random(40) for name in "abc"}, "x", "y", ax=ax)
+        ax.fill_between(np.arange(40), 0, rng.random(40), alpha=0.1)
+    whole = io.BytesIO()
+    figure.savefig(whole, format="png", bbox_inches="tight")
+    whole.seek(0)
+    small = plots.compact(figure)
+    assert not plt.fignum_exists(figure.number)
+    assert len(small) < 0.5 * len(whole.getvalue())
+    before, after = (plt.imread(file)[:, :, :3] for file in (whole, io.BytesIO(small)))
+    assert before.shape == after.shape and np.abs(before - after).mean() < 0.01
+    for colour in plots.COLOURS[:3]:  # those of the lines are not mixed with others
+        there = np.abs(before - to_rgb(colour)).max(axis=2) < 0.002
+        assert there.any() and np.abs(before - after)[there].max() < 0.02

@@ -58,7 +58,8 @@ def _finds_span(results, name, task) -> tuple[str, str]:
     best = max(tried, key=lambda network: by_seed(rows, "validation_accuracy", network=network).mean())
     interval, text = _against(results, name, task, best)
     verdicts = {"higher": "yes, and better", "lower": "not quite: it is lower", "undecided": "yes: no difference seen"}
-    return f"{text} (best λ of {len(tried)} on validation data)", verdicts[interval.verdict]
+    how = f"best λ of {len(tried)} on validation data" if len(tried) > 1 else "the only λ tried"
+    return f"{text} ({how})", verdicts[interval.verdict]
 
 
 def _skip_helps(results, name, task) -> tuple[str, str]:

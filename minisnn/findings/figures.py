@@ -118,6 +118,7 @@ def cooling(found: dict, ax):
     epochs = np.arange(1, len(found["temperature"]) + 1)
     for colour, line, kind in ((plots.COLOURS[0], "-", "soft"), (plots.COLOURS[1], "--", "hard")):
         ax.plot(epochs, 100 * np.mean(found[kind], axis=0), line, color=colour, label=f"{kind} spans")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_xlabel("epoch")
     ax.set_ylabel("validation accuracy (%)")
     ax.grid(alpha=0.3)

@@ -1,0 +1,43 @@
+"""The figures. Each function takes `ax` (None: a new figure), draws on it alone, returns it, and changes none of its
+input.
+
+Colours are those of Okabe and Ito, which colour-blind readers can tell apart, and `cividis`; matplotlib is imported
+when a figure is first drawn.
+"""
+
+from minisnn.plots._base import COLOURS, compact, save
+from minisnn.plots.costs import bench, cost, speed
+from minisnn.plots.gradients import gradient_flow, hop_shares, hop_sizes, losses_along, step_sizes, step_sweep
+from minisnn.plots.neurons import curves, firing_rates, potential_density, potentials, signed_grid, spikes, unrolled
+from minisnn.plots.statistics import coverage, intervals, scatter
+from minisnn.plots.training import accuracy_map, learning_curves, over_spans, span_weights, sweep
+
+__all__ = [
+    "COLOURS",
+    "accuracy_map",
+    "bench",
+    "compact",
+    "cost",
+    "coverage",
+    "curves",
+    "firing_rates",
+    "gradient_flow",
+    "hop_shares",
+    "hop_sizes",
+    "intervals",
+    "learning_curves",
+    "losses_along",
+    "over_spans",
+    "potential_density",
+    "potentials",
+    "save",
+    "scatter",
+    "signed_grid",
+    "span_weights",
+    "speed",
+    "spikes",
+    "step_sizes",
+    "step_sweep",
+    "sweep",
+    "unrolled",
+]

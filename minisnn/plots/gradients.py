@@ -1,0 +1,131 @@
+"""What gradients do: over time, over hops, over step sizes."""
+
+from itertools import cycle
+
+import numpy as np
+
+from minisnn.plots._base import COLOURS, _axes
+
+
+def gradient_flow(flows: dict[str, list], layer: int, ax=None):
+    """‖∂L/∂v[t]‖ of one layer over the steps before the readout, on a log axis, each relative to its value at lag 0.
+
+    Parameters
+    ----------
+    flows : dict of str to list of GradientFlow
+        Models by name, one flow a seed: thin lines are the seeds' medians over sequences, the thick line their
+        geometric mean.
+    """
+    ax = _axes(ax)
+    for colour, (name, runs) in zip(cycle(COLOURS), flows.items()):
+        curves = []
+        for flow in runs:
+            norms = flow.norms[layer][:, flow.at :: -1]  # lag 0, 1, ...
+            with np.errstate(divide="ignore", invalid="ignore"):
+                relative = np.where(norms[:, :1] > 0, norms / norms[:, :1], np.nan)
+            alive = relative[~np.isnan(relative).any(axis=1)]  # where no gradient starts, none can shrink
+            curves.append(np.median(alive, axis=0) if len(alive) else np.full(relative.shape[1], np.nan))
+            ax.plot(curves[-1], color=colour, linewidth=0.7, alpha=0.4)
+        with np.errstate(divide="ignore"):
+            mean = np.exp(np.mean(np.log(curves), axis=0))
+        ax.plot(mean, color=colour, linewidth=2, label=name)
+    ax.set_yscale("log")
+    ax.set_xlabel("steps before the readout")
+    ax.set_ylabel("‖∂L/∂v[t]‖, relative")
+    ax.set_title(f"layer {layer}", fontsize="medium")
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+    return ax
+
+
+def hop_sizes(parts: dict[str, dict], ax=None):
+    """The parts of a Jacobian by their number of hops (`analysis.hops`): the root mean square of ‖part‖_F / √N over
+    sequences, on a log axis; parts that are 0 are left out.
+
+    Parameters
+    ----------
+    parts : dict of str to dict
+        Models by name, each with what `hops` gave. What resets do without a hop is shown at 0 hops, with the leak.
+    """
+    ax = _axes(ax)
+    for (marker, colour), (name, by_hops) in zip(cycle(zip("os^Dv", COLOURS)), parts.items()):
+        by_hops = dict(by_hops)
+        parts_in_order = [by_hops.pop("leak") + by_hops.pop("reset"), *by_hops.values()]
+        sizes = np.array([np.sqrt(np.square(part).sum(axis=2).mean()) for part in parts_in_order])
+        hops = np.flatnonzero(sizes)
+        ax.semilogy(hops, sizes[hops], color=colour, marker=marker, markersize=5, linewidth=1, label=name)
+    ax.set_xlabel("passages through W_rec (hops)")
+    ax.set_ylabel("part of the Jacobian, ‖·‖ / √N")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+    return ax
+
+
+def hop_shares(lags, shares, predicted: float | None = None, ax=None):
+    """Shares by the number of hops on the way (rows of `shares`, from 0) for each lag (columns): a heat map.
+
+    Parameters
+    ----------
+    lags : array (n,)
+        Evenly spaced.
+    shares : array (hops, n)
+        0 .. 1, in each column; 0.3 and more have the same colour.
+    predicted : float, optional
+        The share of steps that are hops: a dashed line.
+    """
+    ax = _axes(ax)
+    lags = np.asarray(lags, float)
+    half = np.diff(lags).min(initial=np.inf) / 2 if len(lags) > 1 else 0.5
+    image = ax.imshow(
+        shares, origin="lower", aspect="auto", cmap="cividis", vmin=0, vmax=0.3, interpolation="nearest",
+        extent=(lags[0] - half, lags[-1] + half, -0.5, len(shares) - 0.5),
+    )  # fmt: skip
+    ax.figure.colorbar(image, ax=ax, label="share of |δ|²", extend="max")
+    if predicted is not None:
+        ax.plot(lags, predicted * lags, color="white", linestyle="--", linewidth=1.2)
+        ax.annotate("predicted", (lags[-1], predicted * lags[-1]), xytext=(4, -14), textcoords="offset points",
+                    ha="right", va="top", fontsize="small", color="white")  # fmt: skip
+    ax.set_xlabel("lag (steps)")
+    ax.set_ylabel("passages through W_rec (hops)")
+    return ax
+
+
+def step_sweep(steps, errors, ax=None):
+    """The V of central differences: largest relative error over step size, both on log axes (`checks.step_sweep`)."""
+    ax = _axes(ax)
+    ax.loglog(steps, errors, color=COLOURS[0], marker="o", markersize=4)
+    ax.set_xlabel("step size h of (L(w + h) - L(w - h)) / 2h")
+    ax.set_ylabel("largest relative error")
+    ax.annotate("rounding, 1/h", (0.04, 0.06), xycoords="axes fraction")
+    ax.annotate("curvature, h²", (0.96, 0.06), xycoords="axes fraction", ha="right")
+    ax.grid(alpha=0.3)
+    return ax
+
+
+def step_sizes(curves: dict, ax=None):
+    """Relative errors of derivatives over the step size, both on log axes; `curves` holds (steps, errors) by name.
+
+    An error of 0 is drawn at 1e-17.
+    """
+    ax = _axes(ax, width=7.5)
+    for colour, marker, (name, (steps, errors)) in zip(cycle(COLOURS), cycle("os^v"), curves.items()):
+        ax.loglog(steps, np.maximum(errors, 1e-17), color=colour, marker=marker, markersize=4, label=name)
+    ax.set_xlabel("step size h")
+    ax.set_ylabel("largest relative error")
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return ax
+
+
+def losses_along(offsets, losses: dict, ax=None):
+    """Losses by name over the offset of one weight from its value, each a line; a dotted line marks offset 0."""
+    ax = _axes(ax)
+    for colour, line, (name, values) in zip(cycle(COLOURS), cycle(("-", "--", ":")), losses.items()):
+        ax.plot(offsets, values, line, color=colour, linewidth=2, label=name)
+    ax.axvline(0, color="0.6", linewidth=1, linestyle=":")
+    ax.set_xlabel("offset of the weight")
+    ax.set_ylabel("loss L")
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+    return ax

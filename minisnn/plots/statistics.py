@@ -1,0 +1,69 @@
+"""What can be said of it: intervals, and what they cover."""
+
+from itertools import cycle
+
+import numpy as np
+
+from minisnn.plots._base import COLOURS, _axes
+
+
+def intervals(names: list[str], groups: dict, xlabel: str, marked: float | None = None, ax=None):
+    """Means with their intervals, a row for each name, in it one dot with a bar for each group; a line at 0.
+
+    Parameters
+    ----------
+    names : list of str
+        The first is at the top.
+    groups : dict of str to list
+        By name, for each row something with `mean` and `half_width` (`findings.Interval`), or None: nothing there.
+    xlabel : str
+    marked : float, optional
+        A dashed line.
+    """
+    ax = _axes(ax, height=1.0 + 0.32 * len(names))
+    apart = 0.7 / len(groups)
+    for place, (colour, marker, (group, rows)) in enumerate(zip(cycle(COLOURS), cycle("os^D"), groups.items())):
+        there = [(row, i) for row, i in enumerate(rows) if i is not None]
+        y = [row + apart * (place - (len(groups) - 1) / 2) for row, _ in there]
+        means, bars = [i.mean for _, i in there], [i.half_width for _, i in there]
+        ax.errorbar(means, y, xerr=bars, fmt=marker, color=colour, markersize=4, linewidth=1.2, label=group)
+    ax.axvline(0, color="0.3", linewidth=1)
+    if marked is not None:
+        ax.axvline(marked, color="0.3", linewidth=1, linestyle="--")
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_xlabel(xlabel)
+    ax.grid(axis="x", alpha=0.3)
+    return ax
+
+
+def coverage(intervals, truth: float, xlabel: str, ax=None):
+    """Intervals one below the other; those that do not contain the true value stand out.
+
+    Parameters
+    ----------
+    intervals : array (n, 2)
+        Lower and upper end of each.
+    """
+    ax = _axes(ax)
+    low, high = np.asarray(intervals, float).T
+    places = np.arange(len(low))
+    missed = (low > truth) | (high < truth)
+    for colour, which, width in ((COLOURS[0], ~missed, 0.8), (COLOURS[1], missed, 1.8)):
+        ax.hlines(places[which], low[which], high[which], color=colour, linewidth=width)
+    ax.axvline(truth, color="0.3", linestyle="--", linewidth=1)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel("experiment")
+    return ax
+
+
+def scatter(groups: dict, xlabel: str, ylabel: str, ax=None):
+    """Points (x, y) in named groups: `groups` maps each name to two arrays of equal length."""
+    ax = _axes(ax)
+    for colour, marker, (name, (x, y)) in zip(cycle(COLOURS), cycle("osD^vPX"), groups.items()):
+        ax.plot(x, y, marker, color=colour, markersize=6, alpha=0.8, label=name)
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False, fontsize="small")
+    return ax

@@ -1,0 +1,150 @@
+"""What training does: curves over epochs, settings and spans."""
+
+from itertools import cycle, product
+
+import numpy as np
+
+from minisnn.plots._base import COLOURS, _axes
+
+
+def learning_curves(histories: dict[str, list], column: str = "validation_accuracy_hard", ax=None):
+    """A column of the histories over epochs: for each model every seed as a thin line, their mean as a thick one.
+
+    Parameters
+    ----------
+    histories : dict of str to list of History
+        Models by name, one history a seed.
+    column : str
+        Which column of `History`; an accuracy is shown in per cent.
+    """
+    ax = _axes(ax)
+    percent = "accuracy" in column
+    for colour, (name, runs) in zip(cycle(COLOURS), histories.items()):
+        curves = [np.array(run.column(column)) * (100 if percent else 1) for run in runs]
+        for curve in curves:
+            ax.plot(np.arange(1, len(curve) + 1), curve, color=colour, linewidth=0.7, alpha=0.4)
+        shortest = min(map(len, curves))
+        mean = np.mean([curve[:shortest] for curve in curves], axis=0)
+        ax.plot(np.arange(1, shortest + 1), mean, color=colour, linewidth=2, label=name)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(column.replace("_", " ") + (" (%)" if percent else ""))
+    ax.grid(alpha=0.3)
+    n_seeds = max(map(len, histories.values()))
+    ax.legend(title=f"mean and {n_seeds} seeds" if n_seeds > 1 else None, frameon=False)
+    return ax
+
+
+def sweep(rows: list[dict], setting: str, ax=None):
+    """Test accuracy against a setting: every seed as a dot, the mean as a line, for each model or other settings.
+
+    Runs without the setting (an ASRC beside SRCs of several spans) are a band from the worst to the best seed, with
+    their mean as a dashed line.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `minisnn.sweep`.
+    setting : str
+        A setting that is a number, for the horizontal axis.
+    """
+    ax = _axes(ax)
+    groups = {}
+    for row in rows:
+        rest = [(k, v) for k, v in list(row.items())[: list(row).index("seed")] if k != setting]
+        groups.setdefault((", ".join(f"{k}={v}" for k, v in rest) or "runs", setting in row), []).append(row)
+    styles = product((("o", "-"), ("s", "--"), ("^", ":")), COLOURS)  # where colours repeat, the rest differs
+    for ((marker, line), colour), ((name, has_setting), runs) in zip(cycle(styles), groups.items()):
+        accuracies = 100 * np.array([run["test_accuracy"] for run in runs])
+        if has_setting:
+            x = np.array([run[setting] for run in runs])
+            places = np.unique(x)
+            means = [accuracies[x == place].mean() for place in places]
+            ax.plot(x, accuracies, marker, color=colour, markersize=4, alpha=0.5)
+            ax.plot(places, means, line, color=colour, linewidth=2, label=name)
+        else:
+            ax.axhspan(accuracies.min(), accuracies.max(), color=colour, alpha=0.2, linewidth=0)
+            ax.axhline(accuracies.mean(), color=colour, linestyle="--", linewidth=1.5, label=name)
+    ax.set_xlabel(setting.replace("_", " ") + (" λ (steps)" if setting == "span" else ""))
+    ax.set_ylabel("test accuracy (%)")
+    ax.grid(alpha=0.3)
+    outside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if len(groups) > 5 else {}
+    ax.legend(frameon=False, **outside)
+    return ax
+
+
+def span_weights(history, layer: int, ax=None):
+    """The span weights p of one ASRC layer over training: a heat map, epoch against span."""
+    ax = _axes(ax)
+    if history.column("span_weights")[0][layer] is None:
+        raise ValueError(f"layer {layer} has no span weights: it is not ASRC")
+    p = np.array([weights[layer] for weights in history.column("span_weights")]).T  # (K, epochs)
+    image = ax.imshow(
+        p, origin="lower", aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest",
+        extent=(0.5, p.shape[1] + 0.5, 0.5, p.shape[0] + 0.5),
+    )  # fmt: skip
+    ax.figure.colorbar(image, ax=ax, label="span weight p")
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("span (steps)")
+    ax.set_title(f"layer {layer}: last span {int(p[:, -1].argmax()) + 1}", fontsize="medium")
+    ax.yaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    return ax
+
+
+def over_spans(curves: dict, ylabel: str, marked=(), ax=None):
+    """A number for each span 1 .. K, one series for each name: dots, and between them a faint line to lead the eye,
+    since there is no span between two.
+
+    Parameters
+    ----------
+    curves : dict of str to array (K,)
+    ylabel : str
+    marked : sequence of int
+        Spans that a dashed line marks.
+    """
+    ax = _axes(ax)
+    for span in marked:
+        ax.axvline(span, color="0.6", linestyle="--", linewidth=1)
+    for colour, (name, values) in zip(cycle(COLOURS), curves.items()):
+        spans = np.arange(1, len(values) + 1)
+        ax.plot(spans, values, color=colour, linewidth=0.7, alpha=0.4)
+        ax.plot(spans, values, "o", color=colour, markersize=3.5, label=name)
+    ax.set_xlabel("span λ (steps)")
+    ax.set_ylabel(ylabel)
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+    return ax
+
+
+def accuracy_map(accuracies, rows: list[str], columns: list, xlabel: str, marked=None, ax=None):
+    """Accuracies as a table in colour, in per cent: from 50 (dark) to 100 (bright).
+
+    Parameters
+    ----------
+    accuracies : array (len(rows), len(columns))
+        Between 0 and 1; NaN leaves a cell empty.
+    rows, columns : list
+        Their names; the first row is at the top.
+    xlabel : str
+    marked : array of bool, optional
+        Cells to be framed.
+    """
+    from matplotlib.patches import Rectangle
+
+    percent = 100 * np.asarray(accuracies, float)
+    ax = _axes(ax, width=1.4 + 0.75 * len(columns), height=1.0 + 0.32 * len(rows))
+    image = ax.imshow(percent, aspect="auto", cmap="cividis", vmin=50, vmax=100, interpolation="nearest")
+    ax.figure.colorbar(image, ax=ax, label="test accuracy (%)")
+    for (row, column), value in np.ndenumerate(percent):
+        if np.isfinite(value):
+            colour = "white" if value < 80 else "black"
+            ax.annotate(f"{value:.0f}", (column, row), ha="center", va="center", fontsize="small", color=colour)
+        if marked is not None and marked[row][column]:
+            corner = column - 0.46, row - 0.42
+            ax.add_patch(Rectangle(corner, 0.92, 0.84, fill=False, edgecolor=COLOURS[1], linewidth=2))
+    ax.set_xticks(range(len(columns)), columns)
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set_xlabel(xlabel)
+    ax.tick_params(length=0)
+    return ax
