@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from minisnn import recipes
 from minisnn.findings.intervals import Interval, mean_interval, paired_difference
 from minisnn.findings.measures import LAGS, robust_gains, signed
 from minisnn.findings.results import by_seed, curves, read
@@ -89,7 +90,9 @@ def _robust_text(gain: Interval, own: Interval) -> str:
 
 def _more_robust(results, name, task) -> tuple[str, str]:
     gain, own = robust_gains(read(results, name, "robustness"), task.adaptive, task.baseline)
-    return _robust_text(gain, own), _than(gain, MORE_ROBUST)
+    accuracies = mean_interval(by_seed(read(results, name, "accuracy"), "test_accuracy", network=task.baseline))
+    guesses = accuracies.low <= 1 / recipes.N_CLASSES[recipes.RECIPES[task.recipe].data] <= accuracies.high
+    return _robust_text(gain, own), _than(gain, MORE_ROBUST) + ", but the RSNN guesses" * guesses
 
 
 def _more_robust_than_src(results, name, task) -> tuple[str, str]:
