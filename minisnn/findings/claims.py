@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from minisnn import recipes
 from minisnn.findings.intervals import Interval, mean_interval, paired_difference
-from minisnn.findings.measures import LAGS, robust_gains, signed
+from minisnn.findings.measures import LAGS, guesses, robust_gains, signed
 from minisnn.findings.results import by_seed, curves, read
 
 MORE_ACCURATE, MORE_ROBUST = 12.0, 35.0  # per cent: said of ASRC in a summary of the paper, not in its abstract
@@ -90,9 +89,10 @@ def _robust_text(gain: Interval, own: Interval) -> str:
 
 def _more_robust(results, name, task) -> tuple[str, str]:
     gain, own = robust_gains(read(results, name, "robustness"), task.adaptive, task.baseline)
-    accuracies = mean_interval(by_seed(read(results, name, "accuracy"), "test_accuracy", network=task.baseline))
-    guesses = accuracies.low <= 1 / recipes.N_CLASSES[recipes.RECIPES[task.recipe].data] <= accuracies.high
-    return _robust_text(gain, own), _than(gain, MORE_ROBUST) + ", but the RSNN guesses" * guesses
+    if guesses(results, name, task):
+        text = f"{signed(gain)} % more accurate under noise than a network that guesses, with noise and without"
+        return text, "says nothing: the RSNN guesses"
+    return _robust_text(gain, own), _than(gain, MORE_ROBUST)
 
 
 def _more_robust_than_src(results, name, task) -> tuple[str, str]:
@@ -101,18 +101,23 @@ def _more_robust_than_src(results, name, task) -> tuple[str, str]:
 
 
 def _design(results, name, task) -> tuple[str, str]:
-    """How much accuracy depends on the choice: greatest minus least over λ and over K, seed by seed."""
+    """How much accuracy depends on the choice: greatest minus least over the same values of λ and K, seed by seed."""
+    tried = {
+        model: {int(n) for network in task.networks for n in re.findall(rf"^{model} .=(\d+)$", network)}
+        for model in ("SRC", "ASRC")
+    }
+    both = sorted(tried["SRC"] & tried["ASRC"])
+    if len(both) < 2:
+        return "not run", ""
     rows = read(results, name, "accuracy")
     spread = {}
     for model, letter in (("SRC", "λ"), ("ASRC", "K")):
-        names = [network for network in task.networks if re.fullmatch(rf"{model} {letter}=\d+", network)]
-        if len(names) < 2:
-            return "not run", ""
+        names = [f"{model} {letter}={value}" for value in both]
         values = np.array([100 * by_seed(rows, "test_accuracy", network=network) for network in names])
         spread[model] = values.max(axis=0) - values.min(axis=0)
     interval = paired_difference(spread["SRC"], spread["ASRC"])
     text = ", ".join(f"{model} {values.mean():.1f}" for model, values in spread.items())
-    text = f"range of accuracy over λ and over K: {text}; difference {signed(interval)} points"
+    text = f"range of accuracy over {', '.join(map(str, both))}: {text}; difference {signed(interval)} points"
     return text, BETTER[interval.verdict]
 
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from minisnn import recipes
 from minisnn.disturbances import Robustness
 from minisnn.findings.intervals import Interval, mean_interval
-from minisnn.findings.results import by_seed
-from minisnn.findings.tasks import LEVELS
+from minisnn.findings.results import by_seed, read
+from minisnn.findings.tasks import LEVELS, Task
 
 LAGS = {"psdigits": (8, 16, 32, 63), "match": (5, 15, 30, 39), "psmnist14": (10, 20, 50, 195)}
 """Steps back at which gradients are told, by task; the claims are about the last but one."""
@@ -13,6 +14,12 @@ LAGS = {"psdigits": (8, 16, 32, 63), "match": (5, 15, 30, 39), "psmnist14": (10,
 
 def signed(interval: Interval, digits: int = 1) -> str:
     return f"{interval.mean:+.{digits}f} ± {interval.half_width:.{digits}f}"
+
+
+def guesses(results, name: str, task: Task) -> bool:
+    """Whether the RSNN is not better than guessing: then there is nothing that noise could take from it."""
+    interval = mean_interval(by_seed(read(results, name, "accuracy"), "test_accuracy", network=task.baseline))
+    return interval.low <= 1 / recipes.N_CLASSES[recipes.RECIPES[task.recipe].data] <= interval.high
 
 
 def area(rows: list[dict], network: str, noise: str) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 from minisnn import _validate
 from minisnn.findings.claims import CLAIMS
 from minisnn.findings.intervals import paired_difference
-from minisnn.findings.measures import LAGS, area, kept, signed
+from minisnn.findings.measures import LAGS, area, guesses, kept, signed
 from minisnn.findings.results import by_seed, curves, read, read_csv
 from minisnn.findings.tasks import LEVELS, TASKS, TITLES
 
@@ -97,7 +97,7 @@ def spans(results, name: str) -> str:
 
 def robustness(results, name: str) -> str:
     """Mean accuracy over the levels of each noise; ASRC minus RSNN; and that of accuracies relative to those without
-    noise, which takes out how much better a network is to begin with."""
+    noise, which takes out how much better a network is to begin with (and says nothing where the RSNN guesses)."""
     rows, task = read(results, name, "robustness"), TASKS[name]
     networks = list(dict.fromkeys(row["network"] for row in rows))
     lines = []
@@ -109,7 +109,7 @@ def robustness(results, name: str) -> str:
                 f"{noise}, {levels[0]:g} to {levels[-1]:g}",
                 *(f"{values.mean():.1f}" for values in areas.values()),
                 signed(paired_difference(areas[task.adaptive], areas[task.baseline])),
-                signed(paired_difference(*relative)),
+                "-" if guesses(results, name, task) else signed(paired_difference(*relative)),
             ]
         )
     return _table(["noise", *networks, "ASRC - RSNN", "the same of what is kept"], lines)
