@@ -213,8 +213,9 @@ def predicted_norms(net: Network, x, layer: int, lag: int, start: int | None = N
 
     and ‖J[d]‖_F / √N is about √m[d]. For orthogonal W_rec the last factor is 1: a hop passes on the root mean square of
     σ′. What it leaves out: two paths that hop equally often, at different steps, are alike and add up more than their
-    squares do. An RSNN and an SRC have few such paths; for the mixture of an ASRC the estimate is too low. So it is at a
-    long time constant: neurons that are silent for good leak by the same f at every step, which is no independent draw.
+    squares do. An RSNN and an SRC have few such paths; for the mixture of an ASRC the estimate is too low.
+    So it is at a long time constant: neurons that are silent for good leak by the same f at every step, which is no
+    independent draw.
 
     Arguments as in `jacobian`.
     """
