@@ -151,7 +151,7 @@ CLAIMS: dict[str, Callable] = {
     "Gradients vanish in an RSNN": _vanishing,
     "SRC mends it": _mended,
     "SRC is more accurate than the RSNN": _skip_helps,
-    "ASRC finds the span: it is as accurate as the best SRC": _finds_span,
+    "ASRC, which chooses its spans, is as accurate as the best SRC": _finds_span,
     "ASRC is more robust to noise than SRC": _more_robust_than_src,
     "ASRC is over 12 % more accurate than the RSNN*": _more_accurate,
     "ASRC is 35 % more robust to noise than the RSNN*": _more_robust,
