@@ -34,7 +34,7 @@ def _check(surrogate) -> None:
 
 @dataclass(frozen=True)
 class Triangle:
-    """σ′(u) = peak · max(0, 1 - |u| / width): the paper's, and the default.
+    """σ′(u) = peak · max(0, 1 - |u| / width): that of the ASRC-SNN paper's code, and the default.
 
     Peak `peak` at u = 0; half-width `width`, the distance at which it reaches 0; area peak · width.
     """

@@ -108,6 +108,10 @@ def only_soft(v_before, current, decay, threshold, reset):
     return v, s, v - s * threshold
 
 
+def of_a_drive(v_before, current, decay, threshold, reset):
+    return lif_step(v_before, (1 - decay) * current, decay, threshold, reset)
+
+
 def one_potential(v_before, current, decay, threshold, reset):
     _, s, v_reset = lif_step(v_before, current, decay, threshold, reset)
     return v_reset, s, v_reset
@@ -130,7 +134,8 @@ def in_place(v_before, current, decay, threshold, reset):
 
 FUNCTIONS = [
     (no_leak, "where is the leak"),
-    (all_leaks, "leaks the new current"),
+    (all_leaks, "part of the new current"),
+    (of_a_drive, "part of the new current"),
     (strict, ">="),
     (always_resets, "did not fire"),
     (only_soft, r"input 1, with the reset \(a, h\) = \(0.0, 1.0\), v_reset is off"),

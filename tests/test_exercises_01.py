@@ -56,6 +56,7 @@ def test_pair():
     assert "negative" in told("01.3", pair(np.sin, np.cos))
     assert "peak is to be at 0" in told("01.3", pair(lambda u: np.tanh(u - 1), lambda u: bump(u - 1)))
     assert "σ has the slope" in told("01.3", pair(np.tanh, lambda u: 1 / (1 + u**2)))
+    assert "fall off" in told("01.3", pair(lambda u: u, np.ones_like))
     assert "got Triangle" in told("01.3", ms.Triangle())
 
 

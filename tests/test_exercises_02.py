@@ -140,6 +140,13 @@ def test_lif_backward_unfinished():
         return {"q": q}
 
     assert "still has `...`" in told("02.4", skeleton)
+
+    def sums_left_out(tape, e, params):
+        d_bias = np.zeros(e.shape[1])
+        d_bias += ...
+
+    assert "still has `...`" in told("02.4", sums_left_out)
+    assert "returns nothing yet" in told("02.2", lambda *a: ...)
     assert "does not return q, dx yet" in told("02.4", slipped(lambda r, tape: (r.pop("q"), r.update(dx=...))))
     assert "raised ZeroDivisionError" in told("02.4", slipped(lambda r, tape: 1 / 0))
     assert "returned tuple" in told("02.4", lambda *a: (1, 2))

@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from minisnn import checks, exercises
 from minisnn.exercises import _03
 from minisnn.exercises.backward import lif_backward
 
+MUTANTS = Path(__file__).parent / "MUTANTS.md"
 NOTEBOOK = Path(__file__).parent.parent / "tutorials" / "03_check_your_gradients.ipynb"
 
 
@@ -91,12 +93,30 @@ def central(f, w, h=1e-5):
     return result
 
 
+def test_table_of_planted_errors():
+    """The notebook says how many errors each rung catches; tests/MUTANTS.md lists them."""
+    listed = re.findall(r"^\| \d+ \|.* \| (.+?)(?::.*)? \|$", MUTANTS.read_text(encoding="utf-8"), re.MULTILINE)
+    (text,) = (cell for cell in cells() if "| caught first by |" in cell)
+    told = {rung: int(n) for rung, n in re.findall(r"^\| ([\w ]+) \| (\d+) \|$", text, re.MULTILINE)}
+    assert told == Counter(listed) and f"All {len(listed)} are caught" in text
+
+
+def real_steps(f, w):
+    result = np.zeros(w.shape)
+    for i in np.ndindex(w.shape):
+        shifted = w.copy()
+        shifted[i] += 1e-30
+        result[i] = np.imag(f(shifted)) / 1e-30
+    return result
+
+
 def test_complex_gradient():
     assert right("03.2", steps())
     assert right("03.2", steps(h=1e-100))
     assert says("03.2", central, "is there a subtraction")
     assert says("03.2", steps(h=1e-3), "h not tiny")
     assert says("03.2", steps(divide=False), "divide by h")
+    assert says("03.2", real_steps, "nothing moved")
     assert says("03.2", steps(all_at_once=True), "one entry at a time")
     assert says("03.2", steps(in_place=True), "move a copy")
     assert says("03.2", lambda f, w: steps()(f, w) + 0j, "imaginary part")
@@ -112,6 +132,7 @@ def relative_error(got, expected, floor):
 
 def test_relative_error():
     assert right("03.3", relative_error)
+    assert says("03.3", lambda got, expected, floor: ..., "returns nothing yet")
     wrong = {
         "that is what the floor is for": lambda g, e, f: np.max(np.abs(g - e)) / np.max(np.abs(e)),
         "one scale for all entries": lambda g, e, f: np.max(np.abs(g - e) / np.maximum(np.abs(e), f)),

@@ -139,7 +139,7 @@ def away_from_kinks(net: Network, batch: Batch, step: float = oracle.DIFFERENCE_
 def step_sweep(net: Network, x, y, steps=None) -> tuple[np.ndarray, np.ndarray]:
     """Rung 2 over many step sizes: (steps, largest relative error of all blocks), the V of truncation and rounding.
 
-    Large steps err by curvature, as h²; small ones by rounding, as 1/h. A wrong gradient has no valley.
+    Large steps err by truncation, as h²; small ones by rounding, as 1/h. A wrong gradient has no valley.
     """
     net = _with_detach(net.astype("float64"), False)
     batch = oracle.make_batch(net, x, y)

@@ -63,7 +63,7 @@ class StudentParams(NamedTuple):
 def check_backward(net: Network, batch: oracle.Batch, backward: Callable) -> Report:
     """Run a student's `backward` on every layer and sequence, for a random e, and compare; see the head of this module.
 
-    Each layer gets the right e, so an error in one layer does not spread to those below.
+    Each layer gets an e of its own, so an error in one layer does not spread to those below.
     """
     net = net.astype("float64")
     tape = net.record(batch.x, batch.lengths, batch.spans, batch.masks)

@@ -89,7 +89,10 @@ def _first_wrong(got, v_before, current, decay, threshold, reset):
     if np.allclose(got_v, v_before + current, rtol=0, atol=1e-12):
         return "v is v_before + current: where is the leak, equation (3)?"
     if np.allclose(got_v, decay * (v_before + current), rtol=0, atol=1e-12):
-        return "v leaks the new current as well: in equation (3) β multiplies v⁺[t-1] alone."
+        return (
+            "v takes a part of the new current only: in equation (3) β multiplies v⁺[t-1] alone, and the factor 1 - β "
+            "of section 2 is already in I."
+        )
     if not np.allclose(got_v, v, rtol=0, atol=1e-12):
         if np.allclose(got_v, v_reset, rtol=0, atol=1e-12):
             return "v is the potential after the reset; keep the one before it too."

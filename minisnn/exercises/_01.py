@@ -91,6 +91,8 @@ def check_pair(answer):
         return (
             f"σ′ is {at_0:.3g} at u = 0 and {slope.max():.3g} at u = {u[slope.argmax()]:.3f}; its peak is to be at 0."
         )
+    if max(slope[0], slope[-1]) > at_0 * (1 - 1e-9):
+        return "your σ′ is as large far from the threshold as at it; let it fall off on both sides."
     differences = (np.asarray(answer.primitive(u + h), float) - np.asarray(answer.primitive(u - h), float)) / (2 * h)
     off = np.abs(slope - differences)
     if off.max() > 1e-6 * at_0:

@@ -98,7 +98,7 @@ def step_sweep(steps, errors, ax=None):
     ax.set_xlabel("step size h of (L(w + h) - L(w - h)) / 2h")
     ax.set_ylabel("largest relative error")
     ax.annotate("rounding, 1/h", (0.04, 0.06), xycoords="axes fraction")
-    ax.annotate("curvature, h²", (0.96, 0.06), xycoords="axes fraction", ha="right")
+    ax.annotate("truncation, h²", (0.96, 0.06), xycoords="axes fraction", ha="right")
     ax.grid(alpha=0.3)
     return ax
 
