@@ -268,6 +268,9 @@ def _add_findings(commands) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which experiments: {', '.join(EXPERIMENTS)}")
     parser.add_argument("--all", action="store_true", help="all experiments on all tasks, then the report")
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), help="only these (default: all)")
+    parser.add_argument(
+        "--networks", nargs="+", metavar="NETWORK", help='only these, as "SRC λ=8"; what is stored of the others stays'
+    )
     parser.add_argument("--report", action="store_true", help="tables and figures anew from what is stored")
     parser.add_argument(
         "--folder", type=Path, default=Path("runs/findings"), help="holds the runs; a second call goes on with it"
@@ -278,7 +281,7 @@ def _add_findings(commands) -> None:
     parser.set_defaults(run=_findings)
 
 
-def _findings(names, tasks, report, folder, tutorials, **options) -> int:
+def _findings(names, tasks, networks, report, folder, tutorials, **options) -> int:
     from minisnn import findings
 
     unknown = [name for name in names if name not in EXPERIMENTS]
@@ -287,7 +290,7 @@ def _findings(names, tasks, report, folder, tutorials, **options) -> int:
     try:
         for name in EXPERIMENTS if options["all"] else names:
             for task in tasks or TASKS:
-                print(findings.run(name, task, folder, tutorials / "results"))
+                print(findings.run(name, task, folder, tutorials / "results", networks))
         if report or options["all"]:
             for path in findings.report(tutorials):
                 print(path)

@@ -91,6 +91,10 @@ def test_controls_that_the_tasks_have():
             assert any(control.items() <= s.items() for s in settings), (name, control)
         assert findings.TASKS[name].seeds == 10
     assert findings.TASKS["psmnist14"].seeds == 3
+    for task in findings.TASKS.values():  # the RSNN at the recipe's learning rate, at slower and faster ones
+        of_rsnns = [replace(task.chosen(name, 0), rate=1.0) for name in (task.baseline, *tasks.RATES)]
+        assert of_rsnns == of_rsnns[:1] * 4
+        assert {task.chosen(name, 0).rate for name in (task.baseline, *tasks.RATES)} == {0.001, 0.002, 0.005, 0.01}
 
 
 def test_levels_are_those_of_the_noises_and_begin_at_none():
@@ -242,6 +246,27 @@ def test_jacobians_of_three_states(tmp_path, tiny):
     assert {row["state"] for row in rows if row["network"] == "RSNN"} == {""}
     bound = findings.curves(rows, network="RSNN", kind="bound")
     assert (bound >= 0.99 * findings.curves(rows, network="RSNN", kind="measured")).all()
+
+
+@pytest.mark.compiled
+def test_some_networks_alone(tmp_path, tiny):
+    """What is stored of the others stays, in the order of the task; a network that is no longer of the task goes."""
+    stored = tmp_path / "tutorials" / "results"
+    before = {path.name: path.read_bytes() for path in stored.iterdir()}
+    for name in ("accuracy", "gradients", "jacobians", "robustness"):
+        path = stored / f"{tiny}-{name}.csv"
+        head, *lines = path.read_text().splitlines()
+        stale = [re.sub("^ASRC K=4,", "a network that is gone,", line) for line in lines]
+        path.write_text("\n".join([head, *stale]) + "\n")
+    (stored / f"{tiny}-spans.json").write_text('{"a network that is gone": {}}\n')
+    for name in findings.EXPERIMENTS:
+        findings.run(name, tiny, tmp_path / "runs", stored, networks=["ASRC K=4"], progress=False)
+    assert {path.name: path.read_bytes() for path in stored.iterdir()} == before
+    for folder in (stored, tmp_path / "empty"):
+        with pytest.raises(ValueError, match=r"network must be one of 'feedforward', 'RSNN'.* got 'ASRC K=40'"):
+            findings.run("spans", tiny, tmp_path / "runs", folder, networks=["ASRC K=40"], progress=False)
+    findings.run("accuracy", tiny, tmp_path / "runs", tmp_path / "empty", networks=["RSNN"], progress=False)
+    assert {row["network"] for row in findings.read(tmp_path / "empty", tiny, "accuracy")} == {"RSNN"}
 
 
 @pytest.mark.parametrize("logits", [[0.0, 1.0, 3.0, 2.9], [0.5, -40.0, 1e-3]])

@@ -81,9 +81,9 @@ def jacobians(task: Task, folder: Path, progress: bool = True) -> list[dict]:
     wanted = {
         name: settings
         for name, settings in task.networks.items()
-        if settings["model"] in ("ff", "rsnn", "src") and not {"clip_norm", "detach_reset"} & set(settings)
+        if name == task.adaptive
+        or (settings["model"] in ("ff", "rsnn", "src") and not {"clip_norm", "detach_reset", "rate"} & set(settings))
     }
-    wanted[task.adaptive] = task.networks[task.adaptive]
     return _of_each_run(task, folder, "jacobians", wanted, measure_jacobians, progress)
 
 
@@ -156,9 +156,7 @@ def _rounded(values, digits: int = 4) -> list[float]:
 
 def robustness(task: Task, folder: Path, progress: bool = True) -> list[dict]:
     """Test accuracy under each noise of `LEVELS`: a row for each network, seed, noise and level, mean over draws."""
-    wanted = {name: task.networks[name] for name in task.main}
-    if "RSNN, β=0.9" in task.networks:
-        wanted["RSNN, β=0.9"] = task.networks["RSNN, β=0.9"]
+    wanted = {name: task.networks[name] for name in (*task.main, "RSNN, β=0.9") if name in task.networks}
     return _of_each_run(task, folder, "robustness", wanted, measure_robustness, progress)
 
 

@@ -98,14 +98,21 @@ def chosen_spans(rows: list[dict], network: str, ax):
 
 
 def accuracy_over_span(rows: list[dict], ax):
-    """Test accuracy of SRC against λ, with 95 % intervals; RSNN is λ = 1."""
-    names = {1: "RSNN"} | {int(row["network"][6:]): row["network"] for row in rows if _is_plain_src(row["network"])}
-    intervals = [mean_interval(100 * by_seed(rows, "test_accuracy", network=name)) for name in names.values()]
-    means, widths = [i.mean for i in intervals], [i.half_width for i in intervals]
-    ax.errorbar(list(names), means, yerr=widths, color=plots.COLOURS[1], marker="o", markersize=4, capsize=3)
-    ax.set_xlabel("span (steps)")
-    ax.set_ylabel("SRC: test accuracy (%)")
+    """Test accuracy of SRC over λ and of ASRC over K, with 95 % intervals; RSNN is λ = 1."""
+    networks = dict.fromkeys(row["network"] for row in rows)
+    src = {1: "RSNN"} | {int(name[6:]): name for name in networks if _is_plain_src(name)}
+    asrc = {int(name[7:]): name for name in networks if name.startswith("ASRC K=") and name[7:].isdigit()}
+    for name, chosen, colour, marker in (("SRC over λ", src, 1, "o-"), ("ASRC over K", asrc, 0, "s--")):
+        intervals = [
+            mean_interval(100 * by_seed(rows, "test_accuracy", network=network)) for network in chosen.values()
+        ]
+        means, widths = [i.mean for i in intervals], [i.half_width for i in intervals]
+        bars = {"color": plots.COLOURS[colour], "fmt": marker, "markersize": 4, "capsize": 3}
+        ax.errorbar(list(chosen), means, yerr=widths, label=name, **bars)
+    ax.set_xlabel("λ or K (steps)")
+    ax.set_ylabel("test accuracy (%)")
     ax.grid(alpha=0.3)
+    ax.legend(frameon=False, fontsize="small")
     return ax
 
 

@@ -9,13 +9,14 @@ import io
 import json
 import platform
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numba
 import numpy as np
 
 import minisnn
-from minisnn import storage
+from minisnn import _validate, storage
 from minisnn.findings import experiments
 from minisnn.findings.tasks import TASKS, Task
 
@@ -29,7 +30,7 @@ EXPERIMENTS = {
 """What `run` can do, by name; the first trains the networks that the others look at."""
 
 
-def run(name: str, task_name: str, folder, results, progress: bool = True) -> Path:
+def run(name: str, task_name: str, folder, results, networks=None, progress: bool = True) -> Path:
     """Do an experiment on a task, or go on with it, and store what came out.
 
     Parameters
@@ -40,24 +41,51 @@ def run(name: str, task_name: str, folder, results, progress: bool = True) -> Pa
         Holds the runs.
     results : path
         Where the small files go.
+    networks : sequence of str, optional
+        Only these networks of the task: what is stored of the others stays. None: all.
 
     Returns
     -------
     Path
         Of the file that was written.
+
+    Raises
+    ------
+    ValueError
+        If the experiment, the task or a network is unknown; if a file in the folder is not one of its own.
+    RuntimeError
+        If a run failed; see `minisnn.sweep`.
     """
+    do = EXPERIMENTS[_validate.choice(name, "experiment", EXPERIMENTS)]
+    task = TASKS[_validate.choice(task_name, "task", TASKS)]
     results = storage.make_folder(results)
-    task = TASKS[task_name]
-    found = EXPERIMENTS[name](task, Path(folder) / task_name, progress)
-    if isinstance(found, dict):
-        path = storage.write_text(results / f"{task_name}-{name}.json", json.dumps(found) + "\n")
-    else:
-        path = storage.write_text(results / f"{task_name}-{name}.csv", _csv(found))
+    chosen = {
+        network: task.networks[_validate.choice(network, "network", task.networks)]
+        for network in networks or task.networks
+    }
+    found = do(replace(task, networks=chosen), Path(folder) / task_name, progress)
+    path = _file(results, task_name, name)
+    if networks and path.exists():
+        found = _with_the_others(found, read(results, task_name, name), task, chosen)
+    storage.write_text(path, json.dumps(found) + "\n" if isinstance(found, dict) else _csv(found))
     if name == "accuracy":
         seconds = sum(row["seconds"] for row in found)
         record = _record(task_name, task, seconds)
         storage.write_text(results / f"{task_name}.json", json.dumps(record, indent=1) + "\n")
     return path
+
+
+def _with_the_others(found, stored, task: Task, chosen):
+    """What was found of the chosen networks and what is stored of the others, in the order of the task."""
+    if isinstance(found, dict):
+        both = {**stored, **found}
+        return {network: both[network] for network in task.networks if network in both}
+    rows = [row for row in stored if row["network"] in task.networks and row["network"] not in chosen] + found
+    return sorted(rows, key=lambda row: list(task.networks).index(row["network"]))
+
+
+def _file(results, task_name: str, name: str) -> Path:
+    return Path(results) / (f"{task_name}-{name}.json" if name == "spans" else f"{task_name}-{name}.csv")
 
 
 def _record(task_name: str, task: Task, seconds: float) -> dict:
@@ -93,7 +121,7 @@ def read(results, task_name: str, name: str):
     FileNotFoundError
         If it is not there.
     """
-    path = Path(results) / (f"{task_name}-{name}.json" if name == "spans" else f"{task_name}-{name}.csv")
+    path = _file(results, task_name, name)
     if not path.exists():
         raise FileNotFoundError(f"no file {path}; `minisnn findings {name} --tasks {task_name}` makes it")
     if name == "spans":

@@ -40,6 +40,10 @@ class Task:
         return recipes.recipe(self.recipe, **self.networks[network], seed=seed)
 
 
+RATES = {f"RSNN, rate {rate}": {"model": "rsnn", "rate": rate} for rate in (0.001, 0.002, 0.01)}
+"""The RSNN at other learning rates than the recipe's 0.005, which was chosen for SRC and ASRC."""
+
+
 def _networks(span: int, spans, max_span: int, max_spans, **settings) -> dict[str, dict]:
     """Baselines, SRC over λ, ASRC over K, then the controls, which have as many weights; all with these settings."""
     k = {"max_span": max_span}
@@ -50,6 +54,7 @@ def _networks(span: int, spans, max_span: int, max_spans, **settings) -> dict[st
         **{f"ASRC K={n}": {"model": "asrc", "max_span": n} for n in max_spans},
         "RSNN, detached reset": {"model": "rsnn", "detach_reset": True},
         "RSNN, clipped gradients": {"model": "rsnn", "clip_norm": 1.0},
+        **RATES,
         **{f"RSNN, β={decay}": {"model": "rsnn", "decay": decay} for decay in (0.9, 0.95, 0.99)},
         f"SRC λ={span}, β=0.9": {"model": "src", "span": span, "decay": 0.9},
         f"SRC λ={span}, β=0.95": {"model": "src", "span": span, "decay": 0.95},
@@ -74,6 +79,7 @@ TASKS = {
         "psmnist14-src", 3,
         {
             "RSNN": {"model": "rsnn"},
+            **RATES,
             "SRC λ=10": {"model": "src", "span": 10},
             "ASRC K=32": {"model": "asrc", "max_span": 32},
             "uniform mixture K=32": {"model": "mixture", "max_span": 32},
