@@ -33,7 +33,7 @@ class GradientFlow:
     norms: list[np.ndarray]  # (B, T) float64 for each layer
     at: int | None  # the step that L reads; None: all of them
     zero_slopes: list[float]  # of each layer, the share of σ′[t] that are 0
-    denormal: list[float]  # of each layer, the share of ∂L/∂v[t] below the normal range of float32, zeros included
+    denormal: list[float]  # of each layer, the share of ∂L/∂v[t], t <= at, below float32's normal range, 0 included
 
     def mean(self, layer: int) -> np.ndarray:
         """The mean over sequences, (T,)."""
@@ -107,11 +107,12 @@ def _step(step, n_steps: int, name: str) -> int:
 
 def _flow(net: Network, tape, e, at) -> GradientFlow:
     deltas = net.adjoint(tape, e).delta
+    reached = slice(None if at is None else at + 1)  # what comes later has no gradient
     return GradientFlow(
         norms=[np.sqrt(np.square(delta).sum(axis=2)) for delta in deltas],
         at=at,
         zero_slopes=[float((slopes(net, tape, i) == 0).mean()) for i in range(len(deltas))],
-        denormal=[float((np.abs(delta) < FLOAT32_NORMAL).mean()) for delta in deltas],
+        denormal=[float((np.abs(delta[:, reached]) < FLOAT32_NORMAL).mean()) for delta in deltas],
     )
 
 
@@ -177,17 +178,19 @@ def hops(net: Network, x, layer: int, lag: int, start: int | None = None, spans:
     """
     numbers, f, slope = _steps_of_layer(net, x, layer, lag, start, spans)
     B, _, N = f.shape
-    shortest = int(numbers.delays.min()) if numbers.delays.size else lag + 1
-    parts = np.zeros((lag // shortest + 1, B, lag + 1, N, N))  # [hops, b, d]
-    parts[0, :, 0] = np.eye(N)
+    shortest, longest = (numbers.delays.min(), numbers.delays.max()) if numbers.delays.size else (lag + 1, 1)
+    parts = np.zeros((lag // shortest + 1, B, N, N))  # [hops, b], of J[0]
+    parts[0] = np.eye(N)
+    before = [parts]  # the last is that of J[d-1], the k-th from the end that of J[d-k]
     for d in range(1, lag + 1):
-        parts[:, :, d] = parts[:, :, d - 1] * f[:, d - 1, np.newaxis]
+        parts = before[-1] * f[:, d - 1, np.newaxis]
         for k, p in zip(numbers.delays, numbers.weights):
             if k <= d:
-                parts[1:, :, d] += p * (parts[:-1, :, d - k] * slope[:, d - k, np.newaxis]) @ numbers.w_rec
+                parts[1:] += p * (before[-k][:-1] * slope[:, d - k, np.newaxis]) @ numbers.w_rec
+        before = [*before, parts][-longest:]
     leak = np.broadcast_to(np.diag(numbers.decay**lag), (B, N, N))
-    by_hops = {f"{n} hop" + "s" * (n > 1): part[:, lag] for n, part in enumerate(parts) if n > 0}
-    return {"leak": leak.copy(), "reset": parts[0][:, lag] - leak, **by_hops}
+    by_hops = {f"{n} hop" + "s" * (n > 1): part for n, part in enumerate(parts) if n > 0}
+    return {"leak": leak.copy(), "reset": parts[0] - leak, **by_hops}
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,19 @@
 """How accuracy falls as something is disturbed: the input, the spikes, the parameters.
 
 A disturbance is drawn from a stream named by seed and kind, the same for every network and level: networks are compared
-under equal noise, and along a curve the noise of a seed only grows.
+under equal noise, and along a curve the noise of a seed only grows. (What is drawn inside a network has a stream for
+each array of weights, or for each sequence and layer of spikes: equal wherever these have equal sizes.)
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from minisnn import _validate, reference
 from minisnn import neuron as neurons
+from minisnn.datasets import Split
 from minisnn.network import Network
 from minisnn.neuron import PLIF
 from minisnn.params import stream
@@ -38,7 +42,7 @@ def robustness(net: Network, data, noise: str, levels, seeds: int = 5, spans: st
     net : Network
         Is not changed.
     data : Split
-        As `data.test`: x, y and perhaps lengths.
+        As `data.test`: x, y and perhaps lengths. What lies past the end of a sequence plays no part.
     noise : str
         What is disturbed, and what the level is (`NOISES`):
 
@@ -50,13 +54,14 @@ def robustness(net: Network, data, noise: str, levels, seeds: int = 5, spans: st
         deleted     each spike is lost with the probability `level`
         spurious    each neuron that does not fire at a step does so with the probability `level`
         weights     each weight and bias w becomes w + level · N(0, 1) · (root mean square of its array)
-        decay       β becomes β (1 + level), at most 1
+        decay       β becomes β (1 + level), cut off at 1
         threshold   θ becomes θ (1 + level)
         ==========  ================================================================================
 
         Deleted and spurious spikes go through the spec, which takes a second for some hundred sequences.
     levels : sequence of float
-        At least two, ascending; whole numbers for shifted and jittered, probabilities for dropped, deleted, spurious.
+        At least two, ascending; whole numbers up to T for shifted and jittered (rounded from a uniform draw, so half of
+        the sequences or steps stay in place at level 1), probabilities for dropped, deleted, spurious.
         At level 0 accuracy is that of `net.evaluate`.
     seeds : int
         How many draws (0, 1, ...); `decay` and `threshold` draw nothing and have one.
@@ -67,24 +72,31 @@ def robustness(net: Network, data, noise: str, levels, seeds: int = 5, spans: st
     TypeError, ValueError
         If an argument is off.
     """
-    noise = _validate.choice(noise, "noise", NOISES)
-    levels = _checked_levels(noise, levels)
-    seeds = 1 if noise in ("decay", "threshold") else _validate.integer(seeds, "seeds", 1)
+    if not isinstance(net, Network):
+        raise TypeError(f"net must be a Network, got {type(net).__name__}")
     plain = net.evaluate(data, spans).accuracy
+    data = Split(data.x, data.y, getattr(data, "lengths", None))
+    noise = _validate.choice(noise, "noise", NOISES)
+    levels = _checked_levels(noise, levels, data.x.shape[1])
+    seeds = _validate.integer(seeds, "seeds", 1)
     accuracies = [
         [
-            plain if level == 0 else NOISES[noise](net, data, level, stream(seed, "robustness", noise), spans)
+            plain if level == 0 else NOISES[noise](net, data, level, partial(stream, seed, "robustness", noise), spans)
             for level in levels
         ]
-        for seed in range(seeds)
+        for seed in range(1 if noise in ("decay", "threshold") else seeds)
     ]
     return Robustness(noise, levels, np.array(accuracies))
 
 
-def _checked_levels(noise: str, levels) -> np.ndarray:
+def _checked_levels(noise: str, levels, n_steps: int) -> np.ndarray:
+    if np.ndim(levels) != 1:
+        raise ValueError(f"levels must be two or more numbers, as (0, 0.1, 0.3), got {levels!r}")
     low, high = -1.0 if noise in ("decay", "threshold") else 0.0, np.inf
     if noise in ("dropped", "deleted", "spurious"):
         high = 1.0
+    if noise in ("shifted", "jittered"):
+        high = n_steps
     checked = np.array([_validate.number(level, "levels", low, high) for level in levels])
     if len(checked) < 2 or (np.diff(checked) <= 0).any():
         raise ValueError(f"levels must be two or more, ascending, got {list(levels)}")
@@ -97,82 +109,90 @@ def _checked_levels(noise: str, levels) -> np.ndarray:
 
 def _accuracy(net: Network, data, x, spans: str) -> float:
     """Accuracy with x in place of the data's."""
-    logits = net.logits(x, getattr(data, "lengths", None), spans)
+    logits = net.logits(x, data.lengths, spans)
     return float((logits.argmax(axis=1) == data.y).mean())
 
 
-# Disturbances: (net, data, level, rng, spans) to an accuracy
+# Disturbances: (net, data, level, draw, spans) to an accuracy. `draw(...)` is the generator of that name.
 
 
-def gaussian(net, data, level, rng, spans) -> float:
+def gaussian(net, data, level, draw, spans) -> float:
     """Noise on the input."""
-    return _accuracy(net, data, data.x + level * rng.standard_normal(data.x.shape), spans)
+    return _accuracy(net, data, data.x + level * draw().standard_normal(data.x.shape), spans)
 
 
-def dropped(net, data, level, rng, spans) -> float:
+def dropped(net, data, level, draw, spans) -> float:
     """Missing values of the input."""
-    return _accuracy(net, data, data.x * (rng.random(data.x.shape) >= level), spans)
+    return _accuracy(net, data, data.x * (draw().random(data.x.shape) >= level), spans)
 
 
-def shifted(net, data, level, rng, spans) -> float:
+def shifted(net, data, level, draw, spans) -> float:
     """Sequences that start early or late."""
     B, T = data.x.shape[:2]
-    shift = np.rint(level * (2 * rng.random(B) - 1)).astype(int)
-    return _accuracy(net, data, _moved(data.x, np.arange(T) - shift[:, np.newaxis]), spans)
+    shift = np.rint(level * (2 * draw().random((B, 1)) - 1)).astype(int)
+    return _accuracy(net, data, _moved(data, np.arange(T) - shift), spans)
 
 
-def jittered(net, data, level, rng, spans) -> float:
+def jittered(net, data, level, draw, spans) -> float:
     """Steps that are out of order."""
     B, T = data.x.shape[:2]
-    jitter = np.rint(level * (2 * rng.random((B, T)) - 1)).astype(int)
-    return _accuracy(net, data, _moved(data.x, np.clip(np.arange(T) + jitter, 0, T - 1)), spans)
+    jitter = np.rint(level * (2 * draw().random((B, T)) - 1)).astype(int)
+    return _accuracy(net, data, _moved(data, np.clip(np.arange(T) + jitter, 0, _lengths(data) - 1)), spans)
 
 
-def _moved(x, source) -> np.ndarray:
-    """x[b, source[b, t]] for each t; 0 where there is no such step."""
-    there = (source >= 0) & (source < x.shape[1])
-    return np.take_along_axis(x, np.where(there, source, 0)[:, :, np.newaxis], axis=1) * there[:, :, np.newaxis]
+def _lengths(data) -> np.ndarray:
+    """How many steps each sequence has, (B, 1)."""
+    return _validate.lengths(data.lengths, *data.x.shape[:2])[:, np.newaxis]
 
 
-def deleted(net, data, level, rng, spans) -> float:
+def _moved(data, source) -> np.ndarray:
+    """x[b, source[b, t]] for each t; 0 where the sequence has no such step."""
+    there = (source >= 0) & (source < _lengths(data))
+    return np.take_along_axis(data.x, np.where(there, source, 0)[:, :, np.newaxis], axis=1) * there[:, :, np.newaxis]
+
+
+def deleted(net, data, level, draw, spans) -> float:
     """Spikes that are lost, in all hidden layers; neurons that have fired are reset only if the spike is not lost."""
-    return _noisy_spikes(net, data, level, 0.0, rng, spans)
+    return _noisy_spikes(net, data, level, 0.0, draw, spans)
 
 
-def spurious(net, data, level, rng, spans) -> float:
+def spurious(net, data, level, draw, spans) -> float:
     """Spikes without a reason."""
-    return _noisy_spikes(net, data, 0.0, level, rng, spans)
+    return _noisy_spikes(net, data, 0.0, level, draw, spans)
 
 
-def _noisy_spikes(net, data, lost: float, added: float, rng, spans) -> float:
+def _noisy_spikes(net, data, lost: float, added: float, draw, spans) -> float:
     """Accuracy through the spec, whose `fire` deletes and adds spikes."""
-
-    def fire(t, u):
-        s, draw = reference.heaviside(t, u), rng.random(u.shape)
-        return np.where(s == 1, draw >= lost, draw < added).astype(u.dtype)
-
     layers, output = net.layers(spans), net.readout()
     masks = [np.ones_like(layer.bias) for layer in layers]
-    lengths = _validate.lengths(getattr(data, "lengths", None), *data.x.shape[:2])
     right = 0
-    for x, y, length in zip(data.x, data.y, lengths):
-        sequence = x[:length].astype(net.dtype)
-        _, _, logits = reference.network_forward(sequence, layers, output, masks, [fire] * len(layers))
+    for b, (x, y, (length,)) in enumerate(zip(data.x, data.y, _lengths(data))):
+        fires = [_noisy_fire(lost, added, draw(b, i)) for i in range(len(layers))]
+        _, _, logits = reference.network_forward(x[:length].astype(net.dtype), layers, output, masks, fires)
         right += int(logits.argmax() == y)
     return right / len(data.y)
 
 
-def weights(net, data, level, rng, spans) -> float:
+def _noisy_fire(lost: float, added: float, rng) -> Callable:
+    """A `fire` that deletes and adds spikes: one number is drawn for each neuron and step, whatever the level."""
+
+    def fire(t, u):
+        s, drawn = reference.heaviside(t, u), rng.random(u.shape)
+        return np.where(s == 1, drawn >= lost, drawn < added).astype(u.dtype)
+
+    return fire
+
+
+def weights(net, data, level, draw, spans) -> float:
     """Imprecise weights; span logits and decays stay."""
     other = net.astype(net.dtype)
     for name, block in other.params.items():
-        noise = rng.standard_normal(block.shape)
         if not name.endswith(("span_logits", "decay_logit")):
-            block += level * np.sqrt(np.square(block).mean()) * noise
+            block += level * np.sqrt(np.square(block).mean()) * draw(name).standard_normal(block.shape)
     return _accuracy(other, data, data.x, spans)
 
 
-def decay(net, data, level, rng, spans) -> float:
+def decay(net, data, level, draw, spans) -> float:
     """Membranes that leak more or less than they were trained for."""
     other = net.astype(net.dtype)
     other.neuron = [
@@ -185,7 +205,7 @@ def decay(net, data, level, rng, spans) -> float:
     return _accuracy(other, data, data.x, spans)
 
 
-def threshold(net, data, level, rng, spans) -> float:
+def threshold(net, data, level, draw, spans) -> float:
     """Thresholds other than those trained for."""
     other = net.astype(net.dtype)
     other.neuron = [_scaled(neuron, "threshold", 1 + level, np.inf) for neuron in net.neuron]

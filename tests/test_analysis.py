@@ -95,6 +95,36 @@ def test_the_parts_add_up(recurrence, neuron, lag):
     assert len(parts) == 2 + (lag // shortest if shortest else 0)
 
 
+@pytest.mark.parametrize("recurrence, neuron", CASES[5:])
+def test_hops_are_the_powers_of_the_recurrent_weights(recurrence, neuron):
+    """At frozen spikes and slopes J[lag] is a polynomial in a factor of W_rec; the part of n hops is its n-th term."""
+    net, x = case(recurrence, neuron)
+    tape, numbers = net.record(x), net.layers()[LAYER]
+    _, slope, _ = steps_of(net, x)
+    start, lag, N = 1, 7, 4
+    n_hops = lag // {ms.SRC: 3}.get(type(recurrence), 1)
+    factors = 1.5 * np.cos(np.pi * (np.arange(n_hops + 1) + 0.5) / (n_hops + 1))  # where such fits are accurate
+    parts = list(ms.hops(net, x, LAYER, lag, start).values())
+    by_hops = np.array([parts[0] + parts[1], *parts[2:]])
+    assert len(by_hops) == n_hops + 1
+    for b, i in np.ndindex(2, N):
+        run = reference.layer_forward(tape.layers[0].s[b], numbers, np.ones(N))
+        fire = reference.frozen(run, slope[b], numbers.threshold)
+        heard = run.current - tape.layers[0].s[b] @ numbers.w_in - numbers.bias  # Σ_j p_j z[t - k_j]
+        rows = []
+        for factor in factors:
+            # What the factor takes away comes from outside, so that the layer stays where it was frozen.
+            outside = ((1 - factor) * heard).astype(complex)
+            outside[start, i] += 1e-30j
+            layer = numbers._replace(w_in=np.concatenate([numbers.w_in, np.eye(N)]), w_rec=factor * numbers.w_rec)
+            inputs = np.concatenate([tape.layers[0].s[b], outside], axis=1)
+            moved = reference.layer_forward(inputs, layer, np.ones(N), fire, run.s if numbers.reset[2] else None)
+            np.testing.assert_allclose(moved.s.real, run.s, atol=1e-12)
+            rows.append(moved.v.imag[start + lag] / 1e-30)
+        terms = np.linalg.solve(np.vander(factors, increasing=True), rows)
+        np.testing.assert_allclose(by_hops[:, b, i], terms, rtol=0, atol=1e-10)
+
+
 def test_each_hop_scales_with_the_recurrent_weights():
     """Of an SRC, at equal spikes, one hop is proportional to W_rec."""
     net, x = case(ms.SRC(3), ms.LIF(0.5, 0.6, "soft", detach_reset=True))
@@ -129,6 +159,35 @@ def test_predictions_are_exact_where_nothing_varies():
     np.testing.assert_allclose(prediction.mean_field, 0.5 ** np.arange(10))
 
 
+def test_predictions_of_two_taps():
+    """Where f and σ′ are the same everywhere: the recursions with their numbers written out."""
+    net, x = case(ms.ASRC(2), ms.LIF(0.5, 0.6, "none"))
+    net.surrogate = ms.Custom("flat", lambda u: 0.3 * u, lambda u: np.full_like(u, 0.3))
+    net.params["layers.1.span_logits"] = np.log([0.2, 0.8])
+    orthogonal = np.linalg.qr(np.random.default_rng(0).standard_normal((4, 4)))[0]
+    net.params["layers.1.w_rec"] = 2 * orthogonal  # so that a hop is 0.3 · 2
+    bound, square = [1.0, 0.5 + 0.2 * 0.6], [1.0, 0.25 + 0.04 * 0.36]
+    for _ in range(5):
+        bound.append(0.5 * bound[-1] + 0.2 * 0.6 * bound[-1] + 0.8 * 0.6 * bound[-2])
+        square.append(0.25 * square[-1] + 0.04 * 0.36 * square[-1] + 0.64 * 0.36 * square[-2])
+    prediction = analysis.predicted_norms(net, x, LAYER, 6, start=1)
+    np.testing.assert_allclose(prediction.bound, bound)
+    np.testing.assert_allclose(prediction.mean_field, np.sqrt(square))
+
+
+def test_predictions_take_maxima_and_mean_squares():
+    """Of an RSNN, written out from f and σ′."""
+    net, x = case(ms.Recurrent(), ms.LIF((0.3, 0.5, 0.7, 0.9), 0.6))
+    _, slope, numbers = steps_of(net, x)
+    f = numbers.decay * (1 - slope * numbers.threshold)
+    prediction = analysis.predicted_norms(net, x, LAYER, 3, start=4)
+    bound = np.abs(f[:, 4]).max() + slope[:, 4].max() * np.linalg.svd(numbers.w_rec)[1].max()
+    gain = np.trace(numbers.w_rec @ numbers.w_rec.T) / 4
+    square = np.mean(f[:, 4:8] ** 2) + np.mean(slope[:, 4:8] ** 2) * gain
+    assert prediction.bound[1] == pytest.approx(bound, rel=1e-12)
+    np.testing.assert_allclose(prediction.mean_field, square ** (np.arange(4) / 2), rtol=1e-12)
+
+
 def test_mean_field_of_independent_steps():
     """One wide layer with orthogonal W_rec, before training: within a factor of 1.5, where norms fall to a seventh."""
     rng = np.random.default_rng(0)
@@ -161,6 +220,43 @@ def test_gradient_flow_is_the_adjoint_of_one_step(spans):
         )
     assert not flow.norms[0][:, 8:].any()
     assert flow.zero_slopes == [pytest.approx((slope == 0).mean())]
+
+
+def test_gradient_flow_of_every_layer():
+    """Layer by layer from the top: the spec's δ, by its own dx; each layer's own σ′ and range of float32."""
+    rng = np.random.default_rng(4)
+    neurons = [ms.LIF(0.3, 0.5), ms.LIF(0.5, 0.6), ms.LIF(0.7, 0.4)]
+    net = random_network(rng, (3, 6, 5, 4, 2), recurrence=ms.SRC(2), neuron=neurons)
+    net.params["layers.0.w_in"] *= 4  # potentials farther from the threshold: more σ′ are 0
+    x, y = random_batch(rng, net, B=3, T=11)
+    tape, numbers = net.record(x), net.layers()
+    slopes = [net.surrogate.derivative(t.v - n.threshold) for t, n in zip(tape.layers, numbers)]
+    deltas = [np.zeros(t.v.shape) for t in tape.layers]
+    logits = tape.layers[2].s[:, 8] @ net.params["readout.w"] + net.params["readout.bias"]
+    for b in range(3):
+        e = np.zeros((11, 4))
+        e[8] = (np.exp(logits[b]) / np.exp(logits[b]).sum() - np.eye(2)[y[b]]) @ net.params["readout.w"].T
+        for i in (2, 1, 0):
+            below, mask = tape.layers[i - 1].s[b] if i else x[b], np.ones(net.sizes[i + 1])
+            run = reference.layer_forward(below, numbers[i], mask)
+            grads = reference.layer_backward(e, below, run, slopes[i][b], numbers[i], mask)
+            deltas[i][b], e = grads.delta, grads.dx
+    flow = ms.gradient_flow(net, x, y, at=8)
+    for norms, delta in zip(flow.norms, deltas):
+        np.testing.assert_allclose(norms, np.linalg.norm(delta, axis=2), rtol=1e-9, atol=1e-12)
+    zero, small = [(s == 0).mean() for s in slopes], [(np.abs(d[:, :9]) < 2.0**-126).mean() for d in deltas]
+    assert flow.zero_slopes == pytest.approx(zero) and len(set(zero)) == 3
+    assert flow.denormal == pytest.approx(small) and len(set(small)) == 3
+    # Without labels: the class that the readout favours least.
+    least = ms.gradient_flow(net, x, logits.argmin(axis=1), at=8)
+    np.testing.assert_array_equal(ms.gradient_flow(net, x, at=8).norms[0], least.norms[0])
+    summed = analysis.summed_gradient_flow(net, x, tape.logits.argmin(axis=1))
+    np.testing.assert_array_equal(analysis.summed_gradient_flow(net, x).norms[0], summed.norms[0])
+
+
+def test_jacobian_ends_at_the_last_step():
+    net, x = case(ms.SRC(3), ms.LIF(0.5, 0.6))
+    np.testing.assert_array_equal(ms.jacobian(net, x, LAYER, 5), ms.jacobian(net, x, LAYER, 5, start=6))
 
 
 def test_summed_gradient_flow_is_that_of_training():

@@ -1,5 +1,8 @@
 """Robustness: every disturbance does what its name says, and nothing at level 0."""
 
+from functools import partial
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from conftest import random_network
@@ -8,6 +11,7 @@ import minisnn as ms
 from minisnn import disturbances as module
 from minisnn.datasets import Split
 
+DRAW = partial(ms.stream, 0, "test")
 LEVELS = {name: (0, 1, 2) if name in ("shifted", "jittered") else (0.0, 0.2, 0.5) for name in module.NOISES}
 
 
@@ -31,6 +35,17 @@ def test_level_0_is_plain_accuracy(net, data, noise):
     assert (result.accuracies[:, 0] == net.evaluate(harmed).accuracy).all()
     assert result.accuracies[0, 0] == 33 / 40
     np.testing.assert_array_equal(net.params.flat, before)
+
+
+@pytest.mark.parametrize("spans", ["soft", "hard"])
+@pytest.mark.parametrize("noise", module.NOISES)
+def test_level_0_changes_nothing(net, data, noise, spans):
+    """The disturbance itself, not only the shortcut for level 0; with the spans that were asked for."""
+    labels = {each: net.logits(data.x, spans=each).argmax(axis=1) for each in ("soft", "hard")}
+    assert (labels["soft"] != labels["hard"]).any()
+    own = Split(data.x, labels[spans])
+    assert module.NOISES[noise](net, own, 0.0, DRAW, spans) == 1
+    assert ms.robustness(net, own, noise, LEVELS[noise], 1, spans).accuracies[0, 0] == 1
 
 
 @pytest.mark.parametrize("noise", module.NOISES)
@@ -59,10 +74,65 @@ class Spy:
         return np.zeros((len(x), 2))
 
 
-def disturbed(noise, level, x):
+def disturbed(noise, level, x, lengths=None):
     spy = Spy()
-    module.NOISES[noise](spy, Split(x, np.zeros(len(x), int)), level, ms.stream(0, "test"), "hard")
+    module.NOISES[noise](spy, Split(x, np.zeros(len(x), int), lengths), level, DRAW, "hard")
     return spy.x
+
+
+def test_one_stream_for_all_levels(net, data, monkeypatch):
+    drawn = []
+    monkeypatch.setitem(
+        module.NOISES, "gaussian", lambda net, data, level, draw, spans: drawn.append(draw().random()) or 0
+    )
+    ms.robustness(net, data, "gaussian", (0, 0.1, 0.3), seeds=3)
+    assert drawn[::2] == drawn[1::2] and len(set(drawn)) == 3
+    assert drawn[2] == ms.stream(1, "robustness", "gaussian").random()
+
+
+def test_along_a_curve_noise_only_grows():
+    x = np.ones((20, 9, 3))
+    np.testing.assert_allclose(disturbed("gaussian", 0.4, x) - x, 4 * (disturbed("gaussian", 0.1, x) - x), atol=1e-12)
+    lost = [disturbed("dropped", level, x) == 0 for level in (0.1, 0.3, 0.6)]
+    for less, more in pairwise(lost):
+        assert less.sum() < more.sum() and not (less & ~more).any()
+    assert (lost[1].any(axis=2) & ~lost[1].all(axis=2)).any()  # each value by itself
+    steps = np.arange(1.0, 12.0)[:, np.newaxis] + np.zeros((20, 11, 1))
+    for noise in ("shifted", "jittered"):
+        middle = [(disturbed(noise, level, steps) - steps)[:, 5, 0] for level in (1, 2, 4)]
+        for less, more in pairwise(middle):
+            assert (np.abs(less) <= np.abs(more)).all() and (less * more >= 0).all()
+            assert np.abs(less).sum() < np.abs(more).sum()
+
+
+@pytest.mark.parametrize("noise", ["shifted", "jittered"])
+def test_what_lies_past_the_end_stays_there(noise):
+    x, lengths = np.ones((50, 10, 1)), np.arange(50) % 5 + 4
+    x[np.arange(10) >= lengths[:, np.newaxis]] = 999.0
+    moved = disturbed(noise, 3, x, lengths)
+    inside = moved[np.arange(10) < lengths[:, np.newaxis]]
+    assert set(np.unique(inside)) == ({1.0} if noise == "jittered" else {0.0, 1.0})
+
+
+def test_equal_arrays_get_equal_noise(rng, data, monkeypatch):
+    """Whatever recurrence and neurons there are: weights by the name of their array, spikes by sequence and layer."""
+    recurrences, neurons = (ms.Recurrent(), ms.ASRC(5), ms.ASRC(3, True)), (ms.LIF(), ms.LIF(), ms.PLIF(0.5))
+    nets = [random_network(rng, (3, 8, 7, 4), recurrence=r, neuron=n) for r, n in zip(recurrences, neurons)]
+    noisy = []
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_accuracy", lambda other, *rest: noisy.append(other) or 0.0)
+        for net in nets:
+            module.weights(net, data, 1.0, DRAW, "hard")
+    for name in ("layers.0.w_in", "layers.1.w_in", "layers.1.w_rec", "readout.w", "readout.bias"):
+        first, *others = (
+            (other.params[name] - net.params[name]) / np.sqrt(np.square(net.params[name]).mean())
+            for net, other in zip(nets, noisy)
+        )
+        for other in others:
+            np.testing.assert_allclose(other, first, atol=1e-9)
+    names = []
+    module.deleted(nets[0], data, 0.3, lambda *name: names.append(name) or DRAW(*name), "hard")
+    assert names == [(b, i) for b in range(40) for i in range(2)]
 
 
 def test_gaussian_input():
@@ -129,13 +199,14 @@ def test_lengths_are_kept(net, data):
 def test_weights_by_the_size_of_their_array(net, data, monkeypatch):
     changed = []
     monkeypatch.setattr(module, "_accuracy", lambda other, *rest: changed.append(other) or 0.0)
-    module.weights(net, data, 0.3, ms.stream(0, "test"), "hard")
+    module.weights(net, data, 0.3, DRAW, "hard")
     for name, block in net.params.items():
         difference = changed[0].params[name] - block
         if name.endswith(("span_logits", "decay_logit")):
             assert not difference.any()
-        elif block.size > 20:
-            assert difference.std() == pytest.approx(0.3 * np.sqrt((block**2).mean()), rel=0.5)
+        else:
+            size = np.sqrt((block**2).mean())
+            np.testing.assert_allclose(difference, 0.3 * size * DRAW(name).standard_normal(block.shape), rtol=1e-9)
 
 
 def test_decay_and_threshold(net, data, monkeypatch):
@@ -163,8 +234,25 @@ def test_decay_and_threshold(net, data, monkeypatch):
         ("deleted", (0, 1.5), "levels must be a finite number"),
         ("shifted", (0, 1.5), "whole numbers"),
         ("threshold", (-1, 0), "above 0"),
+        ("shifted", (0, 13), "levels must be a finite number"),
+        ("gaussian", 0.3, "two or more numbers"),
+        ("gaussian", None, "two or more numbers"),
     ],
 )
 def test_wrong_arguments(net, data, noise, levels, words):
     with pytest.raises(ValueError, match=words):
         ms.robustness(net, data, noise, levels)
+
+
+def test_wrong_networks_and_data(net, data):
+    with pytest.raises(TypeError, match="net must be a Network, got NoneType"):
+        ms.robustness(None, data, "gaussian", (0, 1))
+    with pytest.raises(TypeError, match="seeds must be an integer"):
+        ms.robustness(net, data, "decay", (0, 0.1), seeds="x")
+
+    class Lists:
+        x, y = data.x.tolist(), data.y.tolist()
+
+    for noise in module.NOISES:  # lists will do
+        curve = ms.robustness(net, Lists(), noise, LEVELS[noise], 1)
+        np.testing.assert_array_equal(curve.accuracies, ms.robustness(net, data, noise, LEVELS[noise], 1).accuracies)
