@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 import minisnn
-from minisnn import checks, recipes, runs, storage, sweeps
-from minisnn.findings import EXPERIMENTS, TASKS
+from minisnn import checks, cli_study, recipes, runs, storage, sweeps
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,8 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
         _add_sweep,
         _add_gradcheck,
         _add_bench,
-        _add_findings,
-        _add_tutorials,
+        cli_study.add_findings,
+        cli_study.add_tutorials,
         _add_info,
     ):
         add(commands)
@@ -260,76 +259,6 @@ def _bench(folder, **options) -> int:
     plots.save(folder / "bench.png", lambda axes: plots.bench(results, axes), 1, 2, 11, 4)
     print(bench.report(results))
     print(f"bench.json and bench.png are in {folder}")
-    return 0
-
-
-def _add_findings(commands) -> None:
-    parser = commands.add_parser("findings", help="the paper's claims at small scale: experiments, tables, figures")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which experiments: {', '.join(EXPERIMENTS)}")
-    parser.add_argument("--all", action="store_true", help="all experiments on all tasks, then the report")
-    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), help="only these (default: all)")
-    parser.add_argument(
-        "--networks", nargs="+", metavar="NETWORK", help='only these, as "SRC λ=8"; what is stored of the others stays'
-    )
-    parser.add_argument("--report", action="store_true", help="tables and figures anew from what is stored")
-    parser.add_argument(
-        "--folder", type=Path, default=Path("runs/findings"), help="holds the runs; a second call goes on with it"
-    )
-    parser.add_argument(
-        "--tutorials", type=Path, default=Path("tutorials"), help="gets results/ and figures/ (default: %(default)s)"
-    )
-    parser.set_defaults(run=_findings)
-
-
-def _findings(names, tasks, networks, report, folder, tutorials, **options) -> int:
-    from minisnn import findings
-
-    unknown = [name for name in names if name not in EXPERIMENTS]
-    if unknown or not (names or report or options["all"]):
-        raise ValueError(f"name experiments ({', '.join(EXPERIMENTS)}), --all or --report; got {' '.join(names)!r}")
-    try:
-        for name in EXPERIMENTS if options["all"] else names:
-            for task in tasks or TASKS:
-                print(findings.run(name, task, folder, tutorials / "results", networks))
-        if report or options["all"]:
-            for path in findings.report(tutorials):
-                print(path)
-    except (ImportError, RuntimeError) as error:
-        print(f"minisnn: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ImportError) else 1
-    return 0
-
-
-def _add_tutorials(commands) -> None:
-    parser = commands.add_parser("tutorials", help="execute the tutorials, or copy them to a folder of your own")
-    task = parser.add_mutually_exclusive_group(required=True)
-    task.add_argument(
-        "--execute",
-        nargs="*",
-        metavar="NAME",
-        help="run notebooks and solutions, and write them back; as 02, solutions/02 (default: all)",
-    )
-    task.add_argument("--copy", type=Path, metavar="DIR", help="copy notebooks, results and solutions to this folder")
-    parser.add_argument("--student", action="store_true", help="copy without solutions and outputs")
-    parser.add_argument("--folder", type=Path, help="with the notebooks to execute (default: where they are installed)")
-    parser.set_defaults(run=_tutorials)
-
-
-def _tutorials(execute, copy, student, folder) -> int:
-    from minisnn import tutorials
-
-    if copy is not None:
-        if folder is not None:
-            raise ValueError("--folder goes with --execute; --copy takes the tutorials of the package")
-        print(f"{len(tutorials.copy(copy, student))} files are in {copy}")
-        return 0
-    if student:
-        raise ValueError("--student goes with --copy")
-    try:
-        tutorials.execute(folder or tutorials.folder(), execute)
-    except (ImportError, RuntimeError) as error:
-        print(f"minisnn: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ImportError) else 1
     return 0
 
 

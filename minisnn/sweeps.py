@@ -17,7 +17,7 @@ import json
 import multiprocessing
 import uuid
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numba
@@ -72,6 +72,7 @@ def sweep(
     storage.make_folder(folder / "results")
     _check_same_sweep(folder, {"recipe": recipe, "tasks": sorted(tasks)})
     read_rows(folder)  # a damaged result is told now, not after hours
+    _check_same_settings(folder, recipe, tasks)
     left = {name: task for name, task in tasks.items() if not _result_file(folder, name).exists()}
     failures = {}
     if left:
@@ -150,6 +151,22 @@ def _check_same_sweep(folder: Path, config: dict) -> None:
     elif any((folder / "results").iterdir()):
         raise ValueError(f"{folder} holds results but no sweep.json; name another folder")
     storage.write_text(path, json.dumps(config, indent=1))
+
+
+def _check_same_settings(folder: Path, recipe: str, tasks: dict) -> None:
+    """ValueError if a run that has ended was made with other settings than it would be now: a recipe has changed."""
+    for name, task in tasks.items():
+        path = _result_file(folder, name)
+        if path.exists():
+            stored = json.loads(path.read_text())["result"]["recipe"]
+            now = json.loads(json.dumps(asdict(recipes.recipe(recipe, **task))))
+            names = [key for key in {**stored, **now} if stored.get(key) != now.get(key)]
+            if names:
+                different = ", ".join(f"{key} {stored.get(key)!r} there, now {now.get(key)!r}" for key in names)
+                raise ValueError(
+                    f"{path} is of a run with other settings ({different}); name another folder, or delete this file "
+                    f"and {folder / 'runs' / name}"
+                )
 
 
 def _result_file(folder: Path, name: str) -> Path:

@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 
 import minisnn as ms
-from minisnn import cli, findings, recipes, sweeps
+from minisnn import cli, cli_study, findings, recipes, sweeps
 from minisnn.disturbances import NOISES
 from minisnn.findings import claims, experiments, figures, measures, results, tables, tasks
 from minisnn.findings.report import documents
@@ -133,9 +133,16 @@ def patch(monkeypatch) -> None:
     }
     networks = {name: {**settings, **small} for name, settings in networks.items()}
     task = tasks.Task("match-src", 2, networks, "SRC λ=3", "ASRC K=4", "uniform mixture K=4")
-    for module in (tasks, results, tables, figures, cli):
+    for module in (tasks, results, tables, figures, cli_study):
         monkeypatch.setattr(module, "TASKS", {"match": task})
     monkeypatch.setitem(measures.LAGS, "match", (1, 3, 5, 9))
+    of_lags = {name: [value] for name, value in small.items() if name != "lag"}
+    grids = [
+        {"model": ["src"], "lag": [5, 6], "span": [3], **of_lags},
+        {"model": ["ff", "asrc"], "lag": [5, 6], **of_lags},
+    ]
+    monkeypatch.setattr(experiments, "LAG_GRIDS", grids)
+    monkeypatch.setattr(experiments, "LAG_SEEDS", 2)
 
 
 def run_all(folder):
@@ -259,7 +266,7 @@ def test_some_networks_alone(tmp_path, tiny):
         stale = [re.sub("^ASRC K=4,", "a network that is gone,", line) for line in lines]
         path.write_text("\n".join([head, *stale]) + "\n")
     (stored / f"{tiny}-spans.json").write_text('{"a network that is gone": {}}\n')
-    for name in findings.EXPERIMENTS:
+    for name in ("accuracy", "gradients", "jacobians", "spans", "robustness"):
         findings.run(name, tiny, tmp_path / "runs", stored, networks=["ASRC K=4"], progress=False)
     assert {path.name: path.read_bytes() for path in stored.iterdir()} == before
     for folder in (stored, tmp_path / "empty"):
@@ -305,7 +312,7 @@ def test_what_is_not_there_is_told(tmp_path, capsys):
     with pytest.raises(ValueError, match="table must be one of 'claims'"):
         tables.fill("<!-- findings: claim -->\n<!-- end of findings -->", tmp_path)
     assert cli.main(["findings"]) == 2
-    assert "name experiments (accuracy, gradients, jacobians, spans, robustness)" in capsys.readouterr().err
+    assert "name experiments (accuracy, gradients, jacobians, spans, robustness, lags)" in capsys.readouterr().err
     assert cli.main(["findings", "accuracies"]) == 2
     assert "got 'accuracies'" in capsys.readouterr().err
 

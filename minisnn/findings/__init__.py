@@ -1,7 +1,7 @@
 """The paper's claims at small scale: experiments, stored results, and the tables and figures made from them.
 
     tasks.py        which networks are compared on which data
-    experiments.py  accuracy, gradients, jacobians, spans, robustness
+    experiments.py  accuracy, gradients, jacobians, spans, robustness, lags
     results.py      the files in `tutorials/results/`
     intervals.py    means, paired differences, t-intervals
     measures.py     how a number of the findings is made from stored rows
@@ -17,7 +17,7 @@ stored (seconds).
 from minisnn.findings.intervals import Interval, mean_interval, paired_difference
 from minisnn.findings.measures import area, kept, robust_gains
 from minisnn.findings.report import report
-from minisnn.findings.results import EXPERIMENTS, by_seed, curves, read, run
+from minisnn.findings.results import EXPERIMENTS, applies, by_seed, curves, read, run
 from minisnn.findings.tasks import LEVELS, TASKS, TITLES, Task
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "TITLES",
     "Interval",
     "Task",
+    "applies",
     "area",
     "by_seed",
     "curves",

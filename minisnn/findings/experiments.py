@@ -1,10 +1,13 @@
-"""The four experiments: each returns the rows (or curves) that are stored, and goes on with what its folder holds.
+"""The experiments: each returns the rows (or curves) that are stored, and goes on with what its folder holds.
 
 folder/TASK/                the sweep that trains all networks (`sweeps.py`)
-folder/TASK/gradients/      what was measured of each run, one JSON file each
+folder/TASK/gradients/      what was measured of each run, one JSON file each, with the settings it was measured with;
+folder/TASK/jacobians/      if these have changed, or the run, it is measured anew
 folder/TASK/robustness/
+folder/TASK/lags/           the sweep over lags
 """
 
+import hashlib
 import json
 import os
 from concurrent.futures import as_completed
@@ -17,27 +20,37 @@ from tqdm.auto import tqdm
 
 from minisnn import analysis, disturbances, recipes, storage, sweeps
 from minisnn.datasets import Split
-from minisnn.findings.tasks import LEVELS, Task
+from minisnn.findings.tasks import LAG_GRIDS, LAG_SEEDS, LEVELS, Task
 from minisnn.history import History
 from minisnn.network import Network
 from minisnn.recurrence import ASRC
 
 N_GRADIENTS = 64  # validation sequences whose gradients are measured
 N_JACOBIANS, MOST_LAG = 8, 48  # sequences and steps of the Jacobians
+NO_JACOBIANS = {"clip_norm", "detach_reset", "rate"}  # networks with such settings have none measured
 N_NOISY = 1000  # test sequences, at most, under noise
 N_BY_SPEC = 200  # of them where spikes are deleted or added, which goes through the spec
 DRAWS = 3  # of each noise and network
 
 
+def settings() -> dict[str, dict]:
+    """What is measured how, by experiment: stored with the results."""
+    return {
+        "gradients": {"sequences": N_GRADIENTS},
+        "jacobians": {"sequences": N_JACOBIANS, "most lag": MOST_LAG},
+        "robustness": {"sequences": N_NOISY, "by spec": N_BY_SPEC, "draws": DRAWS, "levels": LEVELS},
+    }
+
+
 def accuracy(task: Task, folder: Path, progress: bool = True) -> list[dict]:
     """Train every network with every seed: a row each, with test accuracy, spans and firing rates."""
-    grids = [{name: [value] for name, value in settings.items()} for settings in task.networks.values()]
+    grids = [{name: [value] for name, value in of_network.items()} for of_network in task.networks.values()]
     rows = sweeps.sweep(task.recipe, grids, task.seeds, folder=folder, progress=progress)
     by_run = {sweeps.run_name(dict(list(row.items())[: list(row).index("seed")]), row["seed"]): row for row in rows}
     kept = ("seed", *sweeps.COLUMNS, "spans", "firing_rates")
     return [
-        {"network": network, **{name: by_run[sweeps.run_name(settings, seed)][name] for name in kept}}
-        for network, settings in task.networks.items()
+        {"network": network, **{name: by_run[sweeps.run_name(of_network, seed)][name] for name in kept}}
+        for network, of_network in task.networks.items()
         for seed in range(task.seeds)
     ]
 
@@ -79,10 +92,10 @@ def jacobians(task: Task, folder: Path, progress: bool = True) -> list[dict]:
     hardened.
     """
     wanted = {
-        name: settings
-        for name, settings in task.networks.items()
+        name: of_network
+        for name, of_network in task.networks.items()
         if name == task.adaptive
-        or (settings["model"] in ("ff", "rsnn", "src") and not {"clip_norm", "detach_reset", "rate"} & set(settings))
+        or (of_network["model"] in ("ff", "rsnn", "src") and not set(of_network) & NO_JACOBIANS)
     }
     return _of_each_run(task, folder, "jacobians", wanted, measure_jacobians, progress)
 
@@ -135,10 +148,10 @@ def spans(task: Task, folder: Path, progress: bool = True) -> dict[str, dict]:
     soft and hard spans (a list a seed), and the span weights of seed 0, by layer."""
     accuracy(task, folder, progress)
     curves = {}
-    for network, settings in task.networks.items():
-        if settings["model"] == "asrc":
+    for network, of_network in task.networks.items():
+        if of_network["model"] == "asrc":
             histories = [
-                History.from_json(folder / "runs" / sweeps.run_name(settings, seed) / "history.json")
+                History.from_json(folder / "runs" / sweeps.run_name(of_network, seed) / "history.json")
                 for seed in range(task.seeds)
             ]
             curves[network] = {
@@ -173,6 +186,11 @@ def measure_robustness(recipe: recipes.Recipe, run: Path) -> list[dict]:
     return rows
 
 
+def lags(task: Task, folder: Path, progress: bool = True) -> list[dict]:
+    """Delayed match without distractors, over the lag and over spans: a row a run. Of that task alone."""
+    return sweeps.sweep(task.recipe, LAG_GRIDS, LAG_SEEDS, folder=folder / "lags", progress=progress)
+
+
 def _of_each_run(task: Task, folder: Path, name: str, networks: dict, measure, progress: bool) -> list[dict]:
     """The rows of `measure(recipe, run folder)` for each network and seed, after training what is not yet trained.
 
@@ -181,11 +199,13 @@ def _of_each_run(task: Task, folder: Path, name: str, networks: dict, measure, p
     accuracy(task, folder, progress)
     measured = storage.make_folder(folder / name)
     files = {
-        (network, seed): measured / f"{sweeps.run_name(settings, seed)}.json"
-        for network, settings in networks.items()
+        (network, seed): measured / f"{sweeps.run_name(of_network, seed)}.json"
+        for network, of_network in networks.items()
         for seed in range(task.seeds)
     }
-    left = {key: path for key, path in files.items() if not path.exists()}
+    stamps = {path: _stamp(name, folder / "runs" / path.stem) for path in files.values()}
+    found = {path: _measured(path, stamps[path]) for path in files.values()}
+    left = {key: path for key, path in files.items() if found[path] is None}
     if left:
         pool = sweeps.processes(len(left))
         try:
@@ -199,14 +219,36 @@ def _of_each_run(task: Task, folder: Path, name: str, networks: dict, measure, p
                 disable=not progress, dynamic_ncols=True,
             )  # fmt: skip
             for future in bar:
-                storage.write_text(futures[future], json.dumps(future.result()))
+                path = futures[future]
+                found[path] = future.result()
+                storage.write_text(path, json.dumps({"measured": stamps[path], "rows": found[path]}))
         finally:
             pool.shutdown(cancel_futures=True)
-    return [
-        {"network": network, "seed": seed, **row}
-        for (network, seed), path in files.items()
-        for row in json.loads(path.read_text())
-    ]
+    return [{"network": network, "seed": seed, **row} for (network, seed), path in files.items() for row in found[path]]
+
+
+def _stamp(name: str, run: Path) -> dict:
+    """What an experiment measures of a run, and how."""
+    network = hashlib.sha256((run / "best.npz").read_bytes()).hexdigest()
+    return json.loads(json.dumps({"network": network, **settings()[name]}))
+
+
+def _measured(path: Path, stamp: dict) -> list[dict] | None:
+    """The rows in a file of `_of_each_run`; None if there is none, or if it is of another network or settings.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or something else.
+    """
+    if not path.exists():
+        return None
+    try:
+        read = json.loads(path.read_text())
+        rows = [dict(row) for row in read["rows"]]
+        return rows if read["measured"] == stamp else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not what an experiment wrote ({error!r}); delete it") from error
 
 
 @contextmanager
@@ -227,5 +269,6 @@ def _one_blas_thread():
 
 
 def configuration(task: Task) -> dict:
-    """All settings of the task's recipe, and in what the networks differ from them."""
-    return {"recipe": asdict(recipes.recipe(task.recipe)), "networks": task.networks}
+    """All settings of the task's recipe, in what the networks differ from them, and what is measured how."""
+    recipe = asdict(recipes.recipe(task.recipe))
+    return {"recipe": recipe, "networks": task.networks, "measured": settings()}

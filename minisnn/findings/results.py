@@ -1,6 +1,6 @@
 """What is stored of the experiments: small CSV and JSON files, one pair a task and experiment.
 
-TASK-accuracy.csv, TASK-gradients.csv, TASK-jacobians.csv, TASK-spans.json, TASK-robustness.csv
+TASK-accuracy.csv, TASK-gradients.csv, TASK-jacobians.csv, TASK-spans.json, TASK-robustness.csv, match-lags.csv
 TASK.json       the commands, configuration, seeds, versions and seconds
 """
 
@@ -26,8 +26,14 @@ EXPERIMENTS = {
     "jacobians": experiments.jacobians,
     "spans": experiments.spans,
     "robustness": experiments.robustness,
+    "lags": experiments.lags,
 }
-"""What `run` can do, by name; the first trains the networks that the others look at."""
+"""What `run` can do, by name; the first trains the networks that all but the last look at."""
+
+
+def applies(name: str, task_name: str) -> bool:
+    """Whether an experiment is one of this task: `lags` is of delayed match alone."""
+    return name != "lags" or task_name == "match"
 
 
 def run(name: str, task_name: str, folder, results, networks=None, progress: bool = True) -> Path:
@@ -52,12 +58,15 @@ def run(name: str, task_name: str, folder, results, networks=None, progress: boo
     Raises
     ------
     ValueError
-        If the experiment, the task or a network is unknown; if a file in the folder is not one of its own.
+        If the experiment, the task or a network is unknown, or they don't go together; if the folder holds runs with
+        other settings, or a file that is damaged.
     RuntimeError
         If a run failed; see `minisnn.sweep`.
     """
     do = EXPERIMENTS[_validate.choice(name, "experiment", EXPERIMENTS)]
     task = TASKS[_validate.choice(task_name, "task", TASKS)]
+    if not applies(name, task_name) or (name == "lags" and networks):
+        raise ValueError("the experiment 'lags' is of the task 'match' alone, and has networks of its own")
     results = storage.make_folder(results)
     chosen = {
         network: task.networks[_validate.choice(network, "network", task.networks)]
@@ -67,11 +76,13 @@ def run(name: str, task_name: str, folder, results, networks=None, progress: boo
     path = _file(results, task_name, name)
     if networks and path.exists():
         found = _with_the_others(found, read(results, task_name, name), task, chosen)
-    storage.write_text(path, json.dumps(found) + "\n" if isinstance(found, dict) else _csv(found))
-    if name == "accuracy":
+    text = json.dumps(found) + "\n" if isinstance(found, dict) else _csv(found)
+    changed = not path.exists() or path.read_text(encoding="utf-8") != text
+    storage.write_text(path, text)
+    record = results / f"{task_name}.json"
+    if name == "accuracy" and (changed or not record.exists()):  # date and versions are those of what is stored
         seconds = sum(row["seconds"] for row in found)
-        record = _record(task_name, task, seconds)
-        storage.write_text(results / f"{task_name}.json", json.dumps(record, indent=1) + "\n")
+        storage.write_text(record, json.dumps(_record(task_name, task, seconds), indent=1) + "\n")
     return path
 
 
@@ -89,8 +100,9 @@ def _file(results, task_name: str, name: str) -> Path:
 
 
 def _record(task_name: str, task: Task, seconds: float) -> dict:
+    names = [name for name in EXPERIMENTS if applies(name, task_name)]
     return {
-        "commands": [f"minisnn findings {name} --tasks {task_name}" for name in EXPERIMENTS],
+        "commands": [f"minisnn findings {name} --tasks {task_name}" for name in names],
         "seeds": task.seeds,
         "seconds_of_training": round(seconds),
         "date": time.strftime("%Y-%m-%d"),
@@ -120,19 +132,24 @@ def read(results, task_name: str, name: str):
     ------
     FileNotFoundError
         If it is not there.
+    ValueError
+        If there is no such experiment or task, or the file is damaged.
     """
+    name, task_name = _validate.choice(name, "experiment", EXPERIMENTS), _validate.choice(task_name, "task", TASKS)
     path = _file(results, task_name, name)
+    command = f"`minisnn findings {name} --tasks {task_name}` makes it"
     if not path.exists():
-        raise FileNotFoundError(f"no file {path}; `minisnn findings {name} --tasks {task_name}` makes it")
-    if name == "spans":
-        return json.loads(path.read_text())
-    return read_csv(path)
-
-
-def read_csv(path) -> list[dict]:
-    """The rows of a CSV file, of these experiments or of a sweep; numbers are numbers."""
-    with open(path, newline="", encoding="utf-8") as file:
-        return [{key: _number(key, value) for key, value in row.items()} for row in csv.DictReader(file)]
+        raise FileNotFoundError(f"no file {path}; {command}")
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            if name == "spans":
+                return {network: dict(found) for network, found in json.load(file).items()}
+            rows = [{key: _number(key, value) for key, value in row.items()} for row in csv.DictReader(file)]
+        if not rows or "seed" not in rows[0] or any(None in row or None in row.values() for row in rows):
+            raise ValueError("no rows, or rows that are not whole")
+        return rows
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"{path} is damaged, or something else ({error}); {command} anew") from error
 
 
 def _number(key: str, text: str):
@@ -146,13 +163,23 @@ def _number(key: str, text: str):
 
 
 def by_seed(rows: list[dict], column: str, **equal) -> np.ndarray:
-    """The column of the rows that have these values, ordered by seed."""
-    chosen = [row for row in rows if all(row[key] == value for key, value in equal.items())]
-    return np.array([row[column] for row in sorted(chosen, key=lambda row: row["seed"])])
+    """The column of the rows that have these values, by seed; ValueError if there is none, or two of a seed."""
+    return np.array([row[column] for row in _chosen(rows, equal)])
 
 
 def curves(rows: list[dict], **equal) -> np.ndarray:
-    """The "lag 0", "lag 1", ... of the rows that have these values, one row a seed: (seeds, lags)."""
-    chosen = [row for row in rows if all(row[key] == value for key, value in equal.items())]
+    """The "lag 0", "lag 1", ... of the rows that have these values, one row a seed: (seeds, lags); as `by_seed`."""
     lags = [key for key in rows[0] if key.startswith("lag ")]
-    return np.array([[row[lag] for lag in lags] for row in sorted(chosen, key=lambda row: row["seed"])], float)
+    return np.array([[row[lag] for lag in lags] for row in _chosen(rows, equal)], float)
+
+
+def _chosen(rows: list[dict], equal: dict) -> list[dict]:
+    """The rows that have these values, one a seed, ordered by seed."""
+    chosen = sorted(
+        (row for row in rows if all(row.get(key) == value for key, value in equal.items())), key=lambda row: row["seed"]
+    )
+    seeds = [row["seed"] for row in chosen]
+    if not chosen or len(set(seeds)) < len(seeds):
+        wanted = ", ".join(f"{key} {value!r}" for key, value in equal.items())
+        raise ValueError(f"one row a seed is wanted with {wanted}, got those of the seeds {seeds}")
+    return chosen

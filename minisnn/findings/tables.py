@@ -9,7 +9,6 @@ A document marks where a table goes, and `fill` puts it there:
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -17,10 +16,10 @@ from minisnn import _validate
 from minisnn.findings.claims import CLAIMS
 from minisnn.findings.intervals import paired_difference
 from minisnn.findings.measures import LAGS, area, guesses, kept, signed
-from minisnn.findings.results import by_seed, curves, read, read_csv
+from minisnn.findings.results import by_seed, curves, read
 from minisnn.findings.tasks import LEVELS, TASKS, TITLES
 
-MARKED = re.compile(r"(<!-- findings: ([\w ]+) -->\n).*?(<!-- end of findings -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- findings: ([\w ]+) -->\n)((?:(?!<!--).)*)(<!-- end of findings -->)", re.DOTALL)
 
 
 def fill(text: str, results) -> str:
@@ -29,17 +28,26 @@ def fill(text: str, results) -> str:
     Raises
     ------
     ValueError
-        If a mark names no table.
+        If a mark names no table, or is not followed by its end.
     FileNotFoundError
         If a result is missing.
     """
 
     def table(match) -> str:
-        name, *task = match[2].split()
+        name, *of_task = match[2].split()
         make = TABLES[_validate.choice(name, "table", TABLES)]
-        return match[1] + make(results, *task) + match[3]
+        if bool(of_task) == (name in ("claims", "lags")) or len(of_task) > 1:
+            raise ValueError(f"{match[2]!r} in a mark: claims and lags are of all tasks, the other tables of one each")
+        return match[1] + make(results, *(_validate.choice(task, "task", TASKS) for task in of_task)) + match[4]
 
-    return MARKED.sub(table, text)
+    filled, n = MARKED.subn(table, text)
+    for what in ("<!-- findings:", "<!-- end of findings"):
+        if text.count(what) != n:
+            raise ValueError(
+                f"{text.count(what)} marks `{what} ...`, but {n} tables: each takes a line `<!-- findings: NAME -->`, "
+                "and then a line `<!-- end of findings -->`"
+            )
+    return filled
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
@@ -116,8 +124,8 @@ def robustness(results, name: str) -> str:
 
 
 def lags(results) -> str:
-    """Delayed match without distractors: mean accuracy in per cent by lag and model, from the sweep in `match.csv`."""
-    rows = read_csv(Path(results) / "match.csv")
+    """Delayed match without distractors: mean accuracy in per cent by lag and model."""
+    rows = read(results, "match", "lags")
     names = {"ff": "feedforward", "rsnn": "RSNN", "src": "SRC λ={span}", "asrc": "ASRC K=40"}
     columns = sorted({row["lag"] for row in rows})
     groups = {}

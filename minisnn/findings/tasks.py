@@ -96,6 +96,14 @@ TITLES = {
     "psmnist14": "permuted MNIST, 14x14, T = 196",
 }
 
+LAG_GRIDS = [
+    {"model": ["src"], "lag": [10, 20, 30, 50, 75, 100], "span": [5, 10, 15, 20, 30, 50, 75, 100]},
+    {"model": ["ff", "rsnn", "asrc"], "lag": [10, 20, 30, 50, 75, 100]},
+]
+"""What the experiment `lags` sweeps on delayed match without distractors."""
+
+LAG_SEEDS = 3
+
 LEVELS = {  # of each noise that `robustness` knows
     "gaussian": (0, 0.05, 0.1, 0.2, 0.3, 0.5),
     "dropped": (0, 0.05, 0.1, 0.2, 0.3, 0.5),
