@@ -17,6 +17,7 @@ NUMBERED = "[0-9][0-9]_*.ipynb"
 FILES = ("*.md", NUMBERED, f"solutions/{NUMBERED}", "results/*.csv", "results/*.json", "figures/*.png")
 """What `copy` copies."""
 MAX_KB = 400  # of a notebook with its outputs; a kB is 1000 bytes
+SECONDS = {"07": 150, "09": 150}  # how long a notebook is meant to take at the most, on two cores; all others 90
 TIMEOUT = 600  # seconds of a cell
 STRICT = 'import warnings\nwarnings.simplefilter("error")'  # the hidden first cell
 
@@ -109,6 +110,7 @@ def copy(target, student: bool = False) -> list[Path]:
                 blank = student and path.suffix == ".ipynb"
                 contents[path.relative_to(source)] = _without_outputs(path) if blank else path.read_bytes()
     there = [str(target / name) for name in contents if os.path.lexists(target / name)]
+    there += [str(target / part) for part in ("solutions", "results", "figures") if (target / part).is_file()]
     if there:
         more = f" and {len(there) - 1} more files are" if len(there) > 1 else " is"
         raise FileExistsError(f"{there[0]}{more} there already; copy the tutorials to another folder")
@@ -149,7 +151,7 @@ def _is_called(path: Path, name: str) -> bool:
 def _execute(path: Path, folder: Path) -> str:
     """Execute one notebook and write it back; seconds and kB as text. RuntimeError if it fails."""
     nbformat, nbclient = _jupyter()
-    started, before = time.perf_counter(), set(folder.rglob("*"))
+    started, before = time.perf_counter(), _files(folder)
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -175,9 +177,7 @@ def _execute(path: Path, folder: Path) -> str:
                 raise RuntimeError(f"cell {i}{_line(error.traceback)}: {error.ename}: {error.evalue}") from error
             except (nbclient.exceptions.CellTimeoutError, nbclient.exceptions.DeadKernelError) as error:
                 raise RuntimeError(f"cell {i}: {type(error).__name__}: {_first_line(error)}") from error
-    left = sorted(new.relative_to(folder).as_posix() for new in set(folder.rglob("*")) - before)
-    if left:
-        raise RuntimeError(f"left files behind: {', '.join(left)}")
+    _check_no_traces(folder, before)
     notebook.cells.pop(0)
     said = _normalise(notebook, path.stem[:2])
     nbformat.validate(notebook)
@@ -186,7 +186,32 @@ def _execute(path: Path, folder: Path) -> str:
     if size > MAX_KB:
         raise RuntimeError(f"{size:.0f} kB with its outputs, the limit is {MAX_KB} kB")
     storage.write_text(path, text)
-    return f"{time.perf_counter() - started:.0f} s, {size:.0f} kB{said}"
+    seconds, most = time.perf_counter() - started, SECONDS.get(path.stem[:2], 90)
+    slow = f", more than the {most} s it is meant to take: is the machine busy?" if seconds > most else ""
+    return f"{seconds:.0f} s, {size:.0f} kB{slow}{said}"
+
+
+def _files(folder: Path) -> dict[Path, tuple]:
+    """All there is below a folder: when it was last changed, and its size; of folders neither."""
+    stats = {path: path.stat() for path in folder.rglob("*")}
+    return {path: () if path.is_dir() else (stat.st_mtime_ns, stat.st_size) for path, stat in stats.items()}
+
+
+def _check_no_traces(folder: Path, before: dict[Path, tuple]) -> None:
+    """RuntimeError if a notebook has made or changed files; those that it made are deleted."""
+    after = _files(folder)
+    made = sorted(after.keys() - before.keys(), reverse=True)  # files before the folders that they lie in
+    for path in made:
+        path.rmdir() if path.is_dir() else path.unlink()
+    changed = [path for path in before if after.get(path) != before[path]]
+    traces = {"left files behind (now deleted)": made[::-1], "changed files": changed}
+    said = [
+        f"{what}: {', '.join(path.relative_to(folder).as_posix() for path in paths)}"
+        for what, paths in traces.items()
+        if paths
+    ]
+    if said:
+        raise RuntimeError("; ".join(said))
 
 
 def _normalise(notebook, number: str) -> str:

@@ -143,7 +143,7 @@ FUNCTIONS = [
     (other_potential, "v is off"),
     (other_spikes, "s is off"),
     (in_place, "changes its input"),
-    (lambda *arguments: None, "returns three arrays"),
+    (lambda *arguments: None, "returns nothing yet"),
     (lambda *arguments: (..., ..., ...), "still to be written"),
     (lambda *arguments: (1.0, 1.0, 0.0), "shape"),
     (lambda v: v, "raised TypeError"),

@@ -194,7 +194,7 @@ def test_fooling_the_weak_check():
     assert says("03.5", plant("q[t] @ params.w_rec.T", "q[t] @ params.w_rec"), "rejects it already")
     nans = plant("eps[t] = e[t] +", "eps[t] = (e[t] if T == 6 else np.nan) +")
     assert says("03.5", nans, "wrong numbers in the right shape")
-    assert says("03.5", lambda *a: None, "raised AttributeError")
+    assert says("03.5", lambda *a: None, "returns nothing yet")
 
 
 def test_the_weak_check_of_the_notebook_is_the_one_that_is_graded():

@@ -60,6 +60,14 @@ def d_w_rec_of_delta(tape, e, params):
     return grads
 
 
+def folded(tape, e, params):
+    """δ[(t + λ) mod T]: right as long as λ <= T, as δ of earlier steps is not there yet."""
+    span = int(params.delays[0])
+    if span > len(e):
+        params = params._replace(delays=params.delays - len(e))
+    return backward.lif_backward_src(tape, e, params)
+
+
 def over_the_end(tape, e, params):
     return backward.lif_backward_src(tape, e, params)["q"][len(e)]
 
@@ -76,6 +84,7 @@ def transposed(tape, e, params):
         (backward.lif_backward, "as in 02"),
         (leak_from_later, "the leak"),
         (wrapped, "run over the end"),
+        (folded, "with λ = 13 and T = 9"),
         (always_three, "with λ = 1 and T = 9"),
         (without_d_w_rec, "does not return d_w_rec"),
         (d_w_rec_of_delta, "pairs s[t] with q[t]"),

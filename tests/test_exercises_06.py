@@ -73,6 +73,20 @@ def altered(*changes):
             "lacks the mean",
         ),
         (("d_span_logits(params.weights, d_weights, params.temperature)", "d_weights"), "softmax between"),
+        (
+            (
+                "d_span_logits(params.weights, d_weights, params.temperature)",
+                "params.weights * (d_weights - d_weights.mean()) / params.temperature",
+            ),
+            "plain mean",
+        ),
+        (
+            (
+                "d_span_logits(params.weights, d_weights, params.temperature)",
+                "(d_weights - params.weights @ d_weights) / params.temperature",
+            ),
+            "lacks the factor p_k",
+        ),
         (("if t + k < T", "if t + k < T - 1"), "first to go wrong, walking back: step t = "),
         (("eps[t] = e[t] + q[t] @ params.w_rec.T", "eps[t] = e[t] + q[t] @ params.w_rec"), "eps is wrong"),
         (("tape.mask * delta[t])  # (10)", "delta[t])  # (10)"), "a dropout mask: d_w_in is wrong"),

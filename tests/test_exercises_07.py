@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from minisnn.exercises import check, hint
 from minisnn.findings import TASKS, by_seed, paired_difference
@@ -63,12 +64,14 @@ def test_paired():
     assert "whole width" in told("07.2", half(lambda d, a, b, t: 2 * t * d.std(ddof=1) / np.sqrt(len(d))))
     assert "handed in" in told("07.2", half(lambda d, a, b, t: 1.96 * d.std(ddof=1) / np.sqrt(len(d))))
     assert "half width is" in told("07.2", half(lambda d, a, b, t: 0.0))
+    exact = half(lambda d, a, b, t: student.ppf(0.975, len(d) - 1) * d.std(ddof=1) / np.sqrt(len(d)))
+    assert "though it is rounded" in told("07.2", exact)
     assert "raised TypeError" in told("07.2", lambda a, b, t: (a - b, t))
 
 
 def test_seeds_needed():
     assert check("07.3", 25)
-    assert "round up" in told("07.3", 24) and "round up" in told("07.3", 24.5)
+    assert all("round up" in told("07.3", n) for n in (24, 24.5, 24.7, (2.84 * 1.75) ** 2))
     assert "half of the experiments" in told("07.3", 13)
     assert "squared" in told("07.3", 14)
     assert "changed places" in told("07.3", 3)
@@ -121,6 +124,24 @@ def test_slips_of_a_claim():
     assert "mean alone" in told("07.5", mean_alone)
     assert "of one seed" in told("07.5", claim(read=in_file_order))
     assert "stored as shares" in told("07.5", claim(scale=1))
+
+    def yes_or_no(rows):
+        first, second, points, verdict = claim()(rows)
+        return first, second, points, "no" if verdict == "undecided" else verdict
+
+    def no_if_below_0(rows):
+        first, second, points, verdict = claim()(rows)
+        ours, theirs = (100 * by_seed(rows, "test_accuracy", network=n) for n in (first, second))
+        below = paired_difference(ours, theirs).high < 0
+        return first, second, points, "undecided" if verdict == "no" and not below else verdict
+
+    assert "three verdicts" in told("07.5", yes_or_no)
+    assert "whether or not below 0" in told("07.5", no_if_below_0)
+
+    def on_validation(rows, column, network):
+        return by_seed(rows, "validation_accuracy", network=network)
+
+    assert "Do you read test_accuracy?" in told("07.5", claim(read=on_validation))
     assert "the claim changes" in told("07.5", moving_claim)
     assert "You said yes" in told("07.5", lambda rows: ("SRC λ=8", "RSNN", 3, "yes"))
     assert '"yes", "no" or "undecided"' in told("07.5", lambda rows: ("SRC λ=8", "RSNN", 3, "maybe"))

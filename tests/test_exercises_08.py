@@ -63,7 +63,7 @@ def last_crossing(levels, accuracies, guess):
         (lambda levels, a, guess: levels[np.argmax(a <= (a[0] + guess) / 2)], "one of the levels"),
         (last_crossing, "falls, rises"),
         (lambda levels, a, guess: min(_08.half_way(levels, a, guess), levels[-1]), "must return np.inf"),
-        (lambda levels, a, guess: None, "one number, got NoneType"),
+        (lambda levels, a, guess: None, "returns nothing yet"),
         (lambda levels, a, guess: a[9], "raised IndexError"),
         (0.2, "a function"),
     ],

@@ -20,6 +20,15 @@ def event_list(a):
 
 
 @numba.njit
+def dense_rows(columns, start, w):
+    s = np.zeros((start.size - 1, w.shape[0]), w.dtype)
+    for b in range(start.size - 1):
+        for k in range(start[b], start[b + 1]):
+            s[b, columns[k]] = 1
+    return s @ w
+
+
+@numba.njit
 def batch_rows(columns, start, w):
     z = np.zeros((start.size - 1, w.shape[1]), w.dtype)
     for b in range(start.size - 1):
@@ -123,6 +132,7 @@ WRONG = [
     ("09.4", TAPE / 1e6, "give bytes"),
     ("09.5", first_row_only, r"differs from|no events"),
     ("09.5", in_float64, "w.dtype"),
+    ("09.5", dense_rows, "reads rows of w that no event asks for"),
     ("09.5", filled_with_ones, "start as zeros"),
     ("09.5", transposed, "one row a sequence"),
     ("09.5", numba.njit(lambda columns, start, w: 1.0), "return the array"),

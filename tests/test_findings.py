@@ -232,6 +232,58 @@ def test_an_interrupted_experiment_keeps_what_it_measured(tmp_path, tiny, monkey
 
 
 @pytest.mark.compiled
+def test_other_settings_are_measured_anew(tmp_path, tiny, monkeypatch):
+    """What was measured in another way, or of a network that has been trained anew since, counts as missing."""
+    stored = tmp_path / "tutorials" / "results"
+    measured = []
+    before = experiments.measure_robustness
+    monkeypatch.setattr(experiments, "measure_robustness", lambda *a: measured.append(a[1].name) or before(*a))
+
+    def again():
+        measured.clear()
+        findings.run("robustness", tiny, tmp_path / "runs", stored, progress=False)
+        return len(measured)
+
+    assert again() == 0
+    monkeypatch.setattr(experiments, "DRAWS", 1)
+    assert again() == 10 and again() == 0
+    monkeypatch.setitem(tasks.LEVELS, "gaussian", (0, 0.25))
+    assert again() == 10
+    assert {row["level"] for row in findings.read(stored, tiny, "robustness") if row["noise"] == "gaussian"} == {
+        0,
+        0.25,
+    }
+    run = tmp_path / "runs" / tiny / "runs" / sweeps.run_name(tasks.TASKS[tiny].networks["RSNN"], 1)
+    net = ms.Network.load(run / "best.npz")
+    net.params.flat *= 1.1
+    net.save(run / "best.npz")
+    assert again() == 1 and measured == [run.name]
+
+
+@pytest.mark.compiled
+def test_runs_with_other_settings_are_told(tmp_path, tiny, monkeypatch):
+    task = tasks.TASKS[tiny]
+    changed = replace(recipes.RECIPES["match-src"], rate=1.0)
+    monkeypatch.setitem(recipes.RECIPES, "match-src", changed)
+    with pytest.raises(ValueError, match=r"other settings \(rate 0\.005 there, now 1\.0\); name another folder"):
+        experiments.accuracy(task, tmp_path / "runs" / tiny, progress=False)
+
+
+@pytest.mark.compiled
+def test_what_nothing_was_done_for_keeps_its_date(tmp_path, tiny):
+    stored = tmp_path / "tutorials" / "results"
+    record = json.loads((stored / "match.json").read_text())
+    (stored / "match.json").write_text(json.dumps({**record, "date": "2001-02-03"}))
+    findings.run("accuracy", tiny, tmp_path / "runs", stored, progress=False)
+    assert json.loads((stored / "match.json").read_text())["date"] == "2001-02-03"
+    assert record["measured"]["robustness"]["draws"] == 2 and record["measured"]["gradients"] == {"sequences": 64}
+    path = stored / "match-accuracy.csv"
+    path.write_text(path.read_text() + "\n")
+    findings.run("accuracy", tiny, tmp_path / "runs", stored, progress=False)
+    assert json.loads((stored / "match.json").read_text())["date"] == record["date"]
+
+
+@pytest.mark.compiled
 def test_jacobians_of_three_states(tmp_path, tiny):
     """Uniform: the mixture with equal weights. Hardened: the SRC with the last span."""
     rows = findings.read(tmp_path / "tutorials" / "results", tiny, "jacobians")
@@ -317,6 +369,85 @@ def test_what_is_not_there_is_told(tmp_path, capsys):
     assert "got 'accuracies'" in capsys.readouterr().err
 
 
+@pytest.mark.compiled
+@pytest.mark.parametrize("text", ["", "{", "[1]", '{"a": 1}', '{"rows": 3, "measured": {}}'])
+def test_damaged_measurements_are_told(tmp_path, tiny, text):
+    (path, *_) = sorted((tmp_path / "runs" / tiny / "gradients").iterdir())
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"{re.escape(str(path))} is not what an experiment wrote .* delete it"):
+        findings.run("gradients", tiny, tmp_path / "runs", tmp_path / "tutorials" / "results", progress=False)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "spans"])
+@pytest.mark.parametrize("text", ["", "\x00\x01", "a,b\n1,2\n", "network,seed,test_accuracy\nRSNN,0\n", "[1]"])
+def test_damaged_results_are_told(tmp_path, name, text):
+    path = tmp_path / f"match-{name}.{'json' if name == 'spans' else 'csv'}"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=f"{re.escape(str(path))} is damaged, .* --tasks match` makes it anew"):
+        findings.read(tmp_path, "match", name)
+
+
+def test_wrong_names_are_told(tmp_path):
+    for call in (
+        lambda: findings.read(tmp_path, "match", "acc"),
+        lambda: findings.run("acc", "match", tmp_path, tmp_path),
+    ):
+        with pytest.raises(ValueError, match=r"experiment must be one of 'accuracy'.* got 'acc'"):
+            call()
+    with pytest.raises(ValueError, match=r"task must be one of 'psdigits'.* got 'digits'"):
+        findings.run("accuracy", "digits", tmp_path, tmp_path)
+    with pytest.raises(ValueError, match="'lags' is of the task 'match' alone"):
+        findings.run("lags", "psdigits", tmp_path, tmp_path)
+    rows = made_up([0.5, 0.6], [0.5, 0.6])
+    for wrong in ({"network": "RNN"}, {"net": "RSNN"}):
+        with pytest.raises(ValueError, match=r"one row a seed is wanted with net.* got those of the seeds \[\]"):
+            findings.by_seed(rows, "test_accuracy", **wrong)
+    with pytest.raises(ValueError, match=r"seeds \[0, 0, 1, 1\]"):
+        findings.by_seed(rows, "test_accuracy")
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (["--report", "--tasks", "match"], "--report takes no --tasks"),
+        (["--all", "accuracy"], "or --all, or --report"),
+        (["accuracy", "--networks", "RSNN"], "name it with --tasks"),
+        (["accuracy", "--tasks", "match", "--networks", "RNN"], "network must be one of 'feedforward'"),
+        (["lags", "--tasks", "psdigits"], "'lags' is of the task 'match' alone"),
+    ],
+)
+def test_commands_that_do_not_fit(options, words, tmp_path, capsys):
+    assert cli.main(["findings", *options, "--folder", str(tmp_path / "a"), "--tutorials", str(tmp_path / "b")]) == 2
+    assert words in capsys.readouterr().err
+    assert not any((tmp_path / "a").rglob("*.json"))
+
+
+MARK, END = "<!-- findings: {} -->\n", "<!-- end of findings -->\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MARK.format("lags") + "| old |\n" + "prose\n" + MARK.format("lags") + END,  # an end is missing
+        MARK.format("lags") + END + "prose\n" + END,
+        MARK.format("lags").replace("\n", "\r\n") + END,
+        MARK.format("lags-of-match") + END,
+        MARK.format("lags").replace("-->", "->") + END,
+    ],
+)
+def test_marks_that_are_off_are_told(text):
+    with pytest.raises(ValueError, match=r"marks `<!-- .* each takes a line"):
+        tables.fill(text, RESULTS)
+
+
+def test_marks_name_a_task_where_they_need_one():
+    for name in ("accuracy", "lags match", "accuracy match psdigits"):
+        with pytest.raises(ValueError, match="in a mark"):
+            tables.fill(MARK.format(name) + END, RESULTS)
+    with pytest.raises(ValueError, match="task must be one of"):
+        tables.fill(MARK.format("accuracy digits") + END, RESULTS)
+
+
 # ---- tables
 
 
@@ -346,6 +477,140 @@ def test_verdicts(monkeypatch, gain, verdict):
     measured, got = claims.CLAIMS["ASRC is over 12 % more accurate than the RSNN*"](None, "match", tasks.TASKS["match"])
     assert got == verdict
     assert f"{gain:+.1f} ± 0.2 points" in measured
+
+
+TASK = tasks.TASKS["match"]
+FLAT = np.array([0.0, 0.1, -0.1])  # three seeds, so little apart that every verdict is decided
+
+
+def claim(monkeypatch, words, **experiments):
+    """What is said of the only claim with these words on delayed match, from made-up rows of each experiment."""
+    for module in (claims, measures):
+        monkeypatch.setattr(module, "read", lambda results, task, name: experiments[name])
+    (measure,) = (measure for name, measure in claims.CLAIMS.items() if words in name)
+    return measure(None, "match", TASK)
+
+
+def accuracies(**percent):
+    """Rows of accuracy: a network's validation and test accuracy in per cent, over three seeds."""
+    names = {"rsnn": "RSNN", "src": "SRC λ=15", "asrc": "ASRC K=40", "mixture": "uniform mixture K=40"}
+    return [
+        {
+            "network": names.get(name, name),
+            "seed": seed,
+            "validation_accuracy": (validation + off) / 100,
+            "test_accuracy": (test + off) / 100,
+        }
+        for name, (validation, test) in percent.items()
+        for seed, off in enumerate(FLAT)
+    ]
+
+
+def decades(**slopes):
+    """Rows of gradients over 40 lags: a network loses so many decades a step."""
+    names = {"rsnn": "RSNN", "src": "SRC λ=15"}
+    return [
+        {
+            "network": names[name],
+            "seed": seed,
+            "when": when,
+            **{f"lag {d}": 10 ** (slope * d + off if when == "after" else 0) for d in range(40)},
+        }
+        for name, slope in slopes.items()
+        for seed, off in enumerate(FLAT)
+        for when in ("before", "after")
+    ]
+
+
+def test_claims_about_gradients(monkeypatch):
+    rows = decades(rsnn=-0.1, src=-0.02)
+    said, verdict = claim(monkeypatch, "Gradients vanish", gradients=rows)
+    assert said.startswith("30 steps back the gradient is 10^(-3.0 ± 0.2)") and verdict == "yes: below 1 %"
+    said, verdict = claim(monkeypatch, "SRC mends it", gradients=rows)
+    assert verdict == "yes" and "10^(+2.4 ± 0.0)" in said and "over all lags 10^(+1.6 ± 0.0)" in said  # 0.08 · 30, · 20
+    assert claim(monkeypatch, "SRC mends it", gradients=decades(rsnn=-0.02, src=-0.1))[1] == "no"
+    assert claim(monkeypatch, "Gradients vanish", gradients=decades(rsnn=-0.02))[1] == "no: above 1 %"
+    for row in rows:  # larger at the lag of the claim, smaller at the others
+        if row["network"] == "SRC λ=15" and row["when"] == "after":
+            row.update({f"lag {d}": row[f"lag {d}"] * (1e-6 if d != 30 else 1) for d in range(1, 40)})
+    assert claim(monkeypatch, "SRC mends it", gradients=rows)[1] == "undecided"
+
+
+def test_claims_about_accuracy(monkeypatch):
+    rows = accuracies(rsnn=(60, 60), src=(70, 71), asrc=(80, 75), mixture=(80, 78))
+    assert claim(monkeypatch, "SRC is more accurate", accuracy=rows) == (
+        "SRC λ=15 minus RSNN: +11.0 ± 0.0 points",
+        "yes",
+    )
+    assert claim(monkeypatch, "uniform mixture", accuracy=rows)[1] == "no: it is lower"
+    rows += accuracies(**{f"SRC λ={n}": (90 if n == 5 else 10, 73 if n == 5 else 99) for n in (2, 5, 10, 20, 30)})
+    said, verdict = claim(monkeypatch, "as accurate as the best SRC", accuracy=rows)
+    assert said == "ASRC K=40 minus SRC λ=5: +2.0 ± 0.0 points (best λ of 6 on validation data)"  # not the best on test
+    assert verdict == "it is higher"
+    wide = [{**row, "test_accuracy": row["test_accuracy"] + 0.03 * (row["seed"] == 1)} for row in rows]
+    same = [row if row["network"] != "SRC λ=5" else dict(row, test_accuracy=0.76) for row in wide]
+    said, verdict = claim(monkeypatch, "as accurate as the best SRC", accuracy=same)
+    assert "+0.0 ± 4.5" in said and verdict == "undecided; not off by over 4.5"  # of -1.0, +2.1 and -1.1
+    others = accuracies(**dict.fromkeys(tasks.RATES, (50, 50)) | {"RSNN, rate 0.01": (70, 74)})
+    said, verdict = claim(monkeypatch, "learning rate of its own", accuracy=rows + others)
+    assert said == "ASRC K=40 minus RSNN, rate 0.01: +1.0 ± 0.0 points (best of 4 rates on validation data)"
+    assert verdict == "yes"
+
+
+def test_the_claim_about_the_choice(monkeypatch):
+    """Over 10 and 20, which both have: |99 - 59| for SRC, |98 - 97| for ASRC."""
+    rows = accuracies(**{"SRC λ=10": (0, 99), "SRC λ=20": (0, 59), "ASRC K=10": (0, 98), "ASRC K=20": (0, 97)})
+    said, verdict = claim(monkeypatch, "depends less", accuracy=rows)
+    assert said.startswith("range of accuracy over 10, 20: SRC 40.0, ASRC 1.0; difference +39.0 ± 0.0")
+    assert verdict == "says little: two values"
+    rows += accuracies(**{"SRC λ=40": (0, 60), "ASRC K=40": (0, 96)})
+    task = replace(TASK, networks={**TASK.networks, "SRC λ=40": {}})
+    said, verdict = claims.CLAIMS["ASRC depends less on K than SRC on λ"](None, "match", task)
+    assert "over 10, 20, 40: SRC 40.0, ASRC 2.0; difference +38.0" in said and verdict == "yes"
+
+
+def noisy(**levels):
+    """Rows of robustness: accuracy in per cent at level 0 and at all others, over three seeds."""
+    names = {"rsnn": "RSNN", "src": "SRC λ=15", "asrc": "ASRC K=40"}
+    return [
+        {
+            "network": names[name],
+            "seed": seed,
+            "noise": noise,
+            "level": level,
+            "accuracy": (clean if level == 0 else under) / 100,
+        }
+        for name, (clean, under) in levels.items()
+        for seed in range(3)
+        for noise, all_levels in findings.LEVELS.items()
+        for level in all_levels
+    ]
+
+
+def test_claims_about_robustness(monkeypatch):
+    """Twice as accurate, with noise and without: 100 % more, and nothing of it robustness."""
+    rows = noisy(rsnn=(40, 20), src=(80, 40), asrc=(80, 40))
+    gain, own = findings.robust_gains(rows, "ASRC K=40", "RSNN")
+    assert gain.mean == pytest.approx(100) and own.mean == pytest.approx(0, abs=1e-9)
+    spread = [{**row, "accuracy": row["accuracy"] * (1 + 0.001 * (row["seed"] - 1))} for row in rows]
+    of_rsnn = accuracies(rsnn=(40, 40))
+    said, verdict = claim(monkeypatch, "35 % more robust", robustness=spread, accuracy=of_rsnn)
+    assert (
+        said.startswith("+100.0 ±")
+        and "relative to each without noise +0.0" in said
+        and verdict.startswith("lower") is False
+    )
+    assert claim(monkeypatch, "35 % more robust", robustness=spread, accuracy=accuracies(rsnn=(50, 50)))[1].startswith(
+        "says nothing"
+    )
+    assert claim(monkeypatch, "robust to noise than SRC", robustness=spread)[1] == "undecided"
+
+
+def test_what_is_kept():
+    rows = noisy(asrc=(80, 40))
+    area = findings.area(rows, "ASRC K=40", "dropped")  # 80 to 40 over the first tenth of the range, then 40
+    assert area == pytest.approx([40 + 0.1 * 20] * 3)
+    assert findings.kept(rows, "ASRC K=40", "dropped") == pytest.approx([100 * 42 / 80] * 3)
 
 
 def test_areas():

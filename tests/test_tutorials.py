@@ -276,7 +276,9 @@ def test_execute(tmp_path, kernel, capfd):
 FAILING = {
     "10_raises": ("a = 1", 'a = 2\nassert a == 1, "not\\none"', "a = 3"),
     "11_warns": ("import warnings\nwarnings.warn('look out')",),
-    "12_leaves": ("open('left.txt', 'w').close()",),
+    "12_leaves": (
+        "import os\nos.mkdir('new')\nopen('new/left.txt', 'w').close()\nopen('data.csv', 'a').write('more')",
+    ),
     "13_large": ("print('x' * 401_000)",),
     "14_dies": ("import os\nos._exit(1)",),
     "15_right": ("print('fine')",),
@@ -288,12 +290,13 @@ def test_execute_what_fails(tmp_path, kernel, capfd):
     """Each is named, with cell and reason; it stays as it was; the last is still executed. Exit status 1."""
     before = {name: make(tmp_path / f"{name}.ipynb", *code).read_bytes() for name, code in FAILING.items()}
     (tmp_path / "16_no_notebook.ipynb").write_text("{")
+    (tmp_path / "data.csv").write_text("1,2")
     assert cli.main(["tutorials", "--execute", "--folder", str(tmp_path)]) == 1
     captured = capfd.readouterr()
     said = [
         """10_raises.ipynb: cell 3, line 2 (assert a == 1, "not\\none"): AssertionError: not""",
         "11_warns.ipynb: cell 2, line 2 (warnings.warn('look out')): UserWarning: look out",
-        "12_leaves.ipynb: left files behind: left.txt",
+        "12_leaves.ipynb: left files behind (now deleted): new, new/left.txt; changed files: data.csv",
         "13_large.ipynb: 402 kB with its outputs, the limit is 400 kB",
         "14_dies.ipynb: cell 2: DeadKernelError: Kernel died",
     ]
@@ -306,6 +309,9 @@ def test_execute_what_fails(tmp_path, kernel, capfd):
     assert [line.strip() for line in listed[1:-1]] == [said[0], "one", *said[1:]]
     for name, content in before.items():
         assert ((tmp_path / f"{name}.ipynb").read_bytes() == content) == (name != "15_right")
+    assert not (tmp_path / "new").exists()  # so that the same happens the next time
+    assert cli.main(["tutorials", "--execute", "12", "--folder", str(tmp_path)]) == 1
+    assert said[2] in capfd.readouterr().out
 
 
 # Where they lie, and copies
@@ -390,6 +396,14 @@ def test_copy_overwrites_nothing(installed, tmp_path, capsys):
     (one / "01_second.ipynb").write_text("my answers")
     with pytest.raises(FileExistsError, match=r"01_second\.ipynb is there already"):
         tutorials.copy(one)
+
+
+def test_copy_to_a_folder_with_a_file_in_the_way(installed, tmp_path):
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "results").write_text("text")
+    with pytest.raises(FileExistsError, match="results is there already"):
+        tutorials.copy(tmp_path / "copy")
+    assert files(tmp_path / "copy") == ["results"]
 
 
 def test_copy_to_what_is_no_folder(installed, tmp_path, capsys):

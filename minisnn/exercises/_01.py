@@ -143,8 +143,6 @@ def check_dead_share(function):
         got.append(function(given, threshold, surrogate))
         if not np.array_equal(given, v):
             return "your function changes its input."
-        if got[-1] is None or got[-1] is ...:
-            return "the function returns nothing yet."
         if np.ndim(got[-1]) != 0:
             return f"the function returns one number, got an array of shape {np.shape(got[-1])}."
     got = np.array(got, float)

@@ -6,7 +6,7 @@ import numpy as np
 
 from minisnn import checks, reference
 from minisnn.exercises import example
-from minisnn.exercises.exercise import Exercise, array, attempt
+from minisnn.exercises.exercise import Exercise, array, attempt, returning
 from minisnn.network import Network
 from minisnn.neuron import LIF
 from minisnn.params import stream
@@ -76,10 +76,7 @@ def check_hard_step(answer) -> str | None:
     v, slope, eps, c = rng.standard_normal((4, 7))
     for s in ((v >= 0).astype(float), rng.random(7)):
         expected = hard_step(s, v, slope, eps, c)
-        got = answer(s.copy(), v.copy(), slope.copy(), eps.copy(), c.copy())
-        if got is None or got is ...:
-            return "your function returns nothing yet."
-        got = np.asarray(got, float)
+        got = np.asarray(answer(s.copy(), v.copy(), slope.copy(), eps.copy(), c.copy()), float)
         slips = {sentence: slip(s, v, slope, eps, c) for sentence, slip in HARD_SLIPS.items()}
         wrong = array(expected, slips=slips)(got)
         if wrong:
@@ -128,24 +125,11 @@ def cases():
 
 def grade(backward, needed, names) -> str | None:
     """The first thing that is wrong with a backward pass, in words: which quantity, at which step."""
-    asked = ", ".join(needed)
-
-    def only_named(tape, e, params):
-        result = backward(tape, e, params)
-        if not isinstance(result, dict):
-            raise _NotYet(f"the answer is a dict with {asked}; your function returned {type(result).__name__}.")
-        unset = [name for name in needed if name not in result or result[name] is ...]
-        if unset:
-            raise _NotYet(f"your function does not return {', '.join(unset)} yet.")
-        return {name: result[name] for name in names}
-
     rng = stream(0, "exercise 02.4", "x")
     x, y = rng.standard_normal((2, 9, 3)), [0, 1]
     for words, net, masks in cases():
         try:
-            checks.gradcheck(net, x, y, masks=masks, backward=only_named)
-        except _NotYet as error:
-            return str(error)
+            checks.gradcheck(net, x, y, masks=masks, backward=returning(backward, needed, names))
         except checks.GradientError as error:
             return f"With {words}: {_first_wrong(error.report)}"
         except TypeError as error:
@@ -153,10 +137,6 @@ def grade(backward, needed, names) -> str | None:
                 return "a line of your function still has `...` in it."
             raise
     return None
-
-
-class _NotYet(Exception):
-    """What is asked for is not returned."""
 
 
 def _first_wrong(report: checks.Report) -> str:

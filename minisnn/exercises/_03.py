@@ -87,9 +87,6 @@ def relative_error(function) -> str | None:
         with np.errstate(all="ignore"):
             return float(function(np.array(got, float), np.array(expected, float), floor))
 
-    first = function(np.ones(2), np.ones(2), 1e-9)
-    if first is None or first is ...:
-        return "your function returns nothing yet."
     if value([1.0, np.nan], [1.0, 2.0], 1e-9) <= 1e6:  # NaN and infinity are both large enough
         return "for got = [1, nan] the error must not come out small: what is NaN is wrong."
     if value([1.0, 1.9], [1.0, 2.0], 1e-9) <= 0:

@@ -27,9 +27,12 @@ ARRIVAL_SLIPS = {
 # 05.2
 
 
+SRC_CASES = [(3, "soft", False), (1, "soft", False), (4, "hard", True), (9, "soft", False), (13, "soft", False)]
+
+
 def check_backward(answer) -> str | None:
     """The backward pass of SRC, against the spec for several spans, below and above T, and resets."""
-    for span, reset, detached in ((3, "soft", False), (1, "soft", False), (4, "hard", True), (9, "soft", False)):
+    for span, reset, detached in SRC_CASES:
         net = Network([2, 5, 4, 3], SRC(span), LIF(0.6, 0.8, reset, detached), seed=span, dtype="float64")
         net.params.flat += 0.4 * stream(span, "05.2").standard_normal(net.params.flat.size)
         x, y = 2 * stream(span, "05.2 input").standard_normal((2, 9, 2)), np.array([0, 2])
@@ -41,12 +44,10 @@ def check_backward(answer) -> str | None:
 
 def _on_network(answer, net, x, y) -> str | None:
     """None, or the rest of a sentence that says what is wrong with the backward pass on this network."""
-    seen, nothing = [], False
+    seen = []
 
     def watched(tape, e, params):
-        nonlocal nothing
         got = answer(tape, e, params)
-        nothing = got is None
         if isinstance(got, dict):
             seen.append(got)
         return got
@@ -56,10 +57,6 @@ def _on_network(answer, net, x, y) -> str | None:
     except checks.GradientError as error:
         first = next((row for row in error.report.wrong if "FIRST WRONG" in row.note), error.report.wrong[0])
         return _about(first.block.split(".")[-1], first.note, seen[0])
-    except Exception as error:  # whatever the student's function can raise
-        return (
-            "your function returns nothing yet." if nothing else f"your function raised {type(error).__name__}: {error}"
-        )
     missing = [name for name in QUANTITIES if name not in seen[0]]
     return f"it is right as far as it goes, but it does not return {', '.join(missing)}." if missing else None
 

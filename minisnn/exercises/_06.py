@@ -3,7 +3,7 @@
 import numpy as np
 
 from minisnn import checks, recurrence, reference
-from minisnn.exercises.exercise import Exercise, array, attempt
+from minisnn.exercises.exercise import Exercise, array, attempt, returning
 from minisnn.network import Network
 from minisnn.neuron import LIF
 from minisnn.params import stream
@@ -60,10 +60,6 @@ def check_d_logits(answer) -> str | None:
 # 06.3
 
 
-class _NotYet(Exception):
-    """What is asked for is not returned."""
-
-
 def cases():
     """What a backward pass is held to: (in words, network, masks), with T = 9 steps."""
     rng = stream(0, "exercise 06.3")
@@ -80,23 +76,6 @@ def cases():
         yield words, net, masks if "mask" in words else None
 
 
-def only_needed(backward):
-    """The backward pass, held to returning what is asked for."""
-
-    def checked(tape, e, params):
-        result = backward(tape, e, params)
-        if result is None:
-            raise _NotYet("your function returns nothing yet.")
-        if not isinstance(result, dict):
-            raise _NotYet(f"the answer is a dict of named arrays; your function returned {type(result).__name__}.")
-        unset = [name for name in NEEDED if result.get(name, ...) is ...]
-        if unset:
-            raise _NotYet(f"your function does not return {', '.join(unset)} yet.")
-        return {name: result[name] for name in NEEDED}
-
-    return checked
-
-
 def slip(backward) -> str | None:
     """The sentence for a typical slip in q, d_weights or d_span_logits, if there is one."""
     rng = stream(0, "exercise 06.3", "slip")
@@ -105,7 +84,7 @@ def slip(backward) -> str | None:
     run = reference.layer_forward(x, layer, mask)
     slope = Triangle().derivative(run.v - layer.threshold)
     tape, params = checks.StudentTape(x, *run, slope, mask), checks.StudentParams(*layer, net.temperature)
-    result = only_needed(backward)(tape, e.copy(), params)
+    result = returning(backward, NEEDED)(tape, e.copy(), params)
     p, T = layer.weights, net.temperature
     delta, d_p = (np.asarray(result[name], float) for name in ("delta", "d_weights"))
     if delta.shape != run.v.shape or d_p.shape != p.shape:
@@ -123,6 +102,12 @@ def slip(backward) -> str | None:
         ("d_weights", p * over_taps(run.z), "d_weights has p in it; the derivative of p z by p is z."),
         ("d_span_logits", p * (d_p - p @ d_p), "d_span_logits lacks 1/T°; params.temperature has T°."),
         ("d_span_logits", p * d_p / T, "d_span_logits lacks the mean Σ p d_p; its sum must be 0."),
+        (
+            "d_span_logits",
+            p * (d_p - d_p.mean()) / T,
+            "d_span_logits takes the plain mean of d_p; in (11) p weighs it.",
+        ),
+        ("d_span_logits", (d_p - p @ d_p) / T, "d_span_logits lacks the factor p_k in front of (11)."),
         ("d_span_logits", d_p, "d_span_logits is d_weights; the softmax between them is missing."),
     ]
     for name, wrong, sentence in slips:
@@ -149,9 +134,7 @@ def check_backward(answer) -> str | None:
             return sentence
         for case in cases():
             words, net, masks = case
-            checks.gradcheck(net, x, y, masks=masks, backward=only_needed(answer))
-    except _NotYet as error:
-        return str(error)
+            checks.gradcheck(net, x, y, masks=masks, backward=returning(answer, NEEDED))
     except checks.GradientError as error:
         row = next((row for row in error.report.wrong if "FIRST WRONG" in row.note), error.report.wrong[0])
         name = row.block.rsplit(".", 1)[1]
@@ -182,8 +165,6 @@ def check_cooling(answer) -> str | None:
             "that is 0.96 an epoch whatever `epochs` and `end` are.": start * 0.96**n,
         }
         got = answer(epochs, start, end)
-        if got is None:
-            return "your function returns nothing yet."
         wrong = array(expected, slips=slips)(got)
         if wrong:
             return f"For {epochs} epochs from {start:g} to {end:.3g}: {wrong}"
@@ -201,8 +182,6 @@ def check_d_temperature(answer) -> str | None:
         p = recurrence.span_weights(a, T)
         expected = (recurrence.span_weights(a, T + 1e-30j).imag / 1e-30) @ d_p
         got = answer(a.copy(), d_p.copy(), T)
-        if got is None:
-            return "your function returns nothing yet."
         got = np.asarray(got)
         if got.shape != ():
             return f"T° is one number, so its gradient is one too; yours has shape {got.shape}."

@@ -33,7 +33,7 @@ def half_width_of_three() -> Callable:
 def check_paired(answer) -> str | None:
     """Mean and half width of paired differences, for several lists of values."""
     rng = stream(0, "exercise 07.2")
-    for n, t in ((3, 4.303), (10, 2.262), (5, 2.776)):
+    for n, t, exact_t in ((3, 4.303, 4.3026527), (10, 2.262, 2.2621572), (5, 2.776, 2.7764451)):
         common = rng.normal(80, 5, n)  # what a seed does to both
         first, second = (common + rng.normal(shift, 1, n) for shift in (3, 0))
         got = np.array([float(value) for value in answer(first.tolist(), second.tolist(), t)])
@@ -56,10 +56,11 @@ def check_paired(answer) -> str | None:
             d.std(ddof=1) / root: "the mean is right; the half width lacks t.",
             2 * right: "the mean is right; you return the whole width, not half of it.",
             1.96 * d.std(ddof=1) / root: "the mean is right; use the t that is handed in, not 1.96.",
+            exact_t * d.std(ddof=1) / root: "the mean is right; use the t that is handed in, though it is rounded.",
         }
-        if not np.isclose(got[1], right):
+        if not np.isclose(got[1], right, rtol=1e-6):
             for wrong, sentence in slips.items():
-                if np.isclose(got[1], wrong):
+                if np.isclose(got[1], wrong, rtol=1e-6):
                     return sentence
             return f"with {n} seeds and t = {t} the half width is {right:.4f}, yours is {got[1]:.4f}."
     return None
@@ -85,7 +86,8 @@ def seeds_needed() -> Callable:
 
     def whole(answer) -> str | None:
         wrong = check(answer)
-        return "seeds come whole: round up." if wrong and number(8 * ratio**2)(answer) is None else wrong
+        not_whole = any(number(n, 0.05)(answer) is None for n in (8 * ratio**2, (2.84 * ratio) ** 2))
+        return "seeds come whole: round up." if wrong and not_whole else wrong
 
     return whole
 
@@ -162,17 +164,26 @@ def check_claim(answer) -> str | None:
             )
             if right == "undecided" and got == ("yes" if interval.mean > points else "no"):
                 return f"{sentence} You looked at the mean alone; {points:g} is inside the interval."
-            unsorted = [
-                100 * np.array([row["test_accuracy"] for row in rows if row["network"] == name])
-                for name in (first, second)
-            ]
-            mixed = paired_difference(*unsorted)
-            if got == ("yes" if mixed.low > points else "no" if mixed.high < points else "undecided"):
-                return f"{sentence} Are your pairs of one seed? The rows may come in any order; by_seed sorts them."
-            small = interval.high / 100 < points and got == "no"
-            hint = " Are your accuracies in per cent? They are stored as shares." if small else ""
-            return f"{sentence} You said {got}.{hint}"
+            return f"{sentence} You said {got}.{_slip_of_claim(answer, rows, got, right, interval, points)}"
     return None
+
+
+def _slip_of_claim(answer, rows, got: str, right: str, interval, points: float) -> str:
+    """What a wrong verdict may come from, by asking for another one on changed rows."""
+    by_seed_in_file = sorted(rows, key=lambda row: row["seed"])
+    if _read(answer(by_seed_in_file))[3] == right:
+        return " Are your pairs of one seed? The rows may come in any order; by_seed sorts them."
+    in_per_cent = [{**row, "test_accuracy": 100 * row["test_accuracy"]} for row in rows]
+    if _read(answer(in_per_cent))[3] == right and points >= 1:
+        return " Are your accuracies in per cent? They are stored as shares."
+    as_validation = [{**row, "validation_accuracy": row["test_accuracy"]} for row in rows]
+    if _read(answer(as_validation))[3] == right:
+        return " Do you read test_accuracy?"
+    if right == "undecided":
+        return " There are three verdicts: the claim's points may lie inside the interval."
+    if got == "undecided" and interval.high < points:
+        return ' It is "no" as soon as the interval lies below the claim\'s points, whether or not below 0.'
+    return ""
 
 
 EXERCISES = {

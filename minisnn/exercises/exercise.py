@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 
 import numpy as np
 
@@ -85,14 +86,45 @@ def choice(expected: str, wrong: dict[str, str]) -> Callable:
 
 
 def attempt(function: Callable) -> Callable:
-    """A check that runs what the student wrote: an exception in it becomes the verdict."""
+    """A check that runs what the student wrote: the verdict tells of an exception in it, or that it returns nothing."""
 
     def check(answer) -> str | None:
         if not callable(answer):
             return f"the answer is a function, got {type(answer).__name__}."
+
+        @wraps(answer)
+        def answers(*args, **kwargs):
+            returned = answer(*args, **kwargs)
+            if returned is None or returned is ...:
+                raise Unfinished("your function returns nothing yet.")
+            return returned
+
         try:
-            return function(answer)
+            return function(answers)
+        except Unfinished as error:
+            return str(error)
         except Exception as error:  # whatever the student's function can raise
             return f"your function raised {type(error).__name__}: {error}"
 
     return check
+
+
+class Unfinished(Exception):
+    """What is asked for is not returned; the text says what."""
+
+
+def returning(backward: Callable, needed, kept=None) -> Callable:
+    """A backward pass held to returning these quantities, of which those in `kept` (default: all) are handed on."""
+
+    def checked(tape, e, params):
+        result = backward(tape, e, params)
+        if not isinstance(result, dict):
+            raise Unfinished(
+                f"the answer is a dict with {', '.join(needed)}; your function returned {type(result).__name__}."
+            )
+        unset = [name for name in needed if result.get(name, ...) is ...]
+        if unset:
+            raise Unfinished(f"your function does not return {', '.join(unset)} yet.")
+        return {name: result[name] for name in kept or needed}
+
+    return checked

@@ -129,7 +129,7 @@ def _design(results, name, task) -> tuple[str, str]:
     interval = paired_difference(spread["SRC"], spread["ASRC"])
     text = ", ".join(f"{model} {values.mean():.1f}" for model, values in spread.items())
     text = f"range of accuracy over {', '.join(map(str, both))}: {text}; difference {signed(interval)} points"
-    return text, BETTER[interval.verdict]
+    return text, BETTER[interval.verdict] if len(both) > 2 else "says little: two values"
 
 
 BETTER = {"higher": "yes", "lower": "no: it is lower", "undecided": "undecided"}
