@@ -208,17 +208,17 @@ def predicted_norms(net: Network, x, layer: int, lag: int, start: int | None = N
     and sequences, b[d] = max |f| b[d-1] + Σ_j p_j max σ′ ‖W_rec‖ b[d - k_j] is at least the largest singular value of
     J[d]. It takes all paths to point one way: with recurrence it soon says nothing.
 
-    *Mean field.* If f and σ′ were drawn independently for each neuron and step, and the entries of J[d-1] and those
-    that come by a hop were uncorrelated, the squares would add up: with m[0] = 1 and means over neurons, sequences and
-    steps,
+    *Mean field.* If f, σ′ and W_rec were drawn anew and independently at each step, W_rec with signs at random, what
+    comes by a leak and what comes by a hop would be uncorrelated, and squares would add up: with m[0] = 1 and means
+    over neurons, sequences and steps,
 
         m[d] = mean(f²) m[d-1] + Σ_j p_j² mean(σ′²) (‖W_rec‖_F² / N) m[d - k_j],
 
     and ‖J[d]‖_F / √N is about √m[d]. For orthogonal W_rec the last factor is 1: a hop passes on the root mean square of
-    σ′. What it leaves out: two paths that hop equally often, at different steps, are alike and add up more than their
-    squares do. An RSNN and an SRC have few such paths; for the mixture of an ASRC the estimate is too low.
-    So it is at a long time constant: neurons that are silent for good leak by the same f at every step, which is no
-    independent draw.
+    σ′. What it leaves out: W_rec is the same at each step, so two paths that hop equally often, at different steps, are
+    alike and add up more than their squares do; and f and σ′ of a neuron last, where a silent neuron leaks by the same
+    f for long and sends nothing. For RSNN and SRC the two errors may cancel for the most part (tutorial 04); for the
+    mixture of an ASRC, or at a long time constant, the estimate may be far too low.
 
     Arguments as in `jacobian`.
     """

@@ -81,7 +81,7 @@ def hop_shares(lags, shares, predicted: float | None = None, ax=None):
         shares, origin="lower", aspect="auto", cmap="cividis", vmin=0, vmax=0.3, interpolation="nearest",
         extent=(lags[0] - half, lags[-1] + half, -0.5, len(shares) - 0.5),
     )  # fmt: skip
-    ax.figure.colorbar(image, ax=ax, label="share of |δ|²", extend="max")
+    ax.figure.colorbar(image, ax=ax, label="share of the squares", extend="max")
     if predicted is not None:
         ax.plot(lags, predicted * lags, color="white", linestyle="--", linewidth=1.2)
         ax.annotate("predicted", (lags[-1], predicted * lags[-1]), xytext=(4, -14), textcoords="offset points",
