@@ -74,13 +74,16 @@ def sweep(rows: list[dict], setting: str, ax=None):
 
 
 def span_weights(history, layer: int, ax=None):
-    """The span weights p of one ASRC layer over training: a heat map, epoch against span."""
+    """The span weights p of one ASRC layer over training: a heat map, epoch against span. Colours go by √p, so that
+    p = 1/K can be told from 0."""
+    from matplotlib.colors import PowerNorm
+
     ax = _axes(ax)
     if history.column("span_weights")[0][layer] is None:
         raise ValueError(f"layer {layer} has no span weights: it is not ASRC")
     p = np.array([weights[layer] for weights in history.column("span_weights")]).T  # (K, epochs)
     image = ax.imshow(
-        p, origin="lower", aspect="auto", cmap="cividis", vmin=0, vmax=1, interpolation="nearest",
+        p, origin="lower", aspect="auto", cmap="cividis", norm=PowerNorm(0.5, 0, 1), interpolation="nearest",
         extent=(0.5, p.shape[1] + 0.5, 0.5, p.shape[0] + 0.5),
     )  # fmt: skip
     ax.figure.colorbar(image, ax=ax, label="span weight p")
