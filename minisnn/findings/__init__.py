@@ -18,11 +18,12 @@ from minisnn.findings.intervals import Interval, mean_interval, paired_differenc
 from minisnn.findings.measures import area, kept, robust_gains
 from minisnn.findings.report import report
 from minisnn.findings.results import EXPERIMENTS, applies, by_seed, curves, read, run
-from minisnn.findings.tasks import LEVELS, TASKS, TITLES, Task
+from minisnn.findings.tasks import LEVELS, RATES, TASKS, TITLES, Task
 
 __all__ = [
     "EXPERIMENTS",
     "LEVELS",
+    "RATES",
     "TASKS",
     "TITLES",
     "Interval",

@@ -78,7 +78,8 @@ def measured_and_predicted(rows: list[dict], networks: dict[str, tuple[str, str]
     ax.set_xlabel("lag (steps)")
     ax.set_ylabel("‖∂v[t + lag]/∂v[t]‖ / √N")
     ax.grid(alpha=0.3)
-    ax.legend(frameon=False, fontsize="small", title="line: measured, dots: mean field", title_fontsize="small")
+    ax.set_title("lines: measured, dots: mean field", fontsize="small")
+    ax.legend(frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return ax
 
 
@@ -98,7 +99,7 @@ def chosen_spans(rows: list[dict], network: str, ax):
 
 
 def accuracy_over_span(rows: list[dict], ax):
-    """Test accuracy of SRC over λ and of ASRC over K, with 95 % intervals; RSNN is λ = 1."""
+    """Test accuracy of SRC over λ and of ASRC over K, with 95 % intervals; RSNN is λ = 1. Two points get no line."""
     networks = dict.fromkeys(row["network"] for row in rows)
     src = {1: "RSNN"} | {int(name[6:]): name for name in networks if _is_plain_src(name)}
     asrc = {int(name[7:]): name for name in networks if name.startswith("ASRC K=") and name[7:].isdigit()}
@@ -107,8 +108,8 @@ def accuracy_over_span(rows: list[dict], ax):
             mean_interval(100 * by_seed(rows, "test_accuracy", network=network)) for network in chosen.values()
         ]
         means, widths = [i.mean for i in intervals], [i.half_width for i in intervals]
-        bars = {"color": plots.COLOURS[colour], "fmt": marker, "markersize": 4, "capsize": 3}
-        ax.errorbar(list(chosen), means, yerr=widths, label=name, **bars)
+        bars = {"color": plots.COLOURS[colour], "fmt": marker if len(chosen) > 2 else marker[0], "capsize": 3}
+        ax.errorbar(list(chosen), means, yerr=widths, label=name, markersize=4, **bars)
     ax.set_xlabel("λ or K (steps)")
     ax.set_ylabel("test accuracy (%)")
     ax.grid(alpha=0.3)
@@ -134,16 +135,17 @@ def cooling(found: dict, ax):
 
 
 def under_noise(rows: list[dict], noise: str, networks, ax):
-    """Test accuracy over the level of a noise, mean over seeds with 95 % intervals."""
+    """Test accuracy over the level of a noise, mean over seeds with 95 % intervals; of fewer than five seeds, whose
+    intervals would cover all else, each seed as a thin line."""
     for (colour, line), network in zip(cycle(STYLES), networks):
-        intervals = [
-            mean_interval(100 * by_seed(rows, "accuracy", network=network, noise=noise, level=level))
-            for level in LEVELS[noise]
-        ]
-        mean = np.array([i.mean for i in intervals])
-        half = np.array([i.half_width for i in intervals])
+        values = [100 * by_seed(rows, "accuracy", network=network, noise=noise, level=level) for level in LEVELS[noise]]
+        mean = np.mean(values, axis=1)
         ax.plot(LEVELS[noise], mean, color=colour, linestyle=line, linewidth=1.8, label=network)
-        ax.fill_between(LEVELS[noise], mean - half, mean + half, color=colour, alpha=0.12, linewidth=0)
+        if len(values[0]) < 5:
+            ax.plot(LEVELS[noise], values, color=colour, linewidth=0.6, alpha=0.6)
+        else:
+            half = np.array([mean_interval(of_level).half_width for of_level in values])
+            ax.fill_between(LEVELS[noise], mean - half, mean + half, color=colour, alpha=0.12, linewidth=0)
     ax.set_ylim(0, 101)
     ax.set_xlabel(LEVEL_NAMES[noise])
     ax.set_ylabel("test accuracy (%)")
@@ -163,7 +165,8 @@ def draw(results, folder) -> list[Path]:
         paint = _gradients(read(results, name, "gradients"), task)
         drawn.append(plots.save(f"{stem}-gradients.png", paint, 1, 2, 10, 4))
         paint = _jacobians(read(results, name, "jacobians"), task)
-        drawn.append(plots.save(f"{stem}-jacobians.png", paint, 1, 3 if len(task.networks) > 4 else 2, 12, 4))
+        n_panels = 3 if any("β=" in network for network in task.networks) else 2
+        drawn.append(plots.save(f"{stem}-jacobians.png", paint, 1, n_panels, 12, 4.8))
         drawn.append(plots.save(f"{stem}-spans.png", _spans(rows, read(results, name, "spans"), task), 2, 2, 10, 6))
         weights = read(results, name, "spans")[task.adaptive]["span_weights"]
         n_layers = len(weights[0])

@@ -14,7 +14,7 @@ def gradient_flow(flows: dict[str, list], layer: int, ax=None):
     ----------
     flows : dict of str to list of GradientFlow
         Models by name, one flow a seed: thin lines are the seeds' medians over sequences, the thick line their
-        geometric mean.
+        geometric mean. Seeds in which no gradient starts (no neuron near its threshold) are left out.
     """
     ax = _axes(ax)
     for colour, (name, runs) in zip(cycle(COLOURS), flows.items()):
@@ -26,8 +26,9 @@ def gradient_flow(flows: dict[str, list], layer: int, ax=None):
             alive = relative[~np.isnan(relative).any(axis=1)]  # where no gradient starts, none can shrink
             curves.append(np.median(alive, axis=0) if len(alive) else np.full(relative.shape[1], np.nan))
             ax.plot(curves[-1], color=colour, linewidth=0.7, alpha=0.4)
+        started = [curve for curve in curves if np.isfinite(curve[0])]
         with np.errstate(divide="ignore"):
-            mean = np.exp(np.mean(np.log(curves), axis=0))
+            mean = np.exp(np.mean(np.log(started), axis=0)) if started else curves[0]
         ax.plot(mean, color=colour, linewidth=2, label=name)
     ax.set_yscale("log")
     ax.set_xlabel("steps before the readout")
