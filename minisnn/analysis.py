@@ -93,6 +93,8 @@ def summed_gradient_flow(net: Network, x, y=None, spans: str = "soft") -> Gradie
 
 def _record(net: Network, x, spans: str):
     """A float64 copy of the network, and its tape on x."""
+    if not isinstance(net, Network):
+        raise TypeError(f"net must be a Network, got {type(net).__name__}")
     net = net.astype("float64")
     return net, net.record(_validate.sequences(x, net.sizes[0]), spans=spans)
 

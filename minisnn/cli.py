@@ -15,8 +15,8 @@ import minisnn
 from minisnn import checks, cli_study, recipes, runs, storage, sweeps
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns the exit status: 0, 1 if a check failed, 2 if the input is off."""
+def make_parser() -> argparse.ArgumentParser:
+    """What reads the command line: all commands with their options."""
     parser = argparse.ArgumentParser(prog="minisnn", description=minisnn.__doc__)
     parser.add_argument("--version", action="version", version=f"minisnn {minisnn.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -33,7 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
         _add_info,
     ):
         add(commands)
-    options = vars(parser.parse_args(arguments))
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0, 1 if a check failed, 2 if the input is off."""
+    options = vars(make_parser().parse_args(arguments))
     run = options.pop("run")
     options.pop("command")
     try:

@@ -315,3 +315,5 @@ def test_wrong_steps(options, words):
             function(net, x, **{"layer": 0, "lag": 3, **options})
     with pytest.raises(ValueError, match=r"at must be a step of x, 0 \.\. 11, got 12"):
         ms.gradient_flow(net, x, at=12)
+    with pytest.raises(TypeError, match="net must be a Network, got str"):
+        ms.gradient_flow("net", x)

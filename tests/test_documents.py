@@ -1,6 +1,8 @@
 """What README and CHANGELOG say must be so."""
 
+import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -50,12 +52,34 @@ def test_the_commands_exist():
         assert stop.value.code == 0
 
 
+def told_commands() -> list[str]:
+    """The lines of commands in all documents and notebooks."""
+    texts = [document.read_text() for document in [*ROOT.glob("*.md"), *(ROOT / "tutorials").glob("*.md")]]
+    for path in (ROOT / "tutorials").rglob("*.ipynb"):
+        texts += ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]]
+    lines = re.findall(r"^    (?:.*&& )?minisnn (.*)$", "\n".join(texts), re.MULTILINE)
+    inline = re.findall(r"`minisnn ([^`]*?)`", "\n".join(texts).replace("\n", " "))
+    return [line.partition("#")[0].strip() for line in [*lines, *inline]]
+
+
+def test_commands_can_be_read():
+    """Each command line that a document tells is one that the program takes."""
+    commands = [line for line in told_commands() if "..." not in line and not re.search(r" [A-Z]+\b", line)]
+    assert len(commands) > 25
+    for line in commands:
+        words = shlex.split(line)
+        if words[-1] not in ("--version", "train", "plot", "sweep", "tutorials"):  # these alone stand for the command
+            cli.make_parser().parse_args(words)
+
+
 def test_links_to_files():
     """Files that a document links to or names in backticks as a path exist."""
     for document in [*ROOT.glob("*.md"), *(ROOT / "tutorials").glob("*.md"), *(ROOT / "tests").glob("*.md")]:
         text = document.read_text()
         for target in re.findall(r"`((?:minisnn|tests|tutorials)/[\w./-]+)`", text):
             assert (ROOT / target).exists(), (document.name, target)
+        for target in re.findall(r"`((?:results|figures|solutions)/[\w./-]*)`", text):
+            assert (ROOT / "tutorials" / target).exists(), (document.name, target)
         for target in re.findall(r"\]\((?!http)([^)#]+)", text):
             assert (document.parent / target).exists(), (document.name, target)
 

@@ -228,6 +228,10 @@ def test_gradient_flow_of_dead_layers():
     ax = plots.gradient_flow(runs, 1)
     ax.figure.canvas.draw()
     assert len(labelled(ax)) == 2
+    alive = plots.gradient_flow({"model 1": runs["model 1"][:1]}, 1)  # the dead seed is left out of the mean
+    mean = labelled(ax)["model 1"].get_ydata()
+    assert np.isfinite(mean).all()
+    np.testing.assert_allclose(mean, labelled(alive)["model 1"].get_ydata())
 
 
 def test_spikes_of_one_sequence():
