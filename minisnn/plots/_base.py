@@ -1,5 +1,7 @@
 """What all figures share: colours, axes, files."""
 
+import io
+
 from minisnn import storage
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -24,23 +26,28 @@ def save(path, paint, rows: int = 1, columns: int = 1, width: float = 6.0, heigh
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     paint(figure.subplots(rows, columns, squeeze=False).ravel())
-    return storage.write_file(path, lambda file: figure.savefig(file, format="png", dpi=120))
+    return storage.write_file(path, lambda file: file.write(_png(figure, dpi=120)))
 
 
-def compact(figure, colours: int = 128) -> bytes:
+def compact(figure) -> bytes:
     """A figure as PNG with few colours, a quarter of the usual bytes; `IPython.display.Image` shows it in a notebook.
 
     For figures of many panels, with which a notebook would grow too large. Closes the figure.
     """
-    import io
-
     import matplotlib.pyplot as plt
+
+    png = _png(figure, bbox_inches="tight")
+    plt.close(figure)
+    return png
+
+
+def _png(figure, **options) -> bytes:
+    """The figure as PNG with 128 colours."""
     from PIL import Image
 
     whole, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(whole, format="png", bbox_inches="tight")
-    plt.close(figure)
+    figure.savefig(whole, format="png", **options)
     picture = Image.open(whole).convert("RGB")
-    kept = picture.quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)  # thin lines keep theirs
+    kept = picture.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)  # thin lines keep theirs
     kept.save(small, "PNG", optimize=True)
     return small.getvalue()
