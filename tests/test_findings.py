@@ -278,6 +278,11 @@ def test_what_nothing_was_done_for_keeps_its_date(tmp_path, tiny):
     assert json.loads((stored / "match.json").read_text())["date"] == "2001-02-03"
     assert record["measured"]["robustness"]["draws"] == 2 and record["measured"]["gradients"] == {"sequences": 64}
     path = stored / "match-accuracy.csv"
+    for text in ("{", json.dumps({**record, "date": "2001-02-03", "recipe": {}})):  # not a record, or not of this task
+        (stored / "match.json").write_text(text)
+        findings.run("accuracy", tiny, tmp_path / "runs", stored, progress=False)
+        assert json.loads((stored / "match.json").read_text()) == record
+    (stored / "match.json").write_text(json.dumps({**record, "date": "2001-02-03"}))
     path.write_text(path.read_text() + "\n")
     findings.run("accuracy", tiny, tmp_path / "runs", stored, progress=False)
     assert json.loads((stored / "match.json").read_text())["date"] == record["date"]

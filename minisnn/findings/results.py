@@ -79,11 +79,20 @@ def run(name: str, task_name: str, folder, results, networks=None, progress: boo
     text = json.dumps(found) + "\n" if isinstance(found, dict) else _csv(found)
     changed = not path.exists() or path.read_text(encoding="utf-8") != text
     storage.write_text(path, text)
-    record = results / f"{task_name}.json"
-    if name == "accuracy" and (changed or not record.exists()):  # date and versions are those of what is stored
-        seconds = sum(row["seconds"] for row in found)
-        storage.write_text(record, json.dumps(_record(task_name, task, seconds), indent=1) + "\n")
+    if name == "accuracy":
+        record, path_of_record = _record(task_name, task, found), results / f"{task_name}.json"
+        if changed or not _says(path_of_record, experiments.configuration(task)):  # else its date stays
+            storage.write_text(path_of_record, json.dumps(record, indent=1) + "\n")
     return path
+
+
+def _says(path: Path, configuration: dict) -> bool:
+    """Whether the record in a file has this configuration."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return {key: stored[key] for key in configuration} == json.loads(json.dumps(configuration))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _with_the_others(found, stored, task: Task, chosen):
@@ -99,12 +108,12 @@ def _file(results, task_name: str, name: str) -> Path:
     return Path(results) / (f"{task_name}-{name}.json" if name == "spans" else f"{task_name}-{name}.csv")
 
 
-def _record(task_name: str, task: Task, seconds: float) -> dict:
+def _record(task_name: str, task: Task, rows: list[dict]) -> dict:
     names = [name for name in EXPERIMENTS if applies(name, task_name)]
     return {
         "commands": [f"minisnn findings {name} --tasks {task_name}" for name in names],
         "seeds": task.seeds,
-        "seconds_of_training": round(seconds),
+        "seconds_of_training": round(sum(row["seconds"] for row in rows)),
         "date": time.strftime("%Y-%m-%d"),
         "versions": {
             "minisnn": minisnn.__version__,
