@@ -271,4 +271,5 @@ def _one_blas_thread():
 def configuration(task: Task) -> dict:
     """All settings of the task's recipe, in what the networks differ from them, and what is measured how."""
     recipe = asdict(recipes.recipe(task.recipe))
-    return {"recipe": recipe, "networks": task.networks, "measured": settings()}
+    of_match = {"lags": {"grids": LAG_GRIDS, "seeds": LAG_SEEDS}} if recipe["data"] == "delayed_match" else {}
+    return {"recipe": recipe, "networks": task.networks, "measured": settings(), **of_match}
