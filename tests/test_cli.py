@@ -425,7 +425,7 @@ def test_train_and_plot(tmp_path, capsys, model, figures):
     assert sorted(path.name for path in (folder / "figures").iterdir()) == [f"{name}.png" for name in figures]
     for name in figures:
         content = (folder / "figures" / f"{name}.png").read_bytes()
-        assert content.startswith(b"\x89PNG") and len(content) > 5000
+        assert content.startswith(b"\x89PNG") and len(content) > 4000  # empty axes are 3.3 kB
     assert sorted(path.name for path in folder.iterdir()) == sorted([*written, "figures"])
 
     # A run that has ended says its result again, without training.

@@ -91,7 +91,7 @@ def test_controls_that_the_tasks_have():
             assert any(control.items() <= s.items() for s in settings), (name, control)
         assert findings.TASKS[name].seeds == 10
     assert findings.TASKS["psmnist14"].seeds == 3
-    for task in findings.TASKS.values():  # the RSNN at the recipe's learning rate, at slower and faster ones
+    for task in map(findings.TASKS.get, ("psdigits", "match")):  # the RSNN at the recipe's rate, slower and faster ones
         of_rsnns = [replace(task.chosen(name, 0), rate=1.0) for name in (task.baseline, *tasks.RATES)]
         assert of_rsnns == of_rsnns[:1] * 4
         assert {task.chosen(name, 0).rate for name in (task.baseline, *tasks.RATES)} == {0.001, 0.002, 0.005, 0.01}

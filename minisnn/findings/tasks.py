@@ -79,7 +79,6 @@ TASKS = {
         "psmnist14-src", 3,
         {
             "RSNN": {"model": "rsnn"},
-            **RATES,
             "SRC λ=10": {"model": "src", "span": 10},
             "ASRC K=32": {"model": "asrc", "max_span": 32},
             "uniform mixture K=32": {"model": "mixture", "max_span": 32},
