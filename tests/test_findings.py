@@ -611,6 +611,17 @@ def test_claims_about_robustness(monkeypatch):
     assert claim(monkeypatch, "robust to noise than SRC", robustness=spread)[1] == "undecided"
 
 
+def test_a_head_start_is_no_robustness(monkeypatch):
+    def verdict(src, asrc):
+        rows = noisy(src=src, asrc=asrc)
+        spread = [{**row, "accuracy": row["accuracy"] * (1 + 0.001 * (row["seed"] % 2))} for row in rows]
+        return claim(monkeypatch, "robust to noise than SRC", robustness=spread)[1]
+
+    assert verdict((40, 20), (80, 40)) == "undecided: the lead may be a head start"
+    assert verdict((80, 20), (80, 40)) == "yes" and verdict((80, 40), (80, 20)) == "no: it is lower"
+    assert verdict((40, 20), (20, 20)) == "undecided"  # keeps more, and is not ahead
+
+
 def test_what_is_kept():
     rows = noisy(asrc=(80, 40))
     area = findings.area(rows, "ASRC K=40", "dropped")  # 80 to 40 over the first tenth of the range, then 40

@@ -107,8 +107,12 @@ def _more_robust(results, name, task) -> tuple[str, str]:
 
 
 def _more_robust_than_src(results, name, task) -> tuple[str, str]:
+    """More robust is what is ahead under noise *and* keeps more of its accuracy: else its lead may be a head start."""
     gain, own = robust_gains(read(results, name, "robustness"), task.adaptive, task.skip)
-    return _robust_text(gain, own), BETTER[gain.verdict]
+    verdict = BETTER[gain.verdict] if gain.verdict == own.verdict else "undecided"
+    if (gain.verdict, own.verdict) == ("higher", "undecided"):
+        verdict = "undecided: the lead may be a head start"
+    return _robust_text(gain, own), verdict
 
 
 def _design(results, name, task) -> tuple[str, str]:
