@@ -169,7 +169,7 @@ def _rounded(values, digits: int = 4) -> list[float]:
 
 def robustness(task: Task, folder: Path, progress: bool = True) -> list[dict]:
     """Test accuracy under each noise of `LEVELS`: a row for each network, seed, noise and level, mean over draws."""
-    wanted = {name: task.networks[name] for name in (*task.main, "RSNN, β=0.9") if name in task.networks}
+    wanted = {name: of for name, of in task.networks.items() if name in (*task.main, "RSNN, β=0.9")}
     return _of_each_run(task, folder, "robustness", wanted, measure_robustness, progress)
 
 
