@@ -60,7 +60,7 @@ def execute(folder, names: Sequence[str] | None = None, show: Callable[[str], No
     ImportError
         If nbclient or nbformat is missing.
     RuntimeError
-        When all have run, if any failed: a cell raised, it is larger than 400 kB, or it left files behind. Lists all.
+        When all have run, if any failed: a cell raised, it is larger than 400 kB, or it left or changed files. Lists all.
     """
     folder = Path(folder)
     notebooks = _choose(folder, [names] if isinstance(names, str) else names)
@@ -198,15 +198,14 @@ def _files(folder: Path) -> dict[Path, tuple]:
 
 
 def _check_no_traces(folder: Path, before: dict[Path, tuple]) -> None:
-    """RuntimeError if a notebook has made or changed files; those that it made are deleted."""
+    """RuntimeError if a notebook has made or changed files. They stay: what lies there may be somebody's work."""
     after = _files(folder)
-    made = sorted(after.keys() - before.keys(), reverse=True)  # files before the folders that they lie in
-    for path in made:
-        path.rmdir() if path.is_dir() else path.unlink()
-    changed = [path for path in before if after.get(path) != before[path]]
-    traces = {"left files behind (now deleted)": made[::-1], "changed files": changed}
+    traces = {
+        "left files behind": after.keys() - before.keys(),
+        "changed files": {path for path in before if after.get(path) != before[path]},
+    }
     said = [
-        f"{what}: {', '.join(path.relative_to(folder).as_posix() for path in paths)}"
+        f"{what}: {', '.join(sorted(path.relative_to(folder).as_posix() for path in paths))}"
         for what, paths in traces.items()
         if paths
     ]
