@@ -60,7 +60,8 @@ def execute(folder, names: Sequence[str] | None = None, show: Callable[[str], No
     ImportError
         If nbclient or nbformat is missing.
     RuntimeError
-        When all have run, if any failed: a cell raised, it is larger than 400 kB, or it left or changed files. Lists all.
+        When all have run, if any failed: a cell raised, it is larger than 400 kB, or it left or changed files. All are
+        listed.
     """
     folder = Path(folder)
     notebooks = _choose(folder, [names] if isinstance(names, str) else names)
