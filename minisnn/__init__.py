@@ -1,21 +1,22 @@
-"""Recurrent spiking networks with skip recurrence, by hand. Start reading at `minisnn/reference.py`."""
+"""Recurrent spiking networks with skip recurrence, by hand. Start reading at `minisnn/core/reference.py`."""
 
-__version__ = "0.1.0"
+import importlib
 
-from minisnn import datasets, exercises
-from minisnn.analysis import gradient_flow, hops, jacobian, summed_gradient_flow
+from minisnn import datasets
+from minisnn._internal.rng import stream
+from minisnn._internal.version import __version__
+from minisnn.analysis.gradients import gradient_flow, hops, jacobian, summed_gradient_flow
+from minisnn.analysis.robustness import robustness
 from minisnn.checks import gradcheck
-from minisnn.disturbances import robustness
-from minisnn.engine import warmup
-from minisnn.history import History
+from minisnn.core.batch import warmup
+from minisnn.core.neuron import LIF, PLIF
+from minisnn.core.parameters import Params
+from minisnn.core.recurrence import ASRC, SRC, Feedforward, Mixture, Recurrent
+from minisnn.core.surrogate import ATan, Custom, Exponential, FastSigmoid, Gaussian, Rectangle, Sigmoid, Triangle
 from minisnn.network import Network
-from minisnn.neuron import LIF, PLIF
-from minisnn.optim import SGD, Adam, AdamW, constant, cosine, one_cycle
-from minisnn.params import Params, stream
-from minisnn.recurrence import ASRC, SRC, Feedforward, Mixture, Recurrent
-from minisnn.surrogate import ATan, Custom, Exponential, FastSigmoid, Gaussian, Rectangle, Sigmoid, Triangle
-from minisnn.sweeps import sweep
-from minisnn.training import fit
+from minisnn.training.fit import fit
+from minisnn.training.history import History
+from minisnn.training.optim import SGD, Adam, AdamW, constant, cosine, one_cycle
 
 __all__ = [
     "ASRC",
@@ -39,6 +40,7 @@ __all__ = [
     "Recurrent",
     "Sigmoid",
     "Triangle",
+    "__version__",
     "constant",
     "cosine",
     "datasets",
@@ -55,3 +57,17 @@ __all__ = [
     "sweep",
     "warmup",
 ]
+
+_LATER = {"exercises": "minisnn.course.exercises", "sweep": "minisnn.experiments.sweep"}
+"""Public names that load the course or the experiments, at their first use alone."""
+
+
+def __getattr__(name: str):
+    if name not in _LATER:
+        raise AttributeError(f"module 'minisnn' has no attribute {name!r}")
+    module = importlib.import_module(_LATER[name])
+    return module if name == "exercises" else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import get_args
 
 import minisnn
-from minisnn import checks, cli_study, recipes, runs, storage, sweeps
+from minisnn import checks
+from minisnn._internal import storage
+from minisnn.experiments import recipes
+from minisnn.experiments import run as runs
+from minisnn.experiments import sweep as sweeps
+from minisnn.experiments.findings import EXPERIMENTS, TASKS
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -28,8 +33,8 @@ def make_parser() -> argparse.ArgumentParser:
         _add_sweep,
         _add_gradcheck,
         _add_bench,
-        cli_study.add_findings,
-        cli_study.add_tutorials,
+        _add_findings,
+        _add_tutorials,
         _add_info,
     ):
         add(commands)
@@ -69,7 +74,7 @@ def _add_compare(commands) -> None:
 
 
 def _compare(folder, **options) -> int:
-    from minisnn import compare
+    from minisnn.experiments import compare
 
     results = compare.compare(folder, **options)
     print(compare.table(results))
@@ -85,7 +90,9 @@ def _add_train(commands) -> None:
     parser.add_argument(
         "--checkpoint-minutes", type=float, default=5.0, help="at most that much is lost (default: %(default)s)"
     )
-    settings = parser.add_argument_group("settings", "instead of the recipe's own; `minisnn.recipes.Recipe` explains")
+    settings = parser.add_argument_group(
+        "settings", "instead of the recipe's own; `minisnn.experiments.recipes.Recipe` explains"
+    )
     for field in fields(recipes.Recipe):
         settings.add_argument(f"--{field.name.replace('_', '-')}", **_argument(field))
     parser.set_defaults(run=_train)
@@ -243,19 +250,15 @@ def _add_bench(commands) -> None:
         "--repeats", type=int, default=5, help="timed runs, of which the median counts (default: %(default)s)"
     )
     parser.add_argument(
-        "--peers",
-        dest="peers_folder",
-        nargs="?",
-        const=Path("tests/peers"),
-        type=Path,
-        help="time JAX and PyTorch as well; the folder tests/peers of the source tree (default: %(const)s)",
+        "--peers", dest="with_peers", action="store_true", help="time JAX and PyTorch as well, if they are installed"
     )
     parser.add_argument("--folder", type=Path, default=Path("runs/bench"), help="where to write (default: %(default)s)")
     parser.set_defaults(run=_bench)
 
 
 def _bench(folder, **options) -> int:
-    from minisnn import bench, plots
+    from minisnn import plots
+    from minisnn.bench import bench
 
     storage.make_folder(folder)
     results = bench.bench(**options)
@@ -264,6 +267,85 @@ def _bench(folder, **options) -> int:
     plots.save(folder / "bench.png", lambda axes: plots.bench(results, axes), 1, 2, 11, 4)
     print(bench.report(results))
     print(f"bench.json and bench.png are in {folder}")
+    return 0
+
+
+def _add_findings(commands) -> None:
+    parser = commands.add_parser("findings", help="the paper's claims at small scale: experiments, tables, figures")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which experiments: {', '.join(EXPERIMENTS)}")
+    parser.add_argument("--all", action="store_true", help="all experiments; on all tasks, then the report")
+    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), help="only these, without a report (default: all)")
+    parser.add_argument(
+        "--networks", nargs="+", metavar="NETWORK", help='only these, as "SRC λ=8"; what is stored of the others stays'
+    )
+    parser.add_argument("--report", action="store_true", help="tables and figures anew from what is stored")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("runs/findings"), help="holds the runs; a second call goes on with it"
+    )
+    parser.add_argument(
+        "--tutorials", type=Path, default=Path("tutorials"), help="gets results/ and figures/ (default: %(default)s)"
+    )
+    parser.set_defaults(run=_findings)
+
+
+def _findings(names, tasks, networks, report, folder, tutorials, **options) -> int:
+    from minisnn.experiments import findings
+
+    every = options["all"]
+    unknown = [name for name in names if name not in EXPERIMENTS]
+    if unknown or bool(names) + every + report != 1:
+        listed = ", ".join(EXPERIMENTS)
+        raise ValueError(f"name experiments ({listed}), or --all, or --report; got {' '.join(names)!r}")
+    if report and (tasks or networks):
+        raise ValueError("a report is made of all that is stored: --report takes no --tasks or --networks")
+    if networks and len(tasks or ()) != 1:
+        raise ValueError("--networks are those of one task: name it with --tasks")
+    report = report or (every and not tasks)
+    try:
+        if report:
+            import scipy.stats  # noqa: F401  told now, not after hours
+        chosen = [(name, task) for name in (EXPERIMENTS if every else names) for task in tasks or TASKS]
+        for name, task in chosen:
+            if findings.applies(name, task) or (names and tasks):  # asked for by name: it says what is off
+                print(findings.run(name, task, folder, tutorials / "results", networks))
+        for path in findings.report(tutorials) if report else ():
+            print(path)
+    except (ImportError, RuntimeError) as error:
+        print(f"minisnn: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ImportError) else 1
+    return 0
+
+
+def _add_tutorials(commands) -> None:
+    parser = commands.add_parser("tutorials", help="execute the tutorials, or copy them to a folder of your own")
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument(
+        "--execute",
+        nargs="*",
+        metavar="NAME",
+        help="run notebooks and solutions, and write them back; as 02, solutions/02 (default: all)",
+    )
+    task.add_argument("--copy", type=Path, metavar="DIR", help="copy notebooks, results and solutions to this folder")
+    parser.add_argument("--student", action="store_true", help="copy without solutions and outputs")
+    parser.add_argument("--folder", type=Path, help="with the notebooks to execute (default: where they are installed)")
+    parser.set_defaults(run=_tutorials)
+
+
+def _tutorials(execute, copy, student, folder) -> int:
+    from minisnn.course import notebooks
+
+    if copy is not None:
+        if folder is not None:
+            raise ValueError("--folder goes with --execute; --copy takes the tutorials of the package")
+        print(f"{len(notebooks.copy(copy, student))} files are in {copy}")
+        return 0
+    if student:
+        raise ValueError("--student goes with --copy")
+    try:
+        notebooks.execute(folder or notebooks.folder(), execute)
+    except (ImportError, RuntimeError) as error:
+        print(f"minisnn: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ImportError) else 1
     return 0
 
 
@@ -278,7 +360,7 @@ def _info() -> int:
     import numba
     import numpy
 
-    from minisnn import kernels
+    from minisnn.core import kernels
 
     print(f"minisnn {minisnn.__version__}, in {Path(minisnn.__file__).parent}")
     print(f"Python {platform.python_version()}, {platform.platform()}")

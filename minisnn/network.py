@@ -8,16 +8,17 @@ import copy
 
 import numpy as np
 
-from minisnn import _validate, engine, readout, storage
-from minisnn import params as parameters
-from minisnn import recurrence as recurrences
-from minisnn import surrogate as surrogates
-from minisnn.neuron import LIF, PLIF
-from minisnn.params import Params
-from minisnn.recurrence import ASRC, Recurrent
-from minisnn.reference import Layer, Readout
-from minisnn.surrogate import Triangle
-from minisnn.tape import Adjoint, Evaluation, Tape, clear_after, gather, layer_tape
+from minisnn._internal import storage, validate
+from minisnn.core import batch as engine
+from minisnn.core import parameters, readout
+from minisnn.core import recurrence as recurrences
+from minisnn.core import surrogate as surrogates
+from minisnn.core.neuron import LIF, PLIF
+from minisnn.core.parameters import Params
+from minisnn.core.recurrence import ASRC, Recurrent
+from minisnn.core.reference import Layer, Readout
+from minisnn.core.surrogate import Triangle
+from minisnn.core.tape import Adjoint, Evaluation, Tape, clear_after, gather, layer_tape
 
 
 class Network:
@@ -31,7 +32,7 @@ class Network:
         One for all hidden layers, or one a layer. Default: Recurrent().
     neuron : LIF or PLIF, or a list of them
         One for all hidden layers, or one a layer. Default: LIF().
-    surrogate : one of `minisnn.surrogate`, or `Custom`
+    surrogate : Triangle, ... (`minisnn.core.surrogate`), or `Custom`
         Default: Triangle().
     readout_window : int, optional
         The readout sums spikes over the last `readout_window` steps of each sequence; None: over all.
@@ -63,23 +64,23 @@ class Network:
         seed: int = 0,
         dtype: str = "float32",
     ):
-        self.sizes = _validate.sizes(sizes)
+        self.sizes = validate.sizes(sizes)
         hidden = self.sizes[1:-1]
-        self.recurrence = _validate.one_a_layer(
+        self.recurrence = validate.one_a_layer(
             Recurrent() if recurrence is None else recurrence,
             len(hidden),
             recurrences.KINDS,
             "recurrence",
         )
-        self.neuron = _validate.one_a_layer(LIF() if neuron is None else neuron, len(hidden), (LIF, PLIF), "neuron")
+        self.neuron = validate.one_a_layer(LIF() if neuron is None else neuron, len(hidden), (LIF, PLIF), "neuron")
         self.surrogate = Triangle() if surrogate is None else surrogate
         if not isinstance(self.surrogate, surrogates.Surrogate):
             raise TypeError(
                 f"surrogate must be one of minisnn's or a Custom, got {surrogate!r}; is it Triangle() with brackets?"
             )
-        self.readout_window = None if readout_window is None else _validate.integer(readout_window, "readout_window", 1)
-        self.seed = _validate.integer(seed, "seed", 0)
-        self.dtype = _validate.choice(str(np.dtype(dtype)), "dtype", _validate.DTYPES)
+        self.readout_window = None if readout_window is None else validate.integer(readout_window, "readout_window", 1)
+        self.seed = validate.integer(seed, "seed", 0)
+        self.dtype = validate.choice(str(np.dtype(dtype)), "dtype", validate.DTYPES)
         for i, n in enumerate(hidden):
             for name in ("decay", "threshold"):
                 value = getattr(self.neuron[i], name)
@@ -98,7 +99,7 @@ class Network:
 
     @temperature.setter
     def temperature(self, value: float) -> None:
-        self._temperature = _validate.number(value, "temperature", 0.0, np.inf, open_ends=True)
+        self._temperature = validate.number(value, "temperature", 0.0, np.inf, open_ends=True)
 
     def __repr__(self) -> str:
         return (
@@ -110,7 +111,7 @@ class Network:
 
     def layers(self, spans: str = "soft") -> list[Layer]:
         """The hidden layers as numbers, for `minisnn.reference`; ASRC as its mixture (soft) or its arg-max (hard)."""
-        spans = _validate.choice(spans, "spans", _validate.SPANS)
+        spans = validate.choice(spans, "spans", validate.SPANS)
         return parameters.to_layers(self.params, self.sizes, self.recurrence, self.neuron, self.temperature, spans)
 
     def readout(self) -> Readout:
@@ -130,7 +131,7 @@ class Network:
     def astype(self, dtype: str) -> "Network":
         """A copy with parameters and computation in another dtype."""
         other = copy.copy(self)
-        other.dtype = _validate.choice(str(np.dtype(dtype)), "dtype", _validate.DTYPES)
+        other.dtype = validate.choice(str(np.dtype(dtype)), "dtype", validate.DTYPES)
         other.params = self.params.astype(other.dtype)
         return other
 
@@ -163,7 +164,7 @@ class Network:
             If the input is of the wrong kind, shape or range.
         """
         x, lengths, masks = self._check_batch(x, lengths, masks)
-        y = _validate.labels(y, len(x), self.sizes[-1])
+        y = validate.labels(y, len(x), self.sizes[-1])
         layers = engine.aligned_layers(self.layers(spans))
         transposed = engine.transposes(layers, input_gradient=False)
         w_out = self.params["readout.w"]
@@ -202,7 +203,7 @@ class Network:
             slip = "; did you mean data.test?" if hasattr(data, "test") else ""
             raise TypeError(f"evaluate() wants x and y in one object, as data.test; got {type(data).__name__}{slip}")
         x, lengths, _ = self._check_batch(data.x, getattr(data, "lengths", None), None)
-        y = _validate.labels(data.y, len(x), self.sizes[-1])
+        y = validate.labels(data.y, len(x), self.sizes[-1])
         logits, rates = self._logits_and_rates(x, lengths, spans)
         return Evaluation(
             loss=float(readout.losses(logits, y).mean(dtype=np.float64)),
@@ -250,7 +251,7 @@ class Network:
         if tape.params.shapes != self.params.shapes:
             raise ValueError(f"tape is of another network: it has {tape.params.shapes}, this one {self.params.shapes}")
         shape = tape.layers[-1].s.shape
-        e = _validate.real_array(e, "e")
+        e = validate.real_array(e, "e")
         if e.shape != shape:
             raise ValueError(f"e must have the shape of the last layer's spikes, (B, T, N) = {shape}, got {e.shape}")
         numbers = (self.recurrence, self.neuron, tape.temperature, tape.spans)
@@ -315,9 +316,9 @@ class Network:
         if not np.isfinite(self.params.flat).all():
             names = [name for name, block in self.params.items() if not np.isfinite(block).all()]
             raise ValueError(f"parameters are NaN or infinite: {', '.join(names)}")
-        x = _validate.sequences(x, self.sizes[0], self.dtype)
-        lengths = _validate.lengths(lengths, *x.shape[:2])
-        masks = _validate.masks(masks, len(x), self.sizes[1:-1])
+        x = validate.sequences(x, self.sizes[0], self.dtype)
+        lengths = validate.lengths(lengths, *x.shape[:2])
+        masks = validate.masks(masks, len(x), self.sizes[1:-1])
         engine.prepare(self.dtype)
         return x, lengths, masks
 

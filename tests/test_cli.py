@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 import minisnn as ms
-from minisnn import checks, cli, recipes, runs
+from minisnn import checks, cli
+from minisnn.experiments import recipes
+from minisnn.experiments import run as runs
 
 
 def test_info(capsys):

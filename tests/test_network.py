@@ -10,7 +10,8 @@ import pytest
 from conftest import random_batch, random_network
 
 import minisnn as ms
-from minisnn import engine, storage
+from minisnn._internal import storage
+from minisnn.core import batch as engine
 
 CUBIC = ms.Custom("cubic", lambda u: u**3 / 3, lambda u: u**2)
 

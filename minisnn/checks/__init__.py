@@ -10,7 +10,8 @@ import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
-from minisnn import _validate
+from minisnn._internal import validate
+from minisnn._internal.rng import stream
 from minisnn.checks.oracle import make_batch
 from minisnn.checks.report import GradientError, Report, Row, compare
 from minisnn.checks.rungs import (
@@ -25,11 +26,10 @@ from minisnn.checks.rungs import (
 )
 from minisnn.checks.structure import structure
 from minisnn.checks.student import StudentParams, StudentTape, check_backward
+from minisnn.core.neuron import LIF, PLIF, RESETS
+from minisnn.core.recurrence import ASRC, SRC, Feedforward, Mixture, Recurrent
+from minisnn.core.surrogate import BUILT_IN
 from minisnn.network import Network
-from minisnn.neuron import LIF, PLIF, RESETS
-from minisnn.params import stream
-from minisnn.recurrence import ASRC, SRC, Feedforward, Mixture, Recurrent
-from minisnn.surrogate import BUILT_IN
 
 __all__ = [
     "LADDER",
@@ -167,10 +167,10 @@ def check_all(
     chosen = {"recurrence": recurrence, "neuron": neuron, "reset": reset, "surrogate": surrogate}
     lists = {}
     for option, names in chosen.items():
-        lists[option] = [_validate.choice(name, option, OPTIONS[option]) for name in names or OPTIONS[option]]
+        lists[option] = [validate.choice(name, option, OPTIONS[option]) for name in names or OPTIONS[option]]
     if dtype is not None:
-        _validate.choice(dtype, "dtype", _validate.DTYPES)
-    climbed = [_validate.choice(name, "rungs", LADDER) for name in rungs or LADDER]
+        validate.choice(dtype, "dtype", validate.DTYPES)
+    climbed = [validate.choice(name, "rungs", LADDER) for name in rungs or LADDER]
     if dtype is not None:
         climbed = [name for name in climbed if (dtype == "float32") == (name == "6 float32")]
     if not climbed:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minisnn import _validate, readout, reference
+from minisnn._internal import validate
+from minisnn._internal.rng import stream
+from minisnn.core import readout, reference
+from minisnn.core.parameters import Params, from_layers, to_layers
+from minisnn.core.tape import Tape
 from minisnn.network import Network
-from minisnn.params import Params, from_layers, stream, to_layers
-from minisnn.tape import Tape
 
 COMPLEX_STEP = 1e-30
 DIFFERENCE_STEP = 1e-5  # about the cube root of the rounding error, where truncation and rounding are equally small
@@ -35,14 +37,14 @@ class Batch:
 
 def make_batch(net: Network, x, y, lengths=None, masks=None, spans: str = "soft") -> Batch:
     """Check a batch as `Network.loss_and_grad` does."""
-    x = _validate.sequences(x, net.sizes[0]).astype(np.float64)
-    masks = _validate.masks(masks, len(x), net.sizes[1:-1])
+    x = validate.sequences(x, net.sizes[0]).astype(np.float64)
+    masks = validate.masks(masks, len(x), net.sizes[1:-1])
     return Batch(
         x=x,
-        y=_validate.labels(y, len(x), net.sizes[-1]),
-        lengths=_validate.lengths(lengths, *x.shape[:2]),
+        y=validate.labels(y, len(x), net.sizes[-1]),
+        lengths=validate.lengths(lengths, *x.shape[:2]),
         masks=masks if masks is not None else [np.ones((len(x), n)) for n in net.sizes[1:-1]],
-        spans=_validate.choice(spans, "spans", _validate.SPANS),
+        spans=validate.choice(spans, "spans", validate.SPANS),
     )
 
 

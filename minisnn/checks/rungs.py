@@ -17,14 +17,16 @@ from dataclasses import replace
 import numba
 import numpy as np
 
-from minisnn import engine, kernels
+from minisnn._internal.rng import stream
 from minisnn.checks import oracle
 from minisnn.checks.oracle import Batch
 from minisnn.checks.report import Row, compare
 from minisnn.checks.tangent import spike_tangent
+from minisnn.core import batch as engine
+from minisnn.core import kernels
+from minisnn.core.parameters import Params
+from minisnn.core.surrogate import BUILT_IN, Rectangle
 from minisnn.network import Network
-from minisnn.params import Params, stream
-from minisnn.surrogate import BUILT_IN, Rectangle
 
 EXACT = 1e-12  # allowed relative error where only rounding differs
 DIFFERENCES = 1e-6  # of central differences

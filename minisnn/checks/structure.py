@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from minisnn import readout
+from minisnn._internal.rng import stream
 from minisnn.checks.oracle import Batch
 from minisnn.checks.report import Row, compare
+from minisnn.core import readout
+from minisnn.core.neuron import LIF
+from minisnn.core.recurrence import ASRC, SRC, Recurrent
 from minisnn.network import Network
-from minisnn.neuron import LIF
-from minisnn.params import stream
-from minisnn.recurrence import ASRC, SRC, Recurrent
 
 RUNG = "7 structure"
 

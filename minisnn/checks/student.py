@@ -19,13 +19,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minisnn import recurrence as recurrences
-from minisnn import reference
+from minisnn._internal.rng import stream
 from minisnn.checks import oracle
 from minisnn.checks.report import NOT_RETURNED, Report, Row, compare
+from minisnn.core import recurrence as recurrences
+from minisnn.core import reference
+from minisnn.core.recurrence import ASRC
 from minisnn.network import Network
-from minisnn.params import stream
-from minisnn.recurrence import ASRC
 
 IN_TIME = ("q", "eps", "delta", "dx")
 SUMMED = ("d_w_in", "d_bias", "d_w_rec", "d_decay", "d_weights", "d_span_logits")

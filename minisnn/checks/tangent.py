@@ -15,9 +15,9 @@ A backward pass is right exactly if it is the transpose of this one: <e, J u> = 
 
 import numpy as np
 
-from minisnn.params import Params
-from minisnn.recurrence import ASRC
-from minisnn.tape import Tape
+from minisnn.core.parameters import Params
+from minisnn.core.recurrence import ASRC
+from minisnn.core.tape import Tape
 
 
 def spike_tangent(net, tape: Tape, direction: Params, dx) -> np.ndarray:

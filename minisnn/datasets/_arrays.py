@@ -4,9 +4,9 @@ import hashlib
 
 import numpy as np
 
-from minisnn import _validate
+from minisnn._internal import validate
+from minisnn._internal.rng import stream
 from minisnn.datasets._dataset import Dataset, Split, stratified
-from minisnn.params import stream
 
 
 def from_arrays(
@@ -41,8 +41,8 @@ def from_arrays(
     x = _checked_x(x, y)
     y, n_classes = _checked_labels(y, len(x), n_classes)
     if lengths is not None:
-        lengths = _validate.lengths(lengths, *x.shape[:2])
-    fractions, seed = _checked_fractions(fractions), _validate.integer(seed, "seed", 0)
+        lengths = validate.lengths(lengths, *x.shape[:2])
+    fractions, seed = _checked_fractions(fractions), validate.integer(seed, "seed", 0)
     parts = stratified(y, fractions, stream(seed, "split", "arrays"))
     _check_parts(parts, y, fractions)
     splits = [Split(x[part], y[part], None if lengths is None else lengths[part]) for part in parts]
@@ -65,7 +65,7 @@ def _checked_x(x, y) -> np.ndarray:
         except ValueError as error:
             slip = "are the sequences of different length? Pad them with zeros and say how long they are with lengths="
             raise ValueError(f"x can't be made an array (B, T, n_in): {error}; {slip}") from error
-    x = _validate.sequences(x, x.shape[2] if x.ndim == 3 else 1)
+    x = validate.sequences(x, x.shape[2] if x.ndim == 3 else 1)
     if x.shape[2] == 0:
         raise ValueError(f"x has no inputs: shape {x.shape}, expected (B, T, n_in) with n_in >= 1")
     n_labels = len(y) if np.ndim(y) else 0
@@ -81,12 +81,12 @@ def _checked_labels(y, n_sequences: int, n_classes: int | None) -> tuple[np.ndar
     """y as int64, and the number of classes."""
     y = np.asarray(y)
     if n_classes is not None:
-        n_classes = _validate.integer(n_classes, "n_classes", 2)
-        return _validate.labels(y, n_sequences, n_classes), n_classes
+        n_classes = validate.integer(n_classes, "n_classes", 2)
+        return validate.labels(y, n_sequences, n_classes), n_classes
     if y.ndim == 2 and y.shape[1] > 1:
-        _validate.labels(y, n_sequences, y.shape[1])  # raises, with a word on one-hot rows
+        validate.labels(y, n_sequences, y.shape[1])  # raises, with a word on one-hot rows
     largest = int(y.max()) if y.size and y.dtype.kind in "biu" else 0
-    y = _validate.labels(y, n_sequences, largest + 1)
+    y = validate.labels(y, n_sequences, largest + 1)
     if largest == 0:
         raise ValueError("y holds label 0 only, expected at least two classes; if there are more, say n_classes=")
     present = np.unique(y)
@@ -105,7 +105,7 @@ def _checked_fractions(fractions) -> tuple[float, float]:
     if not isinstance(fractions, tuple | list | np.ndarray) or len(fractions) != 2:
         raise ValueError(f"fractions must be two numbers, those of validation and test, got {fractions!r}")
     validation, test = (
-        _validate.number(f, f"fractions[{i}]", 0.0, 1.0, open_ends=True) for i, f in enumerate(fractions)
+        validate.number(f, f"fractions[{i}]", 0.0, 1.0, open_ends=True) for i, f in enumerate(fractions)
     )
     if validation + test >= 1:
         raise ValueError(f"fractions must leave something for training, got {validation} + {test}")

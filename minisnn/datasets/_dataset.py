@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minisnn.params import stream
+from minisnn._internal.rng import stream
 
 
 @dataclass(frozen=True, eq=False)

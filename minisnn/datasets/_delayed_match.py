@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from minisnn import _validate
+from minisnn._internal import validate
+from minisnn._internal.rng import stream
 from minisnn.datasets._dataset import Dataset, Split
-from minisnn.params import stream
 
 FIRST_ONSET = 2
 CUE_STEPS = 4
@@ -58,9 +58,9 @@ def delayed_match(
     right in at most 1/2 + c / (8 (c - 1)) of the sequences, for an even number c of cues: in 2/3 for 4 of them, where g
     is positive for half of the heights. Guessing gives 1/2.
     """
-    lag, cues = _validate.integer(lag, "lag", CUE_STEPS), _validate.integer(cues, "cues", 2)
-    distractors, seed = _validate.integer(distractors, "distractors", 0), _validate.integer(seed, "seed", 0)
-    n_train, n_test = _validate.integer(n_train, "n_train", 2), _validate.integer(n_test, "n_test", 2)
+    lag, cues = validate.integer(lag, "lag", CUE_STEPS), validate.integer(cues, "cues", 2)
+    distractors, seed = validate.integer(distractors, "distractors", 0), validate.integer(seed, "seed", 0)
+    n_train, n_test = validate.integer(n_train, "n_train", 2), validate.integer(n_test, "n_test", 2)
     if distractors and lag < 5 * distractors + 5:
         raise ValueError(
             f"{distractors} distractors don't fit between cues {lag} steps apart; "

@@ -4,9 +4,9 @@ from importlib.resources import files
 
 import numpy as np
 
-from minisnn import _validate
+from minisnn._internal import validate
+from minisnn._internal.rng import stream
 from minisnn.datasets._dataset import Dataset, Split, permutation, stratified
-from minisnn.params import stream
 
 SPLIT_SEED = 0  # the split is fixed: `seed` only changes the order of the pixels
 
@@ -29,7 +29,7 @@ def digits(permute: bool = False, seed: int = 0) -> Dataset:
     The test part of "Optical Recognition of Handwritten Digits", E. Alpaydin and C. Kaynak, UCI Machine Learning
     Repository, 1998, licence CC BY 4.0.
     """
-    permute, seed = _validate.flag(permute, "permute"), _validate.integer(seed, "seed", 0)
+    permute, seed = validate.flag(permute, "permute"), validate.integer(seed, "seed", 0)
     with (files("minisnn.datasets") / "digits.npz").open("rb") as file, np.load(file) as arrays:
         images, labels = arrays["images"], arrays["labels"].astype(np.int64)
     pixels = images.reshape(len(images), -1, 1).astype(np.float32) / 16

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from minisnn import _validate, storage
+from minisnn._internal import storage, validate
+from minisnn._internal.rng import stream
 from minisnn.datasets._dataset import Dataset, Split, permutation, stratified
-from minisnn.params import stream
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -84,8 +84,8 @@ def mnist(
     -----
     The MNIST database of handwritten digits, Y. LeCun, C. Cortes and C. J. C. Burges.
     """
-    permute, rows = _validate.flag(permute, "permute"), _validate.flag(rows, "rows")
-    pool, seed = _validate.integer(pool, "pool", 1), _validate.integer(seed, "seed", 0)
+    permute, rows = validate.flag(permute, "permute"), validate.flag(rows, "rows")
+    pool, seed = validate.integer(pool, "pool", 1), validate.integer(seed, "seed", 0)
     if pool > 2:
         raise ValueError(f"pool must be 1 (28x28 pixels) or 2 (14x14), got {pool}")
     if permute and rows:
@@ -114,7 +114,7 @@ def _checked_n_train(n_train) -> int | None:
     """`n_train`, if it is None or there are so many training images; checked before anything is downloaded."""
     if n_train is None:
         return None
-    n_train = _validate.integer(n_train, "n_train", 10)
+    n_train = validate.integer(n_train, "n_train", 10)
     most = FILES["train-labels-idx1-ubyte"][0][0] - N_VALIDATION
     if n_train > most:
         raise ValueError(f"n_train must be at most {most}, all images that are not for validation, got {n_train}")

@@ -2,7 +2,7 @@
 
 import io
 
-from minisnn import storage
+from minisnn._internal import storage
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 

@@ -1,0 +1,255 @@
+"""Analyses on `record` and `adjoint` alone: how far back in time the gradient reaches, and along which paths.
+
+All of it runs in float64: at β = 0.5 a gradient that nothing feeds halves every step, is denormal in float32 after
+some 126 steps and 0 after 149.
+
+Within one layer, a small change dv[t] of the potentials (a row) spreads as (1) to (5) say, with σ′ for Θ′:
+
+    ds[t]    = dv[t] diag(σ′[t])
+    dv[t+1]  = dv[t] diag(f[t]) + Σ_j p_j ds[t + 1 - k_j] W_rec,    f[t] = β (1 - h s[t] - σ′[t] (a θ + h v[t]))
+
+f is the *leak factor* of a step (detached: without its last term), and each passage through W_rec is a *hop*: of a
+tap (k, p) it takes k steps and multiplies by p diag(σ′) W_rec. From t to t + lag lead paths of 0, 1, 2, ... hops. With
+β = 0.5 leaking alone halves the change every step, so what is still there after many steps has come by hops, and a tap
+of delay λ needs λ times fewer of them than that of an RSNN.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minisnn._internal import validate
+from minisnn.core import readout
+from minisnn.core.reference import Layer
+from minisnn.core.tape import LayerTape
+from minisnn.network import Network
+
+FLOAT32_NORMAL = float(np.finfo(np.float32).tiny)  # below this, numbers of float32 are denormal
+
+
+@dataclass(frozen=True)
+class GradientFlow:
+    """‖∂L/∂v[t]‖, the norm over the neurons of a layer, and how much of the gradient is lost on the way."""
+
+    norms: list[np.ndarray]  # (B, T) float64 for each layer
+    at: int | None  # the step that L reads; None: all of them
+    zero_slopes: list[float]  # of each layer, the share of σ′[t] that are 0
+    denormal: list[float]  # of each layer, the share of ∂L/∂v[t], t <= at, below float32's normal range, 0 included
+
+    def mean(self, layer: int) -> np.ndarray:
+        """The mean over sequences, (T,)."""
+        return self.norms[layer].mean(axis=0)
+
+    def quantiles(self, layer: int, q=(0.1, 0.5, 0.9)) -> np.ndarray:
+        """Quantiles over sequences, (len(q), T)."""
+        return np.quantile(self.norms[layer], q, axis=0)
+
+
+def gradient_flow(net: Network, x, y=None, at: int | None = None, spans: str = "soft") -> GradientFlow:
+    """The size of ∂L/∂v[t], with L the cross-entropy of the readout at one step alone.
+
+    The summed readout (6) feeds error in at every step and so hides how little of it travels (`summed_gradient_flow`).
+    Here only s[at] is read: logits = s[at] W_out + b_out. What is left at an earlier t has come through t .. at.
+
+    Parameters
+    ----------
+    net : Network
+        A float64 copy is used.
+    x : array (B, T, n_in)
+    y : array (B,) of int, optional
+        Labels; None: the class that the readout at this step favours least, so that there is an error to send.
+    at : int, optional
+        The step, 0 .. T - 1; None: the last.
+    spans : {"soft", "hard"}
+
+    Returns
+    -------
+    GradientFlow
+    """
+    net, tape = _record(net, x, spans)
+    B, T = tape.x.shape[:2]
+    at = _step(at, T, "at")
+    w_out, b_out, _ = net.readout()
+    logits = readout.logits(tape.layers[-1].s[:, at], np.ones(B), w_out, b_out)
+    y = logits.argmin(axis=1) if y is None else validate.labels(y, B, net.sizes[-1])
+    e = np.zeros_like(tape.layers[-1].s)
+    e[:, at] = readout.d_counts(readout.d_logits(logits, y, 1), w_out)
+    return _flow(net, tape, e, at)
+
+
+def summed_gradient_flow(net: Network, x, y=None, spans: str = "soft") -> GradientFlow:
+    """The size of ∂L/∂v[t] as in training, with the readout summed over its steps R; arguments as in `gradient_flow`.
+
+    Error comes in at every step of R, so the norm may stay level over all of time although nothing travels far.
+    """
+    net, tape = _record(net, x, spans)
+    w_out = net.readout().w
+    y = tape.logits.argmin(axis=1) if y is None else validate.labels(y, len(tape.x), net.sizes[-1])
+    e = np.zeros_like(tape.layers[-1].s)
+    d_counts = readout.d_counts(readout.d_logits(tape.logits, y, 1), w_out)
+    for b, (length, n_read) in enumerate(zip(tape.lengths, tape.n_read)):
+        e[b, length - n_read : length] = d_counts[b]
+    return _flow(net, tape, e, None)
+
+
+def _record(net: Network, x, spans: str):
+    """A float64 copy of the network, and its tape on x."""
+    if not isinstance(net, Network):
+        raise TypeError(f"net must be a Network, got {type(net).__name__}")
+    net = net.astype("float64")
+    return net, net.record(validate.sequences(x, net.sizes[0]), spans=spans)
+
+
+def _step(step, n_steps: int, name: str) -> int:
+    """A step of x; None: the last."""
+    step = n_steps - 1 if step is None else validate.integer(step, name, 0)
+    if step >= n_steps:
+        raise ValueError(f"{name} must be a step of x, 0 .. {n_steps - 1}, got {step}")
+    return step
+
+
+def _flow(net: Network, tape, e, at) -> GradientFlow:
+    deltas = net.adjoint(tape, e).delta
+    reached = slice(None if at is None else at + 1)  # what comes later has no gradient
+    return GradientFlow(
+        norms=[np.sqrt(np.square(delta).sum(axis=2)) for delta in deltas],
+        at=at,
+        zero_slopes=[float((slopes(net, tape, i) == 0).mean()) for i in range(len(deltas))],
+        denormal=[float((np.abs(delta[:, reached]) < FLOAT32_NORMAL).mean()) for delta in deltas],
+    )
+
+
+def slopes(net: Network, tape, layer: int) -> np.ndarray:
+    """σ′[t] of a layer along a tape, (B, T, N)."""
+    return np.asarray(net.surrogate.derivative(tape.layers[layer].v - net.layers(tape.spans)[layer].threshold))
+
+
+def leak_factors(layer: Layer, tape: LayerTape, slope) -> np.ndarray:
+    """f[t] = β (1 - h s[t] - σ′[t] (a θ + h v[t])), (B, T, N); of a detached reset without the last term."""
+    a, h, detached = layer.reset
+    through_reset = slope * (a * layer.threshold + h * tape.v)
+    return layer.decay * (1 - h * tape.s - (1 - detached) * through_reset)
+
+
+def jacobian(net: Network, x, layer: int, lag: int, start: int | None = None, spans: str = "soft") -> np.ndarray:
+    """∂v[start + d] / ∂v[start] within one layer, for d = 0 .. lag, with σ′ for Θ′ and the input from below held fixed.
+
+    The spikes of earlier steps are state too, so this is no product of one-step N x N matrices. With J[0] = 1,
+
+        J[d] = J[d-1] diag(f[start + d - 1]) + Σ_j p_j J[d - k_j] diag(σ′[start + d - k_j]) W_rec.
+
+    Parameters
+    ----------
+    net : Network
+        A float64 copy is used.
+    x : array (B, T, n_in)
+    layer : int
+        Which hidden layer, from 0.
+    lag : int
+        At least 0.
+    start : int, optional
+        The first of the two steps; start + lag must be a step of x. None: so that start + lag is the last.
+    spans : {"soft", "hard"}
+
+    Returns
+    -------
+    array (B, lag + 1, N, N)
+        [b, d, i, j] = ∂v_j[start + d] / ∂v_i[start].
+    """
+    numbers, f, slope = _steps_of_layer(net, x, layer, lag, start, spans)
+    B, _, N = f.shape
+    jacobians = np.zeros((B, lag + 1, N, N))
+    jacobians[:, 0] = np.eye(N)
+    for d in range(1, lag + 1):
+        jacobians[:, d] = jacobians[:, d - 1] * f[:, d - 1, np.newaxis]
+        for k, p in zip(numbers.delays, numbers.weights):
+            if k <= d:
+                jacobians[:, d] += p * (jacobians[:, d - k] * slope[:, d - k, np.newaxis]) @ numbers.w_rec
+    return jacobians
+
+
+def hops(net: Network, x, layer: int, lag: int, start: int | None = None, spans: str = "soft") -> dict[str, np.ndarray]:
+    """The `jacobian` at this lag by the number of hops on the way; the parts add up to it.
+
+    Arguments as in `jacobian`.
+
+    Returns
+    -------
+    dict of array (B, N, N)
+        "leak", β^lag alone; "reset", what resets change of it (both without a hop); "1 hop", "2 hops", ... up to as
+        many as fit into the lag.
+    """
+    numbers, f, slope = _steps_of_layer(net, x, layer, lag, start, spans)
+    B, _, N = f.shape
+    shortest, longest = (numbers.delays.min(), numbers.delays.max()) if numbers.delays.size else (lag + 1, 1)
+    parts = np.zeros((lag // shortest + 1, B, N, N))  # [hops, b], of J[0]
+    parts[0] = np.eye(N)
+    before = [parts]  # the last is that of J[d-1], the k-th from the end that of J[d-k]
+    for d in range(1, lag + 1):
+        parts = before[-1] * f[:, d - 1, np.newaxis]
+        for k, p in zip(numbers.delays, numbers.weights):
+            if k <= d:
+                parts[1:] += p * (before[-k][:-1] * slope[:, d - k, np.newaxis]) @ numbers.w_rec
+        before = [*before, parts][-longest:]
+    leak = np.broadcast_to(np.diag(numbers.decay**lag), (B, N, N))
+    by_hops = {f"{n} hop" + "s" * (n > 1): part for n, part in enumerate(parts) if n > 0}
+    return {"leak": leak.copy(), "reset": parts[0] - leak, **by_hops}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What theory says of ‖J[d]‖ for d = 0 .. lag; see `predicted_norms`."""
+
+    bound: np.ndarray  # (lag + 1,) at least the largest singular value, for every sequence
+    mean_field: np.ndarray  # (lag + 1,) an estimate of the root mean square over sequences of ‖J[d]‖_F / √N
+
+
+def predicted_norms(net: Network, x, layer: int, lag: int, start: int | None = None, spans: str = "soft") -> Prediction:
+    """A bound and a mean-field estimate of the norm of the `jacobian`, from f, σ′ and W_rec alone.
+
+    *Bound.* Norms of products and sums are at most products and sums of norms, so with b[0] = 1 and maxima over neurons
+    and sequences, b[d] = max |f| b[d-1] + Σ_j p_j max σ′ ‖W_rec‖ b[d - k_j] is at least the largest singular value of
+    J[d]. It takes all paths to point one way: with recurrence it soon says nothing.
+
+    *Mean field.* If f, σ′ and W_rec were drawn anew and independently at each step, W_rec with signs at random, what
+    comes by a leak and what comes by a hop would be uncorrelated, and squares would add up: with m[0] = 1 and means
+    over neurons, sequences and steps,
+
+        m[d] = mean(f²) m[d-1] + Σ_j p_j² mean(σ′²) (‖W_rec‖_F² / N) m[d - k_j],
+
+    and ‖J[d]‖_F / √N is about √m[d]. For orthogonal W_rec the last factor is 1: a hop passes on the root mean square of
+    σ′. What it leaves out: W_rec is the same at each step, so two paths that hop equally often, at different steps, are
+    alike and add up more than their squares do; and f and σ′ of a neuron last, where a silent neuron leaks by the same
+    f for long and sends nothing. For RSNN and SRC the two errors may cancel for the most part (tutorial 04); for the
+    mixture of an ASRC, or at a long time constant, the estimate may be far too low.
+
+    Arguments as in `jacobian`.
+    """
+    numbers, f, slope = _steps_of_layer(net, x, layer, lag, start, spans)
+    steepest, gain = np.linalg.norm(numbers.w_rec, 2), np.square(numbers.w_rec).sum() / len(numbers.decay)
+    bound, square = np.zeros(lag + 1), np.zeros(lag + 1)
+    bound[0] = square[0] = 1
+    for d in range(1, lag + 1):
+        bound[d] = np.abs(f[:, d - 1]).max() * bound[d - 1]
+        square[d] = np.square(f).mean() * square[d - 1]
+        for k, p in zip(numbers.delays, numbers.weights):
+            if k <= d:
+                bound[d] += p * np.abs(slope[:, d - k]).max() * steepest * bound[d - k]
+                square[d] += p**2 * np.square(slope).mean() * gain * square[d - k]
+    return Prediction(bound, np.sqrt(square))
+
+
+def _steps_of_layer(net, x, layer, lag, start, spans) -> tuple[Layer, np.ndarray, np.ndarray]:
+    """The layer's numbers, and f and σ′ (B, lag + 1, N) in the steps start .. start + lag; all checked."""
+    net, tape = _record(net, x, spans)
+    layer, lag = validate.integer(layer, "layer", 0), validate.integer(lag, "lag", 0)
+    if layer >= len(tape.layers):
+        raise ValueError(f"layer must be one of 0 .. {len(tape.layers) - 1}, got {layer}")
+    T = tape.x.shape[1]
+    if lag >= T:
+        raise ValueError(f"lag must be less than the {T} steps of x, got {lag}")
+    start = _step(T - 1 - lag if start is None else start, T - lag, "start")
+    numbers, slope = net.layers(spans)[layer], slopes(net, tape, layer)
+    f = leak_factors(numbers, tape.layers[layer], slope)
+    steps = slice(start, start + lag + 1)
+    return numbers, f[:, steps], slope[:, steps]

@@ -1,0 +1,9 @@
+"""The benchmark: time and memory of one loss and gradient, beside other frameworks.
+
+bench.py         what `minisnn bench` measures and reports
+jax_model.py     the same model in JAX
+torch_model.py   the same model in PyTorch, also an oracle of the tests
+peer.py          times one of these two in a process of its own
+
+Imports `training/`, `network.py` and what lies below them; JAX and PyTorch only where they are asked for.
+"""

@@ -1,0 +1,118 @@
+"""Neurons: leaky integrate-and-fire (LIF), and with a learned decay (PLIF).
+
+Both follow, one step after the other (equations 3 to 5),
+
+    v[t]  = β v⁺[t-1] + I[t]                 the membrane leaks and integrates
+    s[t]  = Θ(v[t] - θ),  Θ(0) = 1           it fires at the threshold
+    v⁺[t] = v[t] - s[t] (a θ + h v[t])       and is reset
+
+A learned decay has the gradient (11): d_decay_logit = d_decay β (1 - β).
+
+Potentials are plain numbers, whose scale the threshold sets; time is counted in steps. A decay β is a membrane
+time constant of -1 / ln β steps: 1.44 for β = 0.5, 9.5 for β = 0.9.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minisnn._internal import validate
+
+RESETS = {"soft": (1.0, 0.0), "hard": (0.0, 1.0), "none": (0.0, 0.0)}
+"""(a, h) of equation (5): subtract θ; set to 0; leave as it is."""
+
+
+@dataclass(frozen=True)
+class LIF:
+    """Leaky integrate-and-fire with a fixed decay.
+
+    Parameters
+    ----------
+    decay : float or sequence of N floats
+        β in [0, 1], for all neurons of the layer or one for each.
+    threshold : float or sequence of N floats
+        θ > 0.
+    reset : {"soft", "hard", "none"}
+        After a spike: subtract θ, set to 0, or nothing.
+    detach_reset : bool
+        Whether the backward pass ignores that the reset depends on the spike (the last term of equation 9).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is of the wrong kind or out of its range.
+    """
+
+    decay: float | tuple[float, ...] = 0.5
+    threshold: float | tuple[float, ...] = 1.0
+    reset: str = "soft"
+    detach_reset: bool = False
+
+    def __post_init__(self):
+        _check(self, open_ends=False)
+
+
+@dataclass(frozen=True)
+class PLIF:
+    """LIF whose decay is learned through a logit, β = 1 / (1 + exp(-decay_logit)), after Fang et al. (2021).
+
+    Parameters
+    ----------
+    decay : float or sequence of N floats
+        β in (0, 1) before training.
+    threshold, reset, detach_reset
+        As in `LIF`.
+    per_neuron : bool
+        One logit for each neuron; otherwise one for the layer (then `decay` is one number).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is of the wrong kind or out of its range.
+    """
+
+    decay: float | tuple[float, ...] = 0.5
+    threshold: float | tuple[float, ...] = 1.0
+    reset: str = "soft"
+    detach_reset: bool = False
+    per_neuron: bool = False
+
+    def __post_init__(self):
+        _check(self, open_ends=True)
+        object.__setattr__(self, "per_neuron", validate.flag(self.per_neuron, "per_neuron"))
+        if isinstance(self.decay, tuple) and not self.per_neuron:
+            raise ValueError("a decay for each neuron needs per_neuron=True: otherwise the layer has one logit")
+
+
+def _check(neuron, open_ends: bool) -> None:
+    """Check the fields that both kinds have; sequences become tuples, so that neurons compare and hash."""
+    decay = validate.per_neuron(neuron.decay, "decay", 0.0, 1.0, open_ends)
+    threshold = validate.per_neuron(neuron.threshold, "threshold", 0.0, np.inf, open_ends=True)
+    object.__setattr__(neuron, "decay", decay)
+    object.__setattr__(neuron, "threshold", threshold)
+    object.__setattr__(neuron, "detach_reset", validate.flag(neuron.detach_reset, "detach_reset"))
+    validate.choice(neuron.reset, "reset", RESETS)
+
+
+def reset_numbers(neuron) -> tuple[float, float, float]:
+    """(a, h, detached) of equations (5) and (9)."""
+    return (*RESETS[neuron.reset], float(neuron.detach_reset))
+
+
+def decay_from_logit(decay_logit, n: int) -> np.ndarray:
+    """β = 1 / (1 + exp(-decay_logit)) for n neurons, (n,); safe for logits of any size, and for complex ones."""
+    negative = np.real(decay_logit) < 0
+    tail = np.exp(np.where(negative, decay_logit, -decay_logit))
+    return np.broadcast_to(np.where(negative, tail, 1) / (1 + tail), n)
+
+
+def decay_to_logit(decay) -> np.ndarray:
+    """The inverse of `decay_from_logit`: ln(β / (1 - β)), always with an axis."""
+    decay = np.atleast_1d(np.asarray(decay, dtype=np.float64))
+    return np.log(decay) - np.log1p(-decay)
+
+
+def d_decay_logit(decay, d_decay, n_logits: int) -> np.ndarray:
+    """Equation (11): d_decay_logit = d_decay β (1 - β), summed if one logit serves the layer."""
+    d = d_decay * decay * (1 - decay)
+    return d if n_logits == d.size else d.sum(keepdims=True)

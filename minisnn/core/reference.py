@@ -1,0 +1,244 @@
+"""The engine as equations, in plain NumPy, one sequence at a time. Read this file first.
+
+A layer of N spiking neurons hears its input x and, through taps (k_j, p_j), its own spikes of k_j steps ago:
+
+    (1) z[t] = s[t] W_rec
+    (2) I[t] = m ⊙ (x[t] W_in + b) + Σ_j p_j z[t - k_j]
+    (3) v[t] = β v⁺[t-1] + I[t]
+    (4) s[t] = Θ(v[t] - θ),  Θ(0) = 1
+    (5) v⁺[t] = v[t] - s[t] (a θ + h v[t])
+
+with β the decay, θ the threshold, m a dropout mask (1 in evaluation), Θ the step function and (a, h) the reset: soft
+(1, 0), hard (0, 1), none (0, 0). Everything is 0 before t = 0. σ′[t], the surrogate derivative at v[t] - θ
+(`surrogate.py`), stands in for Θ′, which is 0 almost everywhere. Backwards, given e[t] = ∂L/∂s[t] from above, with
+δ[t] = ∂L/∂v[t] and c[t] = β δ[t+1]:
+
+    (7) q[t] = Σ_j p_j δ[t + k_j]
+    (8) ε[t] = e[t] + q[t] W_recᵀ
+    (9) δ[t] = (1 - h s[t]) c[t] + σ′[t] (ε[t] - (a θ + h v[t]) c[t])      detach_reset drops the last term
+   (10) d_w_in = Σ x[t]ᵀ (m ⊙ δ[t]),  d_bias = Σ m ⊙ δ[t],  d_w_rec = Σ s[t]ᵀ q[t],  d_decay = Σ v⁺[t-1] ⊙ δ[t],
+        d_weights_j = Σ z[t - k_j] · δ[t]
+   (12) dx[t] = (m ⊙ δ[t]) W_inᵀ, the e[t] of the layer below
+
+(6), the readout, and its part of (12) are in `readout.py`; (11), how taps and decays are learned, in `recurrence.py`
+and `neuron.py`.
+
+This file is the definition; `kernels.py` says the same in fast loops and is tested to be equal. It leaves out: batches
+(call it once a sequence), the choice of neuron and recurrence (they arrive as numbers), and all checks of its input.
+Weights are [pre, post], vectors are rows.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from minisnn.core import readout
+
+
+class Layer(NamedTuple):
+    """One layer as numbers. Without taps `w_rec` is 0; delays ascend."""
+
+    w_in: np.ndarray  # (n_in, N)
+    bias: np.ndarray  # (N,)
+    w_rec: np.ndarray  # (N, N)
+    delays: np.ndarray  # (J,) int64, k_j >= 1
+    weights: np.ndarray  # (J,) p_j
+    decay: np.ndarray  # (N,) β
+    threshold: np.ndarray  # (N,) θ
+    reset: np.ndarray  # (3,) a, h, detached (0 or 1)
+
+
+class Readout(NamedTuple):
+    """The readout as numbers."""
+
+    w: np.ndarray  # (N, classes)
+    bias: np.ndarray  # (classes,)
+    window: int | None  # R is the last `window` steps; None: all
+
+
+class LayerRun(NamedTuple):
+    """What the forward pass of a layer leaves; all (T, N)."""
+
+    current: np.ndarray  # I
+    v: np.ndarray
+    v_reset: np.ndarray  # v⁺
+    s: np.ndarray
+    z: np.ndarray
+
+
+class LayerGrads(NamedTuple):
+    """What the backward pass of a layer leaves."""
+
+    eps: np.ndarray  # (T, N) ε
+    delta: np.ndarray  # (T, N) δ
+    q: np.ndarray  # (T, N)
+    dx: np.ndarray  # (T, n_in)
+    d_w_in: np.ndarray  # (n_in, N)
+    d_bias: np.ndarray  # (N,)
+    d_w_rec: np.ndarray  # (N, N)
+    d_decay: np.ndarray  # (N,)
+    d_weights: np.ndarray  # (J,)
+
+
+def heaviside(t, u):
+    """Θ(u): the hard spikes of equation (4). Like every `fire`, it gets the time step and u = v[t] - θ, (N,)."""
+    return np.where(u >= 0, 1, 0).astype(u.dtype)
+
+
+def smooth(surrogate):
+    """A `fire` for checks: the surrogate's primitive σ in place of Θ. Then σ′ is the true derivative."""
+    return lambda t, u: surrogate.primitive(u)
+
+
+def frozen(run, slope, threshold):
+    """A `fire` for checks: s = s0 + σ′0 (v - v0), the linearisation of (4) around a recorded run.
+
+    At the recorded point it gives the recorded hard spikes, and its true derivative there is the surrogate's.
+    """
+    return lambda t, u: run.s[t] + slope[t] * (u - (run.v[t] - threshold))
+
+
+def layer_forward(x, layer, mask, fire=heaviside, reset_spikes=None):
+    """Equations (1) to (5) for one layer and one sequence.
+
+    Parameters
+    ----------
+    x : array (T, n_in)
+        Analog input, or the spikes of the layer below.
+    layer : Layer
+    mask : array (N,)
+        Dropout mask m of the input from below; ones in evaluation.
+    fire : callable
+        `fire(t, u)` gives s[t] from u = v[t] - θ.
+    reset_spikes : array (T, N), optional
+        Spikes that drive the reset in place of the layer's own. Replaying recorded ones is what `detach_reset` means.
+
+    Returns
+    -------
+    LayerRun
+    """
+    w_in, bias, w_rec, delays, weights, decay, threshold, (a, h, _) = layer
+    T, N = len(x), len(bias)
+    dtype = np.result_type(x, w_in, bias, w_rec, weights, decay)
+    current, v, v_reset, s, z = (np.zeros((T, N), dtype) for _ in range(5))
+    v_before = np.zeros(N, dtype)  # v⁺[-1]
+    for t in range(T):
+        # (2) I[t] = m ⊙ (x[t] W_in + b) + Σ_j p_j z[t - k_j]
+        current[t] = mask * (x[t] @ w_in + bias)
+        for k, p in zip(delays, weights):
+            if t - k >= 0:
+                current[t] += p * z[t - k]
+        # (3) v[t] = β v⁺[t-1] + I[t]
+        v[t] = decay * v_before + current[t]
+        # (4) s[t] = Θ(v[t] - θ)
+        s[t] = fire(t, v[t] - threshold)
+        # (5) v⁺[t] = v[t] - s[t] (a θ + h v[t])
+        s_reset = s[t] if reset_spikes is None else reset_spikes[t]
+        v_reset[t] = v[t] - s_reset * (a * threshold + h * v[t])
+        v_before = v_reset[t]
+        # (1) z[t] = s[t] W_rec
+        z[t] = s[t] @ w_rec
+    return LayerRun(current, v, v_reset, s, z)
+
+
+def layer_backward(e, x, run, slope, layer, mask):
+    """Equations (7) to (10) and (12) for one layer and one sequence: the adjoint of `layer_forward`.
+
+    Parameters
+    ----------
+    e : array (T, N)
+        What reaches s[t] from the layer above, or from the readout.
+    x, layer, mask
+        As the forward pass got them.
+    run : LayerRun
+        What it left.
+    slope : array (T, N)
+        σ′(v[t] - θ).
+
+    Returns
+    -------
+    LayerGrads
+    """
+    w_in, _, w_rec, delays, weights, decay, threshold, (a, h, detached) = layer
+    T, N = e.shape
+    dtype = np.result_type(e, run.v, w_rec, weights)
+    eps, delta, q = (np.zeros((T, N), dtype) for _ in range(3))
+    dx, d_w_in, d_bias, d_w_rec, d_decay, d_weights = (
+        np.zeros(shape, dtype) for shape in (x.shape, w_in.shape, N, w_rec.shape, N, len(delays))
+    )
+    delta_after = np.zeros(N, dtype)  # δ[T]
+    for t in reversed(range(T)):
+        # (7) q[t] = Σ_j p_j δ[t + k_j]                          from (2): z[t] went into I[t + k_j] with weight p_j
+        for k, p in zip(delays, weights):
+            if t + k < T:
+                q[t] += p * delta[t + k]
+        # (8) ε[t] = e[t] + q[t] W_recᵀ                          from (1): z[t] = s[t] W_rec
+        eps[t] = e[t] + q[t] @ w_rec.T
+        # (9) δ[t] = (1 - h s[t]) c[t] + σ′[t] (ε[t] - (a θ + h v[t]) c[t])          from (3), (4), (5)
+        c = decay * delta_after
+        through_reset = (1 - detached) * (a * threshold + h * run.v[t]) * c
+        delta[t] = (1 - h * run.s[t]) * c + slope[t] * (eps[t] - through_reset)
+        delta_after = delta[t]
+        # (10) from (2), (1) and (3)
+        d_w_in += np.outer(x[t], mask * delta[t])
+        d_bias += mask * delta[t]
+        d_w_rec += np.outer(run.s[t], q[t])
+        if t > 0:
+            d_decay += run.v_reset[t - 1] * delta[t]
+        for j, k in enumerate(delays):
+            if t - k >= 0:
+                d_weights[j] += run.z[t - k] @ delta[t]
+        # (12) dx[t] = (m ⊙ δ[t]) W_inᵀ                           from (2)
+        dx[t] = (mask * delta[t]) @ w_in.T
+    return LayerGrads(eps, delta, q, dx, d_w_in, d_bias, d_w_rec, d_decay, d_weights)
+
+
+def network_forward(x, layers, output, masks, fires=None, reset_spikes=None):
+    """All layers, one above the other, and the readout (6), for one sequence.
+
+    Parameters
+    ----------
+    x : array (T, n_in)
+    layers : list of Layer
+    output : Readout
+    masks : list of array (N,)
+    fires : list of callable, optional
+        One a layer; default: `heaviside`.
+    reset_spikes : list of array (T, N), optional
+        See `layer_forward`.
+
+    Returns
+    -------
+    runs : list of LayerRun
+    counts : array (N,)
+    logits : array (classes,)
+    """
+    fires = fires or [heaviside] * len(layers)
+    reset_spikes = reset_spikes or [None] * len(layers)
+    runs = []
+    for layer, mask, fire, replay in zip(layers, masks, fires, reset_spikes):
+        runs.append(layer_forward(x, layer, mask, fire, replay))
+        x = runs[-1].s
+    # (6) counts = Σ_{t in R} s[t];  logits = counts W_out + |R| b_out
+    start, stop = readout.window(len(x), output.window)
+    counts = x[start:stop].sum(axis=0)
+    n_read = np.array([stop - start])
+    return runs, counts, readout.logits(counts[np.newaxis], n_read, output.w, output.bias)[0]
+
+
+def network_backward(e, x, runs, slopes, layers, masks):
+    """All layers, from the last to the first, for any e (T, N) on the last layer's spikes: a list of LayerGrads."""
+    grads = []
+    for i in reversed(range(len(layers))):
+        below = runs[i - 1].s if i > 0 else x
+        grads.append(layer_backward(e, below, runs[i], slopes[i], layers[i], masks[i]))
+        e = grads[-1].dx
+    return grads[::-1]
+
+
+def readout_error(g, length, output):
+    """Equation (12): e[t] = g W_outᵀ for t in R, else 0; from g (classes,) to e (T, N)."""
+    e = np.zeros((length, len(output.w)), np.result_type(g, output.w))
+    start, stop = readout.window(length, output.window)
+    e[start:stop] = g @ output.w.T
+    return e

@@ -1,0 +1,76 @@
+"""The backward pass that the student writes in tutorial 02, and improves in 05 and 06, as it stands after each.
+
+All three take what `gradcheck(backward=...)` hands in: a `StudentTape`, e (T, N) and `StudentParams`
+(`checks/student.py`), and compute equations (7) to (12) for one layer and one sequence.
+"""
+
+import numpy as np
+
+from minisnn.core.recurrence import d_span_logits
+
+
+def lif_backward(tape, e, params):
+    """Tutorial 02: an RSNN, whose recurrent input comes from one step ago."""
+    T, N = e.shape
+    a, h, detached = params.reset
+    q, eps, delta, dx = np.zeros((T, N)), np.zeros((T, N)), np.zeros((T, N)), np.zeros(tape.x.shape)
+    d_w_in, d_bias, d_w_rec = np.zeros(params.w_in.shape), np.zeros(N), np.zeros((N, N))
+    for t in reversed(range(T)):
+        later = delta[t + 1] if t + 1 < T else np.zeros(N)
+        q[t] = later  # (7), of one tap (1, 1)
+        eps[t] = e[t] + q[t] @ params.w_rec.T  # (8)
+        c = params.decay * later
+        through_reset = (1 - detached) * (a * params.threshold + h * tape.v[t]) * c
+        delta[t] = (1 - h * tape.s[t]) * c + tape.slope[t] * (eps[t] - through_reset)  # (9)
+        d_w_in += np.outer(tape.x[t], tape.mask * delta[t])  # (10)
+        d_bias += tape.mask * delta[t]
+        d_w_rec += np.outer(tape.s[t], q[t])
+        dx[t] = (tape.mask * delta[t]) @ params.w_in.T  # (12)
+    return {"q": q, "eps": eps, "delta": delta, "dx": dx, "d_w_in": d_w_in, "d_bias": d_bias, "d_w_rec": d_w_rec}
+
+
+def lif_backward_src(tape, e, params):
+    """Tutorial 05: SRC. One index changes: q[t] is δ of λ steps later."""
+    T, N = e.shape
+    a, h, detached = params.reset
+    span = params.delays[0]  # λ
+    q, eps, delta, dx = np.zeros((T, N)), np.zeros((T, N)), np.zeros((T, N)), np.zeros(tape.x.shape)
+    d_w_in, d_bias, d_w_rec = np.zeros(params.w_in.shape), np.zeros(N), np.zeros((N, N))
+    for t in reversed(range(T)):
+        if t + span < T:
+            q[t] = delta[t + span]  # (7), of one tap (λ, 1)
+        eps[t] = e[t] + q[t] @ params.w_rec.T  # (8)
+        c = params.decay * (delta[t + 1] if t + 1 < T else np.zeros(N))
+        through_reset = (1 - detached) * (a * params.threshold + h * tape.v[t]) * c
+        delta[t] = (1 - h * tape.s[t]) * c + tape.slope[t] * (eps[t] - through_reset)  # (9)
+        d_w_in += np.outer(tape.x[t], tape.mask * delta[t])  # (10)
+        d_bias += tape.mask * delta[t]
+        d_w_rec += np.outer(tape.s[t], q[t])
+        dx[t] = (tape.mask * delta[t]) @ params.w_in.T  # (12)
+    return {"q": q, "eps": eps, "delta": delta, "dx": dx, "d_w_in": d_w_in, "d_bias": d_bias, "d_w_rec": d_w_rec}
+
+
+def lif_backward_asrc(tape, e, params):
+    """Tutorial 06: any taps, and the gradient of the span logits behind their weights."""
+    T, N = e.shape
+    a, h, detached = params.reset
+    q, eps, delta, dx = np.zeros((T, N)), np.zeros((T, N)), np.zeros((T, N)), np.zeros(tape.x.shape)
+    d_w_in, d_bias, d_w_rec = np.zeros(params.w_in.shape), np.zeros(N), np.zeros((N, N))
+    d_weights = np.zeros(len(params.delays))
+    for t in reversed(range(T)):
+        for j, (k, p) in enumerate(zip(params.delays, params.weights)):
+            if t + k < T:
+                q[t] += p * delta[t + k]  # (7)
+                d_weights[j] += tape.z[t] @ delta[t + k]  # (10): z[t] went into I[t + k] with weight p
+        eps[t] = e[t] + q[t] @ params.w_rec.T  # (8)
+        c = params.decay * (delta[t + 1] if t + 1 < T else np.zeros(N))
+        through_reset = (1 - detached) * (a * params.threshold + h * tape.v[t]) * c
+        delta[t] = (1 - h * tape.s[t]) * c + tape.slope[t] * (eps[t] - through_reset)  # (9)
+        d_w_in += np.outer(tape.x[t], tape.mask * delta[t])  # (10)
+        d_bias += tape.mask * delta[t]
+        d_w_rec += np.outer(tape.s[t], q[t])
+        dx[t] = (tape.mask * delta[t]) @ params.w_in.T  # (12)
+    grads = {"q": q, "eps": eps, "delta": delta, "dx": dx, "d_w_in": d_w_in, "d_bias": d_bias, "d_w_rec": d_w_rec}
+    grads["d_weights"] = d_weights
+    grads["d_span_logits"] = d_span_logits(params.weights, d_weights, params.temperature)  # (11)
+    return grads

@@ -1,0 +1,262 @@
+"""The tutorials as files: where they lie, executed from scratch, copied out of the package.
+
+A notebook is written back *normalised*, so that executing it again changes nothing but what came out differently:
+cells are named NN-01, NN-02, ..., execution counts run from 1, and neither times nor progress bars are kept.
+"""
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from minisnn._internal import storage
+
+NUMBERED = "[0-9][0-9]_*.ipynb"
+FILES = ("*.md", NUMBERED, f"solutions/{NUMBERED}", "results/*.csv", "results/*.json", "figures/*.png")
+"""What `copy` copies."""
+MAX_KB = 400  # of a notebook with its outputs; a kB is 1000 bytes
+SECONDS = {"07": 150, "09": 150}  # how long a notebook is meant to take at the most, on two cores; all others 90
+TIMEOUT = 600  # seconds of a cell
+STRICT = 'import warnings\nwarnings.simplefilter("error")'  # the hidden first cell
+
+
+def folder() -> Path:
+    """Where the tutorials lie: in the installed package, else beside the package in the source tree.
+
+    Raises
+    ------
+    FileNotFoundError
+        If they are in neither.
+    """
+    package = Path(__file__).parent.parent
+    places = (package / "_tutorials", package.parent / "tutorials")
+    for place in places:
+        if any(place.glob(NUMBERED)):
+            return place
+    raise FileNotFoundError(f"no tutorials: neither {places[0]} nor {places[1]} holds notebooks")
+
+
+def execute(folder, names: Sequence[str] | None = None, show: Callable[[str], None] = print) -> None:
+    """Execute notebooks and their solutions, each in a new kernel, every warning an error, and write them back.
+
+    A notebook that fails stays as it was, and the others are still executed.
+
+    Parameters
+    ----------
+    folder : path
+        With the notebooks, and the folder `solutions`. A notebook runs in the folder in which it lies.
+    names : sequence of str, optional
+        Which: "02" or "02_derive_bptt_by_hand" for a tutorial and its solution, "solutions/02" for the solution alone;
+        None: all.
+    show : callable
+        Gets a line for each notebook: seconds and kB, or what is wrong.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the folder holds no notebooks, or none of that name.
+    ImportError
+        If nbclient or nbformat is missing.
+    RuntimeError
+        When all have run, if any failed: a cell raised, it is larger than 400 kB, or it left or changed files. All are
+        listed.
+    """
+    folder = Path(folder)
+    notebooks = _choose(folder, [names] if isinstance(names, str) else names)
+    _jupyter()
+    failures = []
+    for path in notebooks:
+        name = path.relative_to(folder).as_posix()
+        try:
+            said = _execute(path, folder)
+        except Exception as error:  # whatever a notebook, its kernel or the disk can do: the others are still to run
+            said = str(error) if type(error) is RuntimeError else f"{type(error).__name__}: {_first_line(error)}"
+            failures.append(f"{name}: {said}")
+        show(f"{name}: {_first_line(said)}")
+    if failures:
+        raise RuntimeError("\n  ".join([f"{len(failures)} failed, of {len(notebooks)} notebooks:", *failures]))
+
+
+def copy(target, student: bool = False) -> list[Path]:
+    """Copy the tutorials, with results and solutions, to a folder of one's own.
+
+    Parameters
+    ----------
+    target : path
+        The folder; it is made if it isn't there.
+    student : bool
+        Without solutions, and without the outputs in the notebooks.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are no tutorials; see `folder`.
+    FileExistsError
+        If a file of that name is there already. Then nothing is written.
+    OSError
+        If the folder can't be written to.
+    """
+    source, target = folder(), Path(target)
+    contents = {}
+    for pattern in FILES:
+        for path in sorted(source.glob(pattern)):
+            if not (student and path.parent.name == "solutions"):
+                blank = student and path.suffix == ".ipynb"
+                contents[path.relative_to(source)] = _without_outputs(path) if blank else path.read_bytes()
+    there = [str(target / name) for name in contents if os.path.lexists(target / name)]
+    there += [str(target / part) for part in ("solutions", "results", "figures") if (target / part).is_file()]
+    if there:
+        more = f" and {len(there) - 1} more files are" if len(there) > 1 else " is"
+        raise FileExistsError(f"{there[0]}{more} there already; copy the tutorials to another folder")
+    for name, content in contents.items():
+        storage.make_folder((target / name).parent)
+        storage.write_file(target / name, lambda file, content=content: file.write(content))
+    return [target / name for name in contents]
+
+
+def _jupyter():
+    """The modules nbformat and nbclient."""
+    try:
+        import nbclient
+        import nbformat
+    except ImportError as error:
+        raise ImportError('notebooks are executed with nbclient: pip install "minisnn[tutorials]"') from error
+    return nbformat, nbclient
+
+
+def _choose(folder: Path, names: Sequence[str] | None) -> list[Path]:
+    notebooks = [*sorted(folder.glob(NUMBERED)), *sorted(folder.glob(f"solutions/{NUMBERED}"))]
+    if not notebooks:
+        raise FileNotFoundError(f"no notebooks in the folder {folder}; they are named like 02_x.ipynb")
+    if not names:
+        return notebooks
+    for name in names:
+        if not any(_is_called(path, name) for path in notebooks):
+            known = ", ".join(path.stem for path in notebooks if path.parent == folder)
+            raise ValueError(f"there is no notebook {name!r} in {folder}; there are {known}")
+    return [path for path in notebooks if any(_is_called(path, name) for name in names)]
+
+
+def _is_called(path: Path, name: str) -> bool:
+    where, _, stem = name.removesuffix(".ipynb").replace("\\", "/").rpartition("/")
+    return stem in (path.stem, path.stem[:2]) and where.rpartition("/")[2] in ("", path.parent.name)
+
+
+def _execute(path: Path, folder: Path) -> str:
+    """Execute one notebook and write it back; seconds and kB as text. RuntimeError if it fails."""
+    nbformat, nbclient = _jupyter()
+    started, before = time.perf_counter(), _files(folder)
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(STRICT))
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=TIMEOUT,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        extra_arguments=["--IPKernelApp.log_level=50"],
+        shutdown_kernel="immediate",
+        force_raise_errors=True,
+        record_timing=False,
+    )
+    # Figures go into the notebook, whatever the environment says.
+    env = {**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    with client.setup_kernel(env=env):
+        for i, cell in enumerate(notebook.cells):  # counted without the hidden cell: from 1
+            try:
+                client.execute_cell(cell, i)
+            except nbclient.exceptions.CellExecutionError as error:
+                raise RuntimeError(f"cell {i}{_line(error.traceback)}: {error.ename}: {error.evalue}") from error
+            except (nbclient.exceptions.CellTimeoutError, nbclient.exceptions.DeadKernelError) as error:
+                raise RuntimeError(f"cell {i}: {type(error).__name__}: {_first_line(error)}") from error
+    _check_no_traces(folder, before)
+    notebook.cells.pop(0)
+    said = _normalise(notebook, path.stem[:2])
+    nbformat.validate(notebook)
+    text = nbformat.writes(notebook) + "\n"
+    size = len(text.encode()) / 1000
+    if size > MAX_KB:
+        raise RuntimeError(f"{size:.0f} kB with its outputs, the limit is {MAX_KB} kB")
+    storage.write_text(path, text)
+    seconds, most = time.perf_counter() - started, SECONDS.get(path.stem[:2], 90)
+    slow = f", more than the {most} s it is meant to take: is the machine busy?" if seconds > most else ""
+    return f"{seconds:.0f} s, {size:.0f} kB{slow}{said}"
+
+
+def _files(folder: Path) -> dict[Path, tuple]:
+    """All there is below a folder: when it was last changed, and its size; of folders neither."""
+    stats = {path: path.stat() for path in folder.rglob("*")}
+    return {path: () if path.is_dir() else (stat.st_mtime_ns, stat.st_size) for path, stat in stats.items()}
+
+
+def _check_no_traces(folder: Path, before: dict[Path, tuple]) -> None:
+    """RuntimeError if a notebook has made or changed files. They stay: what lies there may be somebody's work."""
+    after = _files(folder)
+    traces = {
+        "left files behind": after.keys() - before.keys(),
+        "changed files": {path for path in before if after.get(path) != before[path]},
+    }
+    said = [
+        f"{what}: {', '.join(sorted(path.relative_to(folder).as_posix() for path in paths))}"
+        for what, paths in traces.items()
+        if paths
+    ]
+    if said:
+        raise RuntimeError("; ".join(said))
+
+
+def _normalise(notebook, number: str) -> str:
+    """Leave out of a notebook what differs from run to run; what it wrote to stderr is returned in short."""
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook.nbformat_minor = 5  # the first with ids
+    said, count = [], 0
+    for i, cell in enumerate(notebook.cells, start=1):
+        cell.id = f"{number}-{i:02}"
+        cell.metadata = {"tags": cell.metadata.tags} if "tags" in cell.metadata else {}
+        if cell.cell_type != "code":
+            continue
+        count += 1
+        cell.execution_count = count
+        kept = []
+        for output in cell.outputs:
+            if "metadata" in output:
+                output.metadata = {}
+            if "execution_count" in output:
+                output.execution_count = count
+            if output.get("name") == "stderr":
+                said.append(_first_line(output.text))
+            elif output.get("name") == "stdout" and kept and kept[-1].get("name") == "stdout":
+                kept[-1].text += output.text  # how a stream is cut into pieces is chance
+            else:
+                kept.append(output)
+        cell.outputs = kept
+    return f" (left out, from stderr: {'; '.join(said)})" if said else ""
+
+
+def _line(traceback: str) -> str:
+    """The line of the cell that raised, from IPython's traceback: number and source."""
+    plain = re.sub(r"\x1b\[[\d;]*m", "", traceback).partition("Traceback (most recent call last)")[2]
+    arrow = re.search(r"^-+> +(\d+) +(.*)$", plain, re.MULTILINE)
+    return f", line {arrow[1]} ({arrow[2].strip()})" if arrow else ""
+
+
+def _first_line(text) -> str:
+    return next(iter(str(text).strip().splitlines()), "")
+
+
+def _without_outputs(path: Path) -> bytes:
+    notebook = json.loads(path.read_bytes())
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()

@@ -1,0 +1,10 @@
+"""Experiments: a recipe, trained once or many times, and what comes out.
+
+recipes.py       all settings of a run in one record, by name
+run.py           one recipe trained in a folder, safe to interrupt
+sweep.py         a recipe over a grid of settings and seeds, in many processes
+compare.py       RSNN, SRC and ASRC side by side: the main job
+findings/        the paper's claims at small scale: experiments, statistics, tables, figures
+
+Imports everything below; nothing but the course and the command line imports it.
+"""

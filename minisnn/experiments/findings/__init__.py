@@ -1,0 +1,42 @@
+"""The paper's claims at small scale: experiments, stored results, and the tables and figures made from them.
+
+    tasks.py        which networks are compared on which data
+    experiments.py  accuracy, gradients, jacobians, spans, robustness, lags
+    results.py      the files in `tutorials/results/`
+    intervals.py    means, paired differences, t-intervals
+    measures.py     how a number of the findings is made from stored rows
+    claims.py       what was claimed, what was measured of it, and the verdict
+    tables.py       the tables of README and `tutorials/README.md`
+    figures.py      the figures
+    report.py       tables and figures put where they belong
+
+`minisnn findings --all` does all of it (hours); `minisnn findings --report` makes tables and figures anew from what is
+stored (seconds).
+"""
+
+from minisnn.experiments.findings.intervals import Interval, mean_interval, paired_difference
+from minisnn.experiments.findings.measures import area, kept, robust_gains
+from minisnn.experiments.findings.report import report
+from minisnn.experiments.findings.results import EXPERIMENTS, applies, by_seed, curves, read, run
+from minisnn.experiments.findings.tasks import LEVELS, RATES, TASKS, TITLES, Task
+
+__all__ = [
+    "EXPERIMENTS",
+    "LEVELS",
+    "RATES",
+    "TASKS",
+    "TITLES",
+    "Interval",
+    "Task",
+    "applies",
+    "area",
+    "by_seed",
+    "curves",
+    "kept",
+    "mean_interval",
+    "paired_difference",
+    "read",
+    "report",
+    "robust_gains",
+    "run",
+]

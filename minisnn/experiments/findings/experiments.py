@@ -1,0 +1,279 @@
+"""The experiments: each returns the rows (or curves) that are stored, and goes on with what its folder holds.
+
+folder/TASK/                the sweep that trains all networks (`sweeps.py`)
+folder/TASK/gradients/      what was measured of each run, one JSON file each, with the settings it was measured with;
+folder/TASK/jacobians/      if these have changed, or the run, it is measured anew
+folder/TASK/robustness/
+folder/TASK/lags/           the sweep over lags
+"""
+
+import hashlib
+import json
+import os
+from concurrent.futures import as_completed
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from minisnn._internal import storage
+from minisnn.analysis import gradients as analysis
+from minisnn.analysis import robustness as disturbances
+from minisnn.core.recurrence import ASRC
+from minisnn.datasets import Split
+from minisnn.experiments import recipes
+from minisnn.experiments import sweep as sweeps
+from minisnn.experiments.findings.tasks import LAG_GRIDS, LAG_SEEDS, LEVELS, Task
+from minisnn.network import Network
+from minisnn.training.history import History
+
+N_GRADIENTS = 64  # validation sequences whose gradients are measured
+N_JACOBIANS, MOST_LAG = 8, 48  # sequences and steps of the Jacobians
+NO_JACOBIANS = {"clip_norm", "detach_reset", "rate"}  # networks with such settings have none measured
+N_NOISY = 1000  # test sequences, at most, under noise
+N_BY_SPEC = 200  # of them where spikes are deleted or added, which goes through the spec
+DRAWS = 3  # of each noise and network
+
+
+def settings() -> dict[str, dict]:
+    """What is measured how, by experiment: stored with the results."""
+    return {
+        "gradients": {"sequences": N_GRADIENTS},
+        "jacobians": {"sequences": N_JACOBIANS, "most lag": MOST_LAG},
+        "robustness": {"sequences": N_NOISY, "by spec": N_BY_SPEC, "draws": DRAWS, "levels": LEVELS},
+    }
+
+
+def accuracy(task: Task, folder: Path, progress: bool = True) -> list[dict]:
+    """Train every network with every seed: a row each, with test accuracy, spans and firing rates."""
+    grids = [{name: [value] for name, value in of_network.items()} for of_network in task.networks.values()]
+    rows = sweeps.sweep(task.recipe, grids, task.seeds, folder=folder, progress=progress)
+    by_run = {sweeps.run_name(dict(list(row.items())[: list(row).index("seed")]), row["seed"]): row for row in rows}
+    kept = ("seed", *sweeps.COLUMNS, "spans", "firing_rates")
+    return [
+        {"network": network, **{name: by_run[sweeps.run_name(of_network, seed)][name] for name in kept}}
+        for network, of_network in task.networks.items()
+        for seed in range(task.seeds)
+    ]
+
+
+def gradients(task: Task, folder: Path, progress: bool = True) -> list[dict]:
+    """‖∂L/∂v[t]‖ in the last hidden layer over lag, before and after training; a row for each network, seed and time.
+
+    L reads the last step alone; `gradient_flow`'s norm, relative to that at lag 0, as the median over sequences.
+    """
+    return _of_each_run(task, folder, "gradients", task.networks, measure_gradients, progress)
+
+
+def measure_gradients(recipe: recipes.Recipe, run: Path) -> list[dict]:
+    """The rows of one run for `gradients`."""
+    split = recipes.make_data(recipe).validation
+    x, y = split.x[:N_GRADIENTS], split.y[:N_GRADIENTS]
+    rows = []
+    for when, net in (("before", recipes.make_network(recipe)), ("after", Network.load(run / "best.npz"))):
+        flow = analysis.gradient_flow(net, x, y, spans="soft" if when == "before" else "hard")
+        norms = flow.norms[-1][:, ::-1]  # lag 0, 1, ...
+        alive = norms[norms[:, 0] > 0]
+        curve = np.median(alive / alive[:, :1], axis=0) if len(alive) else np.full(norms.shape[1], np.nan)
+        rows.append(
+            {
+                "when": when,
+                "zero_slopes": round(flow.zero_slopes[-1], 4),
+                "denormal": round(flow.denormal[-1], 4),
+                **{f"lag {lag}": float(f"{norm:.3g}") for lag, norm in enumerate(curve)},
+            }
+        )
+    return rows
+
+
+def jacobians(task: Task, folder: Path, progress: bool = True) -> list[dict]:
+    """Norms of ∂v[t + lag]/∂v[t] in the last hidden layer of trained networks beside theory, of RSNN, SRCs and ASRC.
+
+    A row for each network, seed and kind: measured (‖J‖_F / √N, root mean square over sequences), mean field, bound.
+    The trained ASRC is taken three times: with uniform weights p, half way (T° such that the largest p is 1/2) and
+    hardened.
+    """
+    wanted = {
+        name: of_network
+        for name, of_network in task.networks.items()
+        if name == task.adaptive
+        or (of_network["model"] in ("ff", "rsnn", "src") and not set(of_network) & NO_JACOBIANS)
+    }
+    return _of_each_run(task, folder, "jacobians", wanted, measure_jacobians, progress)
+
+
+def measure_jacobians(recipe: recipes.Recipe, run: Path) -> list[dict]:
+    """The rows of one run for `jacobians`."""
+    net = Network.load(run / "best.npz")
+    x = recipes.make_data(recipe).validation.x[:N_JACOBIANS]
+    layer, lag = len(recipe.hidden) - 1, min(MOST_LAG, x.shape[1] - 1)
+    rows = []
+    for state, spans in _states(net):
+        norms = np.square(analysis.jacobian(net, x, layer, lag, spans=spans)).sum(axis=(2, 3)) / recipe.hidden[-1]
+        predicted = analysis.predicted_norms(net, x, layer, lag, spans=spans)
+        measured = np.sqrt(norms.mean(axis=0))
+        kinds = {"measured": measured, "mean field": predicted.mean_field, "bound": predicted.bound}
+        rows += [
+            {"state": state, "kind": kind, **{f"lag {d}": float(f"{norm:.3g}") for d, norm in enumerate(curve)}}
+            for kind, curve in kinds.items()
+        ]
+    return rows
+
+
+def _states(net: Network):
+    """The states of its taps in which a network is taken: (name, spans), the network changed to it."""
+    if not isinstance(net.recurrence[-1], ASRC):
+        yield "", "hard"
+        return
+    trained = net.params.flat.copy()
+    for i in range(len(net.recurrence)):
+        net.params[f"layers.{i}.span_logits"][...] = 0
+    yield "uniform", "soft"
+    net.params.flat[...] = trained
+    net.temperature = half_way(net.params[f"layers.{len(net.recurrence) - 1}.span_logits"])
+    yield "half way", "soft"
+    yield "hardened", "hard"
+
+
+def half_way(span_logits: np.ndarray) -> float:
+    """The temperature T° at which the largest of the softmax weights is 1/2, by bisection."""
+    below = np.asarray(span_logits, float) - np.max(span_logits)
+    low, high = 1e-6, 1e6
+    for _ in range(100):
+        middle = np.sqrt(low * high)
+        low, high = (middle, high) if np.exp(below / middle).sum() < 2 else (low, middle)
+    return float(high)
+
+
+def spans(task: Task, folder: Path, progress: bool = True) -> dict[str, dict]:
+    """How the spans were learned: for each adaptive network, epoch by epoch, its temperature, validation accuracy with
+    soft and hard spans (a list a seed), and the span weights of seed 0, by layer."""
+    accuracy(task, folder, progress)
+    curves = {}
+    for network, of_network in task.networks.items():
+        if of_network["model"] == "asrc":
+            histories = [
+                History.from_json(folder / "runs" / sweeps.run_name(of_network, seed) / "history.json")
+                for seed in range(task.seeds)
+            ]
+            curves[network] = {
+                "temperature": [float(f"{value:.4g}") for value in histories[0].column("temperature")],
+                "soft": [_rounded(h.column("validation_accuracy_soft")) for h in histories],
+                "hard": [_rounded(h.column("validation_accuracy_hard")) for h in histories],
+                "span_weights": [[_rounded(p, 3) for p in layers] for layers in histories[0].column("span_weights")],
+            }
+    return curves
+
+
+def _rounded(values, digits: int = 4) -> list[float]:
+    return [round(float(value), digits) for value in values]
+
+
+def robustness(task: Task, folder: Path, progress: bool = True) -> list[dict]:
+    """Test accuracy under each noise of `LEVELS`: a row for each network, seed, noise and level, mean over draws."""
+    wanted = {name: of for name, of in task.networks.items() if name in (*task.main, "RSNN, β=0.9")}
+    return _of_each_run(task, folder, "robustness", wanted, measure_robustness, progress)
+
+
+def measure_robustness(recipe: recipes.Recipe, run: Path) -> list[dict]:
+    """The rows of one run for `robustness`."""
+    net, test = Network.load(run / "best.npz"), recipes.make_data(recipe).test
+    few, fewer = (Split(test.x[:n], test.y[:n]) for n in (N_NOISY, N_BY_SPEC))
+    rows = []
+    for noise, levels in LEVELS.items():
+        by_spec = noise in ("deleted", "spurious")
+        found = disturbances.robustness(net, fewer if by_spec else few, noise, levels, 1 if by_spec else DRAWS)
+        for level, value in zip(levels, found.accuracies.mean(axis=0)):
+            rows.append({"noise": noise, "level": level, "accuracy": round(float(value), 5)})
+    return rows
+
+
+def lags(task: Task, folder: Path, progress: bool = True) -> list[dict]:
+    """Delayed match without distractors, over the lag and over spans: a row a run. Of that task alone."""
+    return sweeps.sweep(task.recipe, LAG_GRIDS, LAG_SEEDS, folder=folder / "lags", progress=progress)
+
+
+def _of_each_run(task: Task, folder: Path, name: str, networks: dict, measure, progress: bool) -> list[dict]:
+    """The rows of `measure(recipe, run folder)` for each network and seed, after training what is not yet trained.
+
+    Each run is measured in a process of its own and written at once; what is there is not measured again.
+    """
+    accuracy(task, folder, progress)
+    measured = storage.make_folder(folder / name)
+    files = {
+        (network, seed): measured / f"{sweeps.run_name(of_network, seed)}.json"
+        for network, of_network in networks.items()
+        for seed in range(task.seeds)
+    }
+    stamps = {path: _stamp(name, folder / "runs" / path.stem) for path in files.values()}
+    found = {path: _measured(path, stamps[path]) for path in files.values()}
+    left = {key: path for key, path in files.items() if found[path] is None}
+    if left:
+        pool = sweeps.processes(len(left))
+        try:
+            with _one_blas_thread():  # processes start when something is submitted
+                futures = {
+                    pool.submit(measure, task.chosen(*key), folder / "runs" / path.stem): path
+                    for key, path in left.items()
+                }
+            bar = tqdm(
+                as_completed(futures), name, len(files), initial=len(files) - len(left), unit="run",
+                disable=not progress, dynamic_ncols=True,
+            )  # fmt: skip
+            for future in bar:
+                path = futures[future]
+                found[path] = future.result()
+                storage.write_text(path, json.dumps({"measured": stamps[path], "rows": found[path]}))
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return [{"network": network, "seed": seed, **row} for (network, seed), path in files.items() for row in found[path]]
+
+
+def _stamp(name: str, run: Path) -> dict:
+    """What an experiment measures of a run, and how."""
+    network = hashlib.sha256((run / "best.npz").read_bytes()).hexdigest()
+    return json.loads(json.dumps({"network": network, **settings()[name]}))
+
+
+def _measured(path: Path, stamp: dict) -> list[dict] | None:
+    """The rows in a file of `_of_each_run`; None if there is none, or if it is of another network or settings.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or something else.
+    """
+    if not path.exists():
+        return None
+    try:
+        read = json.loads(path.read_text())
+        rows = [dict(row) for row in read["rows"]]
+        return rows if read["measured"] == stamp else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not what an experiment wrote ({error!r}); delete it") from error
+
+
+@contextmanager
+def _one_blas_thread():
+    """Processes started in here do matrix products on one thread each: with several a core, threads wait for each
+    other (Jacobians took some 7 s a run, against less than 1)."""
+    names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def configuration(task: Task) -> dict:
+    """All settings of the task's recipe, in what the networks differ from them, and what is measured how."""
+    recipe = asdict(recipes.recipe(task.recipe))
+    of_match = {"lags": {"grids": LAG_GRIDS, "seeds": LAG_SEEDS}} if recipe["data"] == "delayed_match" else {}
+    return {"recipe": recipe, "networks": task.networks, "measured": settings(), **of_match}

@@ -1,0 +1,259 @@
+"""Named experiments: all settings of a run in one flat record, from data to dropout.
+
+A recipe is called data-model, as `psmnist-asrc`: S-MNIST reads the 784 pixels of an image one a step, PS-MNIST in a
+random order, `psmnist14` after pooling to 14x14, `psdigits` the bundled 8x8 digits; `match` is the delayed match, read
+in the steps from the second cue on (its single hidden layer keeps all models firing: with three, the deeper layers of
+an RSNN fall silent there). The settings of (P)S-MNIST are those of the paper's public code (which names no K for the
+large S-MNIST network), those of the small ones were chosen on validation data.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from minisnn import datasets
+from minisnn._internal import validate
+from minisnn._internal.rng import stream
+from minisnn.core import surrogate as surrogates
+from minisnn.core.neuron import LIF, PLIF
+from minisnn.core.recurrence import ASRC, SRC, Feedforward, Mixture, Recurrent
+from minisnn.network import Network
+from minisnn.training import optim
+
+MODELS = ("ff", "rsnn", "src", "asrc", "mixture", "random")
+SCHEDULES = {"one_cycle": optim.one_cycle, "cosine": optim.cosine, "constant": optim.constant}
+SURROGATES = {kind.__name__.lower(): kind for kind in surrogates.BUILT_IN}
+
+MULTIPLY_ADDS_A_SECOND = 1.25e11
+"""On two cores, as `minisnn bench` measured: what `estimated_seconds` goes by."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All settings of a run; the defaults are the paper's for PS-MNIST with SRC.
+
+    Parameters
+    ----------
+    data : {"digits", "mnist", "delayed_match"}
+    permute, pool, rows, n_train, lag, cues, distractors, data_seed
+        Handed to the data set of that name, if it knows them (`seed` there is `data_seed` here). `n_train` None: all of
+        MNIST, 3000 of delayed match.
+    model : {"ff", "rsnn", "src", "asrc", "mixture", "random"}
+        `span` is the λ of src, `max_span` the K of asrc; `shared_spans`: one set of span logits for all layers. Two
+        controls for asrc: mixture (all spans 1 .. `max_span` alike, for good) and random (a fixed span for each layer,
+        drawn from 1 .. `max_span` by the seed).
+    hidden : tuple of int
+        Neurons of the hidden layers.
+    decay, threshold, reset, detach_reset, learn_decay
+        Of all neurons; with `learn_decay` they are PLIF.
+    surrogate : str
+        The name of a built-in surrogate, in small letters; `surrogate_width` None: its own width.
+    readout_window : int, optional
+        See `Network`.
+    epochs, batch_size, clip_norm, dropout
+        See `fit`; the optimiser is AdamW with `rate`, `span_rate` and `weight_decay`.
+    schedule : {"one_cycle", "cosine", "constant"}
+    first_temperature, last_temperature : float
+        T° at the start and at the end of training.
+    seed : int
+        Of first weights, shuffling and dropout.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a name is unknown; values out of range are told by what they are handed to (`make_network`, `make_data`,
+        `fit`).
+    """
+
+    data: str = "mnist"
+    permute: bool = True
+    pool: int = 1
+    rows: bool = False
+    n_train: int | None = None
+    lag: int = 30
+    cues: int = 4
+    distractors: int = 0
+    data_seed: int = 0
+    model: str = "src"
+    hidden: tuple[int, ...] = (64, 128, 128)
+    span: int = 12
+    max_span: int = 51
+    shared_spans: bool = False
+    decay: float = 0.5
+    threshold: float = 1.0
+    reset: str = "soft"
+    detach_reset: bool = False
+    learn_decay: bool = False
+    surrogate: str = "triangle"
+    surrogate_width: float | None = None
+    readout_window: int | None = None
+    epochs: int = 200
+    batch_size: int = 256
+    rate: float = 1e-3
+    span_rate: float = 0.1
+    weight_decay: float = 0.01
+    schedule: str = "one_cycle"
+    first_temperature: float = 1.0
+    last_temperature: float = 2.8e-4
+    clip_norm: float | None = None
+    dropout: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self):
+        for name, choices in (("data", DATA), ("model", MODELS), ("surrogate", SURROGATES), ("schedule", SCHEDULES)):
+            validate.choice(getattr(self, name), name, choices)
+        for name in ("epochs", "batch_size"):
+            validate.integer(getattr(self, name), name, 1)
+        if not isinstance(self.hidden, tuple | list):
+            raise TypeError(f"hidden must be the sizes of the hidden layers, as (64, 128), got {self.hidden!r}")
+        object.__setattr__(self, "hidden", tuple(validate.sizes([1, *self.hidden, 2])[1:-1]))
+
+
+DATA = {  # which settings a data set knows
+    "digits": ("permute",),
+    "mnist": ("permute", "pool", "rows", "n_train"),
+    "delayed_match": ("lag", "cues", "distractors", "n_train"),
+}
+N_CLASSES = {"digits": 10, "mnist": 10, "delayed_match": 2}
+
+_SMALL = {"rate": 5e-3, "batch_size": 64}
+_DIGITS = Recipe(data="digits", span=8, max_span=16, epochs=60, **_SMALL)
+_MNIST14 = Recipe(pool=2, n_train=20_000, span=10, max_span=32, epochs=20, **_SMALL)
+_MATCH = Recipe(data="delayed_match", hidden=(64,), span=15, max_span=40, readout_window=8, epochs=30, **_SMALL)
+_LARGE = (64, 212, 212)
+_BASES = {
+    "smnist": Recipe(permute=False, span=16, max_span=41),
+    "psmnist": Recipe(span=12, max_span=51),
+    "smnist-large": Recipe(permute=False, span=12, max_span=41, hidden=_LARGE),
+    "psmnist-large": Recipe(span=16, max_span=31, hidden=_LARGE),
+    "psmnist14": _MNIST14,
+    "psdigits": _DIGITS,
+    "match": _MATCH,
+}
+RECIPES = {f"{name}-{model}": replace(base, model=model) for name, base in _BASES.items() for model in MODELS[:4]}
+"""The recipes by name."""
+
+
+def recipe(name: str, **settings) -> Recipe:
+    """The recipe of this name, with settings of your own.
+
+    Raises
+    ------
+    ValueError
+        If there is no such recipe or setting, or if a setting would change nothing: `span` where there is no SRC,
+        `lag` where the data has none.
+    """
+    base = RECIPES[validate.choice(name, "recipe", RECIPES)]
+    known = [field.name for field in fields(Recipe)]
+    for setting in settings:
+        validate.choice(setting, "setting", known)
+    changed = replace(base, **settings)
+    unused = [setting for setting in settings if not matters(changed, setting)]
+    if unused:
+        raise ValueError(
+            f"{', '.join(unused)} would change nothing: the recipe has data={changed.data!r}, model={changed.model!r}"
+        )
+    return changed
+
+
+def matters(recipe: Recipe, setting: str) -> bool:
+    """Whether a setting has any effect with the data and the model that the recipe names."""
+    of_models = {"span": ("src",), "max_span": ("asrc", "mixture", "random")}
+    of_models |= dict.fromkeys(("shared_spans", "span_rate", "first_temperature", "last_temperature"), ("asrc",))
+    if setting in of_models:
+        return recipe.model in of_models[setting]
+    of_data = {name for names in DATA.values() for name in names}
+    return setting not in of_data or setting in DATA[recipe.data]
+
+
+def differences(before: Recipe, now: Recipe) -> list[str]:
+    """The settings in which two recipes differ, one line for each."""
+    pairs = [(field.name, getattr(before, field.name), getattr(now, field.name)) for field in fields(Recipe)]
+    return [f"{name}: {a!r} there, now {b!r}" for name, a, b in pairs if a != b]
+
+
+def make_data(recipe: Recipe) -> datasets.Dataset:
+    """The recipe's data set."""
+    options = {name: getattr(recipe, name) for name in DATA[recipe.data]}
+    if recipe.data == "delayed_match" and options["n_train"] is None:
+        del options["n_train"]
+    return getattr(datasets, recipe.data)(**options, seed=recipe.data_seed)
+
+
+def make_network(recipe: Recipe) -> Network:
+    """The recipe's network, untrained."""
+    drawn = stream(recipe.seed, "random spans").integers(1, recipe.max_span + 1, len(recipe.hidden))
+    recurrence = {
+        "ff": Feedforward(),
+        "rsnn": Recurrent(),
+        "src": SRC(recipe.span),
+        "asrc": ASRC(recipe.max_span, recipe.shared_spans),
+        "mixture": Mixture(recipe.max_span),
+        "random": [SRC(int(span)) for span in drawn],
+    }
+    width = {} if recipe.surrogate_width is None else {"width": recipe.surrogate_width}
+    kind = PLIF if validate.flag(recipe.learn_decay, "learn_decay") else LIF
+    return Network(
+        [steps_and_inputs(recipe)[1], *recipe.hidden, N_CLASSES[recipe.data]],
+        recurrence=recurrence[recipe.model],
+        neuron=kind(recipe.decay, recipe.threshold, recipe.reset, recipe.detach_reset),
+        surrogate=SURROGATES[recipe.surrogate](**width),
+        readout_window=recipe.readout_window,
+        seed=recipe.seed,
+    )
+
+
+def fit_options(recipe: Recipe) -> dict:
+    """What `fit` needs besides network and data."""
+    return {
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "optimizer": optim.AdamW(recipe.rate, recipe.span_rate, recipe.weight_decay),
+        "schedule": SCHEDULES[recipe.schedule],
+        "temperatures": (recipe.first_temperature, recipe.last_temperature),
+        "clip_norm": recipe.clip_norm,
+        "dropout": recipe.dropout,
+        "seed": recipe.seed,
+    }
+
+
+def steps_and_inputs(recipe: Recipe) -> tuple[int, int]:
+    """(T, n_in) of the recipe's sequences."""
+    if recipe.data == "mnist":
+        width = 28 // validate.integer(recipe.pool, "pool", 1)
+        return (width, width) if recipe.rows else (width**2, 1)
+    return (64, 1) if recipe.data == "digits" else (recipe.lag + 10, 1)
+
+
+def n_training(recipe: Recipe) -> int:
+    """How many training sequences there are."""
+    return {"digits": 1437, "mnist": recipe.n_train or 55_000, "delayed_match": recipe.n_train or 3000}[recipe.data]
+
+
+def estimated_seconds(recipe: Recipe) -> float:
+    """About how long a run takes on two cores: dense multiply-adds of forward and backward, at a measured rate.
+
+    As many again as for W_rec count for an RSNN's single steps, and J N a step and layer for the taps of ASRC while it
+    is soft; all in all within a factor of two.
+    """
+    steps, n_in = steps_and_inputs(recipe)
+    sizes = np.array([n_in, *recipe.hidden])
+    dense = 3 * (sizes[:-1] * sizes[1:] + (recipe.model != "ff") * sizes[1:] ** 2).sum()
+    mixing = 3 * recipe.max_span * sizes[1:].sum()
+    extra = {"rsnn": (sizes[1:] ** 2).sum(), "asrc": mixing, "mixture": mixing}
+    work = dense + extra.get(recipe.model, 0)
+    return float(recipe.epochs * n_training(recipe) * steps * work / MULTIPLY_ADDS_A_SECOND)
+
+
+def table() -> str:
+    """All recipes: sequences, network, parameters, epochs, and about how long they take on two cores."""
+    lines = [f"{'recipe':<19} {'sequences':>9} {'T':>4}  {'network':<28} {'parameters':>10} {'epochs':>6} {'about':>8}"]
+    for name, recipe in RECIPES.items():
+        net, minutes = make_network(recipe), estimated_seconds(recipe) / 60
+        spans = {"src": f" λ={recipe.span}", "asrc": f" K={recipe.max_span}"}.get(recipe.model, "")
+        about = f"{minutes / 60:.1f} h" if minutes >= 90 else f"{minutes:.0f} min" if minutes >= 1.5 else "1 min"
+        lines.append(
+            f"{name:<19} {n_training(recipe):>9} {steps_and_inputs(recipe)[0]:>4}  {net.sizes!s:<21}{spans:<7} "
+            f"{net.params.flat.size:>10} {recipe.epochs:>6} {about:>8}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,169 @@
+"""A run: a recipe trained in a folder, safe to interrupt, with its figures.
+
+config.json      the recipe, the data's record, the version: what the run is
+checkpoint.npz   to go on from; gone once the run has ended
+history.csv      one row an epoch, appended as it comes (`tail -f`)
+best.npz         the network of the epoch with the best hard validation accuracy: `Network.load`
+history.json     the whole history, span weights included; as of the last epoch
+result.json      at the end: test accuracy, computed this once
+figures/         by `draw`
+"""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from minisnn import plots
+from minisnn._internal import storage
+from minisnn._internal.version import __version__
+from minisnn.experiments import recipes
+from minisnn.experiments.recipes import Recipe
+from minisnn.network import Network
+from minisnn.training import fit as training
+from minisnn.training.history import History
+
+CONFIG, CHECKPOINT, RESULT = "config.json", "checkpoint.npz", "result.json"
+
+
+def train(recipe: Recipe, folder, resume: bool = False, progress: bool = True, checkpoint_minutes: float = 5.0) -> dict:
+    """Train a recipe in `folder`, evaluate it on test data, and write down what came out.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        From `minisnn.experiments.recipes.recipe(name, **settings)`, or one of your own.
+    folder : path
+        New or empty, or that of the same run, with `resume`.
+    resume : bool
+        Go on with the run in the folder, if there is one. A run that has ended only says its result again.
+    progress : bool
+        Whether to show progress bars.
+    checkpoint_minutes : float
+        See `fit`.
+
+    Returns
+    -------
+    dict
+        What `result.json` holds: test accuracy and loss (hard and soft spans), spans, firing rates, best epoch and its
+        validation accuracy, seconds of training, and the recipe.
+
+    Raises
+    ------
+    FileExistsError
+        If the folder holds a run already and `resume` is False.
+    ValueError
+        If it holds a run of another recipe (the message says what differs); if a setting is off.
+    OSError
+        If the folder can't be written to.
+    """
+    folder = storage.make_folder(folder)
+    if (folder / CONFIG).exists() and any((folder / name).exists() for name in (CHECKPOINT, RESULT)):
+        _check_same_run(folder, recipe, resume)
+        if (folder / RESULT).exists():
+            return read_result(folder)
+    net, data = recipes.make_network(recipe), recipes.make_data(recipe)
+    config = {"recipe": asdict(recipe), "data": data.record, "version": __version__}
+    storage.write_text(folder / CONFIG, json.dumps(config, indent=1))
+
+    def write_down(net: Network, history: History) -> None:
+        if (folder / "history.csv").exists() and len(_lines(folder / "history.csv")) == len(history):
+            history.append_csv(folder / "history.csv")
+        else:  # the first epoch; or the last run got further than its checkpoint
+            history.to_csv(folder / "history.csv")
+        history.to_json(folder / "history.json")
+        if history.best_epoch == len(history) - 1:
+            net.save(folder / "best.npz")
+
+    options = {**recipes.fit_options(recipe), "progress": progress, "callback": write_down}
+    history = training.fit(
+        net, data, **options, checkpoint=folder / CHECKPOINT, checkpoint_minutes=checkpoint_minutes, resume=True
+    )
+    history.to_csv(folder / "history.csv")
+    history.to_json(folder / "history.json")
+    net.save(folder / "best.npz")
+    result = _result(recipe, net, data, history)
+    storage.write_text(folder / RESULT, json.dumps(result, indent=1))
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    return result
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+def _check_same_run(folder: Path, recipe: Recipe, resume: bool) -> None:
+    """FileExistsError if the folder's run is not to be resumed, ValueError if it is of another recipe."""
+    if not resume:
+        raise FileExistsError(f"{folder} holds a run already: go on with it (--resume), or name another folder")
+    different = recipes.differences(read_recipe(folder), recipe)
+    if different:
+        raise ValueError(f"the run in {folder} is another one:\n  " + "\n  ".join(different))
+
+
+def _result(recipe: Recipe, net: Network, data, history: History) -> dict:
+    """What the run came to. The only place that reads test data."""
+    hard, soft = net.evaluate(data.test, spans="hard"), net.evaluate(data.test, spans="soft")
+    return {
+        "test_accuracy": hard.accuracy,
+        "test_accuracy_soft": soft.accuracy,
+        "test_loss": hard.loss,
+        "spans": net.spans(),
+        "firing_rates": list(hard.firing_rates),
+        "best_epoch": history.best_epoch,
+        "validation_accuracy": history.rows[history.best_epoch]["validation_accuracy_hard"],
+        "seconds": sum(history.column("seconds")),
+        "recipe": asdict(recipe),
+        "version": __version__,
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def read_recipe(folder) -> Recipe:
+    """The recipe of the run in a folder; FileNotFoundError or ValueError if there is none."""
+    return Recipe(**_read_json(Path(folder) / CONFIG, "recipe")["recipe"])
+
+
+def read_result(folder) -> dict:
+    """What `train` returned for the run in a folder; FileNotFoundError if it has not ended."""
+    return _read_json(Path(folder) / RESULT, "test_accuracy")
+
+
+def _read_json(path: Path, key: str) -> dict:
+    """A JSON file of a run."""
+    if not path.exists():
+        raise FileNotFoundError(f"no file {path}; is {path.parent} the folder of a run?")
+    try:
+        read = json.loads(path.read_text())
+        read[key]
+        return read
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not the {path.name} of a run ({error!r})") from error
+
+
+def draw(folder) -> list[Path]:
+    """The figures of a run, as far as it has come: learning curves, span weights, spikes of the best network."""
+    folder = Path(folder)
+    if read_recipe(folder) and not (folder / "history.json").exists():
+        raise FileNotFoundError(f"the run in {folder} has not ended its first epoch yet: there is nothing to draw")
+    recipe, history = read_recipe(folder), History.from_json(folder / "history.json")
+    net = Network.load(folder / "best.npz")
+    figures = storage.make_folder(folder / "figures")
+    n_layers = len(recipe.hidden)
+
+    def curves(axes):
+        plots.learning_curves({recipe.model.upper(): [history]}, ax=axes[0])
+        plots.learning_curves({recipe.model.upper(): [history]}, "train_loss", ax=axes[1])
+
+    def weights(axes):
+        for layer, ax in enumerate(axes):
+            plots.span_weights(history, layer, ax=ax)
+
+    def raster(axes):
+        data = recipes.make_data(recipe)
+        plots.spikes(net.record(data.validation.x[:1], spans="hard"), ax=axes[0])
+
+    drawn = [plots.save(figures / "learning.png", curves, 1, 2, 10, 3.8)]
+    if recipe.model == "asrc":
+        drawn.append(plots.save(figures / "spans.png", weights, 1, n_layers, 3.6 * n_layers, 2.8))
+    return [*drawn, plots.save(figures / "spikes.png", raster, 1, 1, 7.0, 4.5)]

@@ -1,0 +1,310 @@
+"""Sweeps: a recipe over a grid of settings and seeds, in many processes or on many machines, resumable.
+
+    sweep.json       what the sweep is: recipe, grid, seeds
+    results/         one JSON file for each run that has ended, written by this process as it comes
+    runs/            the folders of the runs (on the machine that trained them)
+    sweep.csv        one row a run, made anew from results/ after each of them
+    failures.txt     the runs that failed the last time, and why
+
+A run is named by its settings and its seed, and its result lies under this name: what has ended is not run again, and
+nothing can be counted twice. What failed, or was lost with its worker, is run by the next call.
+"""
+
+import csv
+import io
+import itertools
+import json
+import multiprocessing
+import uuid
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import numba
+import numpy as np
+from tqdm.auto import tqdm
+
+from minisnn import plots
+from minisnn._internal import storage, validate
+from minisnn.core import batch as engine
+from minisnn.experiments import recipes
+from minisnn.experiments import run as runs
+
+COLUMNS = ("test_accuracy", "test_accuracy_soft", "validation_accuracy", "best_epoch", "seconds")
+
+
+def sweep(
+    recipe: str,
+    grid: dict | list[dict],
+    seeds,
+    executor: Executor | None = None,
+    folder="runs/sweep",
+    progress: bool = True,
+) -> list[dict]:
+    """Train a recipe with every combination of settings and every seed; returns a row for each run that has ended.
+
+    Parameters
+    ----------
+    recipe : str
+        A name out of `minisnn.experiments.recipes.RECIPES`.
+    grid : dict of str to list, or a list of such dicts
+        Values to try of each setting of `Recipe`: all combinations, within each dict. So the ASRC beside SRCs of
+        several spans is `[{"model": ["src"], "span": [1, 2, 4, 8]}, {"model": ["asrc"]}]`.
+    seeds : int or list of int
+        How many (0, 1, ...), or which.
+    executor : concurrent.futures.Executor, optional
+        Runs the trainings. Default: a pool of new processes, one a core, with one thread each. For a cluster:
+        `dask.distributed.Client(address).get_executor()`; start its workers with NUMBA_NUM_THREADS=1, unless there is
+        one a machine: threads that share cores slow each other down many times.
+    folder : path
+        Holds the sweep; a second call goes on with it. Runs are written into `runs/` below it on the machine on which
+        they run, where they can also go on if it is interrupted.
+    progress : bool
+        Whether to show a progress bar.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the recipe, a setting or a seed is off, told before anything is run; if the folder holds another sweep.
+    OSError
+        If the folder can't be written to.
+    RuntimeError
+        At the end, if runs failed: names them, their errors, and says how to run them again. What has ended is kept.
+    """
+    tasks = _tasks(recipe, grid, seeds)
+    folder = storage.make_folder(folder)
+    storage.make_folder(folder / "results")
+    _check_same_sweep(folder, {"recipe": recipe, "tasks": sorted(tasks)})
+    read_rows(folder)  # a damaged result is told now, not after hours
+    _check_same_settings(folder, recipe, tasks)
+    left = {name: task for name, task in tasks.items() if not _result_file(folder, name).exists()}
+    failures = {}
+    if left:
+        if executor is None:
+            pool = processes(len(left))
+            try:
+                failures = _run_all(left, folder, pool, len(tasks), progress)
+            finally:
+                pool.shutdown(cancel_futures=True)
+        else:
+            failures = _run_all(left, folder, executor, len(tasks), progress)
+    rows = write_csv(folder)
+    lines = "\n".join(f"  {name}: {error}" for name, error in failures.items())
+    storage.write_text(folder / "failures.txt", lines + "\n" if failures else "")
+    if failures:
+        raise RuntimeError(
+            f"{len(failures)} of {len(tasks)} runs failed:\n{lines}\n"
+            f"the others are in {folder / 'sweep.csv'}; the same call runs those that are missing"
+        )
+    return rows
+
+
+def _tasks(recipe: str, grid, seeds) -> dict[str, dict]:
+    """The settings of each run, seed included, by the run's name; all of them checked."""
+    grids = grid if isinstance(grid, list | tuple) else [grid]
+    if not isinstance(seeds, list | tuple | range | np.ndarray):
+        seeds = range(validate.integer(seeds, "seeds", 1))
+    seeds = [validate.integer(seed, "seed", 0) for seed in seeds]
+    tasks = {}
+    for grid in grids:
+        if isinstance(grid, dict) and "seed" in grid:
+            raise ValueError("the grid has no seeds; hand them in as seeds=")
+        if not isinstance(grid, dict) or not all(
+            isinstance(v, list | tuple | np.ndarray | range) for v in grid.values()
+        ):
+            raise TypeError(f"grid must map settings to lists of values, as {{'span': [1, 2, 4]}}, got {grid!r}")
+        for values in itertools.product(*grid.values()):
+            settings = dict(sorted((name, _plain(name, value)) for name, value in zip(grid, values)))
+            for seed in seeds:
+                chosen = recipes.recipe(recipe, **settings, seed=seed)
+                recipes.make_network(chosen)
+                recipes.fit_options(chosen)
+                tasks[run_name(settings, seed)] = {**settings, "seed": seed}
+    if not tasks:
+        raise ValueError(f"there is nothing to sweep: grid {grid!r}, seeds {seeds!r}")
+    return tasks
+
+
+def run_name(settings: dict, seed: int) -> str:
+    """What a run is called, and its folder below `runs/`: its settings in the order of the alphabet, and its seed."""
+    return ",".join(f"{key}={_word(value)}" for key, value in [*sorted(settings.items()), ("seed", seed)])
+
+
+def _plain(name: str, value):
+    """A setting's value as the recipe has it: Python's own numbers, and 1.0, not 1, where it is a float."""
+    value = value.item() if isinstance(value, np.generic) else value
+    wants_float = any(field.name == name and field.type in (float, float | None) for field in fields(recipes.Recipe))
+    return float(value) if wants_float and type(value) is int else value
+
+
+def _word(value) -> str:
+    """A setting's value as part of a file name."""
+    return "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _check_same_sweep(folder: Path, config: dict) -> None:
+    """Write what the sweep is, or hold it to what is there: the same recipe; more runs may be added."""
+    path = folder / "sweep.json"
+    if path.exists():
+        try:
+            before = json.loads(path.read_text())["recipe"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is not that of a sweep ({error!r})") from error
+        if before != config["recipe"]:
+            raise ValueError(f"{folder} holds a sweep of {before}, not of {config['recipe']}; name another folder")
+    elif any((folder / "results").iterdir()):
+        raise ValueError(f"{folder} holds results but no sweep.json; name another folder")
+    storage.write_text(path, json.dumps(config, indent=1))
+
+
+def _check_same_settings(folder: Path, recipe: str, tasks: dict) -> None:
+    """ValueError if a run that has ended was made with other settings than it would be now: a recipe has changed."""
+    for name, task in tasks.items():
+        path = _result_file(folder, name)
+        if path.exists():
+            stored = json.loads(path.read_text())["result"]["recipe"]
+            now = json.loads(json.dumps(asdict(recipes.recipe(recipe, **task))))
+            names = [key for key in {**stored, **now} if stored.get(key) != now.get(key)]
+            if names:
+                different = ", ".join(f"{key} {stored.get(key)!r} there, now {now.get(key)!r}" for key in names)
+                raise ValueError(
+                    f"{path} is of a run with other settings ({different}); name another folder, or delete this file "
+                    f"and {folder / 'runs' / name}"
+                )
+
+
+def _result_file(folder: Path, name: str) -> Path:
+    return folder / "results" / f"{name}.json"
+
+
+def processes(n_tasks: int) -> ProcessPoolExecutor:
+    """New processes, one a core, that share out the threads; kernels are compiled before, here."""
+    engine.prepare("float32")
+    n_threads = numba.get_num_threads()
+    n_workers = max(1, min(n_threads, n_tasks))
+    return ProcessPoolExecutor(
+        n_workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(n_threads // n_workers,),
+    )
+
+
+def _start_worker(n_threads: int) -> None:
+    numba.set_num_threads(n_threads)
+
+
+def run_one(recipe: str, settings: dict, folder: str, call: str) -> dict:
+    """One run of a sweep, in the process of a worker: `runs.train`, going on with what is there.
+
+    `call` is new in each call of `sweep`: Dask takes equal tasks for one, and would hand out its last failure again.
+    """
+    return runs.train(recipes.recipe(recipe, **settings), Path(folder), resume=True, progress=False)
+
+
+def _run_all(tasks: dict, folder: Path, executor: Executor, n_in_all: int, progress: bool) -> dict[str, str]:
+    """Run what is left; results are written as they come. Returns the errors of those that failed, by name."""
+    recipe = json.loads((folder / "sweep.json").read_text())["recipe"]
+    where, call = (folder / "runs").absolute(), uuid.uuid4().hex
+    futures = {executor.submit(run_one, recipe, task, str(where / name), call): name for name, task in tasks.items()}
+    failures = {}
+    with tqdm(
+        total=n_in_all, initial=n_in_all - len(tasks), unit="run", disable=not progress, dynamic_ncols=True
+    ) as bar:
+        for future in as_completed(futures):
+            name = futures[future]
+            try:
+                result = future.result()
+            except Exception as error:  # whatever a run, a worker or a cluster can raise
+                failures[name] = f"{type(error).__name__}: {error}"
+                bar.set_postfix(failed=len(failures))
+                continue
+            settings = {key: value for key, value in tasks[name].items() if key != "seed"}
+            storage.write_text(
+                _result_file(folder, name), json.dumps({"settings": settings, "result": result}, indent=1)
+            )
+            write_csv(folder)
+            bar.update()
+    return failures
+
+
+def read_rows(folder) -> list[dict]:
+    """A row for each run of a sweep that has ended: its settings, its seed, and what came out; sorted by settings."""
+    rows = []
+    for path in sorted((Path(folder) / "results").glob("*.json")):
+        try:
+            read = json.loads(path.read_text())
+            settings, result = read["settings"], read["result"]
+            row = {**settings, "seed": result["recipe"]["seed"], **{name: result[name] for name in COLUMNS}}
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is not the result of a run ({error!r}); delete it, and run it again") from error
+        row["spans"] = " ".join("-" if span is None else str(span) for span in result["spans"])
+        row["firing_rates"] = " ".join(f"{rate:.4f}" for rate in result["firing_rates"])
+        rows.append(row)
+    return sorted(rows, key=lambda row: (group(row), row["seed"]))
+
+
+def group(row: dict) -> tuple:
+    """What the runs have in common that differ in their seed alone: the settings as (name, value), fit for sorting."""
+    settings = list(row.items())[: list(row).index("seed")]
+    numbers = [isinstance(value, int | float) for _, value in settings]
+    return tuple(
+        (name, not number, value if number else _word(value)) for number, (name, value) in zip(numbers, settings)
+    )
+
+
+def write_csv(folder: Path) -> list[dict]:
+    """Write `sweep.csv` from the results, whole; returns the rows."""
+    rows = read_rows(folder)
+    names = list(dict.fromkeys(name for row in rows for name in list(row)[: list(row).index("seed")]))
+    names += ["seed", *COLUMNS, "spans", "firing_rates"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    storage.write_text(folder / "sweep.csv", text.getvalue())
+    return rows
+
+
+def table(rows: list[dict]) -> str:
+    """The rows as text, one line for each combination of settings: mean and standard deviation over seeds."""
+    groups = {}
+    for row in rows:
+        groups.setdefault(group(row), []).append(row)
+    width = max((len(label(key)) for key in groups), default=8)
+    lines = [
+        f"{'settings':<{width}} {'runs':>4} {'test (%)':>9} {'sd':>5} {'validation (%)':>14} {'s a run':>7}  spans"
+    ]
+    for key, runs_ in groups.items():
+        test, validation, seconds = (
+            np.array([run[name] for run in runs_]) for name in ("test_accuracy", "validation_accuracy", "seconds")
+        )
+        spread = f"{100 * test.std(ddof=1):.1f}" if len(test) > 1 else ""
+        spans = "; ".join(dict.fromkeys(run["spans"] for run in runs_))
+        lines.append(
+            f"{label(key):<{width}} {len(test):>4} {100 * test.mean():>9.1f} {spread:>5} "
+            f"{100 * validation.mean():>14.1f} {seconds.mean():>7.0f}  {spans}"
+        )
+    return "\n".join(lines)
+
+
+def label(key: tuple) -> str:
+    """A group's settings as text."""
+    return ", ".join(f"{name}={_word(value)}" for name, _, value in key) or "as the recipe says"
+
+
+def numeric_settings(rows: list[dict]) -> list[str]:
+    """The settings of a sweep whose values are numbers."""
+    names = dict.fromkeys(name for row in rows for name in list(row)[: list(row).index("seed")])
+    return [name for name in names if all(type(row.get(name, 0)) in (int, float) for row in rows)]
+
+
+def draw(folder, setting: str | None = None) -> Path:
+    """The figure of a sweep: test accuracy against one of its settings (default: the first number that varies)."""
+    rows = read_rows(folder)
+    numbers = numeric_settings(rows)
+    if setting is None and not numbers:
+        raise ValueError("the sweep has no setting that is a number: there is no figure to draw")
+    varied = [name for name in numbers if len({row.get(name) for row in rows}) > 1]
+    setting = validate.choice(setting or (varied or numbers)[0], "setting", numbers)
+    return plots.save(Path(folder) / "sweep.png", lambda axes: plots.sweep(rows, setting, axes[0]), width=7.5)

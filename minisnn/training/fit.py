@@ -1,0 +1,274 @@
+"""Training: `fit`.
+
+A run is named by its seed. The order of epoch 7 is drawn from `stream(seed, "shuffle", 7)`, its dropout masks from
+`stream(seed, "dropout", 7, batch)`; so two networks trained with one seed see equal data in equal order, and a run that
+goes on from a checkpoint does what it would have done.
+"""
+
+import itertools
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from minisnn._internal import storage, validate
+from minisnn._internal.rng import stream
+from minisnn.core import batch as engine
+from minisnn.core.recurrence import ASRC
+from minisnn.datasets import Dataset, Split
+from minisnn.network import Network
+from minisnn.training import optim
+from minisnn.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from minisnn.training.history import History
+
+SILENT, SATURATED = 0.001, 0.9  # firing rates, spikes a neuron and step
+
+
+def temperature_at(fraction: float, start: float = 1.0, end: float = 2.8e-4) -> float:
+    """T° after this fraction of training, falling geometrically from `start` to `end`.
+
+    The defaults are the paper's: 1 · 0.96^200 = 2.8e-4 after 200 epochs. By fraction, a short run hardens as a long
+    one does.
+    """
+    return start * (end / start) ** fraction
+
+
+def fit(
+    net: Network,
+    data: Dataset,
+    epochs: int = 60,
+    batch_size: int = 64,
+    optimizer: optim.SGD | optim.AdamW | None = None,
+    schedule: Callable[[int, int], float] = optim.one_cycle,
+    temperatures: tuple[float, float] = (1.0, 2.8e-4),
+    clip_norm: float | None = None,
+    dropout: float = 0.0,
+    seed: int = 0,
+    callback: Callable[[Network, History], bool | None] | None = None,
+    progress: bool = True,
+    checkpoint=None,
+    checkpoint_minutes: float = 5.0,
+    resume: bool = False,
+) -> History:
+    """Train a network; afterwards it is as it was after the epoch with the best hard validation accuracy.
+
+    Parameters
+    ----------
+    net : Network
+        Changed in place: its parameters and its temperature.
+    data : Dataset
+        Of its splits, train and validation are read; test is not touched. `data.train` may make its batches on the
+        fly (see `Dataset`); then they come as they are, unshuffled, and `batch_size` is not used.
+    epochs, batch_size : int
+        The last batch of an epoch may be smaller.
+    optimizer : AdamW or SGD
+        Default: AdamW(), the paper's.
+    schedule : callable
+        (epoch, epochs) to a factor of the rates: `one_cycle`, `cosine`, `constant` or your own.
+    temperatures : (float, float)
+        T° falls geometrically by fraction of training, from the first to the second.
+    clip_norm : float, optional
+        Largest norm of a batch's gradient; None: no clipping.
+    dropout : float
+        Share of neurons whose input from below is cut (m of equation 2), drawn once a sequence and layer; the input of
+        the others grows by 1 / (1 - dropout).
+    seed : int
+        Names shuffling and dropout.
+    callback : callable, optional
+        Called as `callback(net, history)` after each epoch; if it returns True, training stops.
+    progress : bool
+        Whether to show progress bars: the whole run, and the epoch.
+    checkpoint : path, optional
+        Written after each epoch, and within one after each `checkpoint_minutes`, whole or not at all.
+    checkpoint_minutes : float
+        At most that much, and a batch, is lost when a run is interrupted; 0: write after each batch.
+    resume : bool
+        Go on from `checkpoint`, if it is there; the run must have been started with equal arguments. The result then
+        has the same bits as that of an uninterrupted run.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is off, the data does not fit the network, or the checkpoint is of another run.
+    FloatingPointError
+        If a loss is not finite; says in which epoch and batch.
+    """
+    optimizer = optim.AdamW() if optimizer is None else optimizer
+    options = {"epochs": epochs, "batch_size": batch_size, "temperatures": temperatures, "clip_norm": clip_norm}
+    run = _checked_run(net, data, optimizer, schedule, {**options, "dropout": dropout, "seed": seed})
+    save = _saver(checkpoint, checkpoint_minutes, run)
+    if resume and checkpoint is None:
+        raise ValueError("resume=True needs checkpoint=, the file to go on from")
+    engine.prepare(net.dtype)
+    done = Progress(net.params, optimizer.start(net.params), net.params.copy(), net.temperature)
+    if resume and Path(checkpoint).exists():
+        load_checkpoint(checkpoint, run, done)
+
+    history = done.history
+    with tqdm(total=epochs, initial=len(history), unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
+        for epoch in range(len(history), epochs):
+            net.temperature = temperature_at(epoch / epochs, *run["temperatures"])
+            row = _train_epoch(net, data.train, epoch, optimizer, done, run, save, progress)
+            history.rows.append(_validate_epoch(net, data.validation, row))
+            if epoch == 0:
+                _warn_about_rates(row["firing_rates"])
+            accuracies = history.column("validation_accuracy_hard")
+            if accuracies[-1] > max(accuracies[:-1], default=-1.0):
+                history.best_epoch, done.best_temperature = epoch, net.temperature
+                done.best.flat[...] = net.params.flat
+            save(done, now=True)
+            bar.set_postfix(loss=f"{row['train_loss']:.3f}", validation=f"{accuracies[-1]:.1%}")
+            bar.update()
+            if callback is not None and callback(net, history):
+                break
+    net.params.flat[...] = done.best.flat
+    net.temperature = done.best_temperature
+    return history
+
+
+def _saver(path, minutes: float, run: dict) -> Callable:
+    """save(progress, now): writes a checkpoint if `now`, or if the last was written so many minutes ago."""
+    minutes = validate.number(minutes, "checkpoint_minutes", 0.0, np.inf)
+    if path is None:
+        return lambda progress, now: None
+    storage.make_folder(Path(path).parent)  # now, not after an hour of training
+    last = time.monotonic()
+
+    def save(progress: Progress, now: bool) -> None:
+        nonlocal last
+        if now or time.monotonic() - last >= 60 * minutes:
+            save_checkpoint(path, run, progress)
+            last = time.monotonic()
+
+    return save
+
+
+def _checked_run(net, data, optimizer, schedule, options: dict) -> dict:
+    """All that decides the outcome of a run, checked, as plain JSON: what a checkpoint must agree on."""
+    if not isinstance(data, Dataset):
+        raise TypeError(f"data must be a Dataset, as minisnn.datasets.digits() gives, got {type(data).__name__}")
+    for split in (data.train, data.validation):
+        if isinstance(split, Split):
+            validate.sequences(split.x[:1], net.sizes[0])
+    if data.n_classes != net.sizes[-1]:
+        raise ValueError(f"the data has {data.n_classes} classes, the network {net.sizes[-1]}")
+    if not isinstance(optimizer, optim.SGD | optim.AdamW):
+        raise TypeError(f"optimizer must be AdamW(), Adam() or SGD(), got {optimizer!r}; with brackets?")
+    if not callable(schedule):
+        raise TypeError(f"schedule must be a function of (epoch, epochs), as minisnn.one_cycle, got {schedule!r}")
+    temperatures = options["temperatures"]
+    if not isinstance(temperatures, tuple | list | np.ndarray) or len(temperatures) != 2:
+        raise ValueError(f"temperatures must be two numbers, the first and the last, got {temperatures!r}")
+    clip_norm = options["clip_norm"]
+    epochs = validate.integer(options["epochs"], "epochs", 1)
+    return {
+        "network": {**net.config(), "temperature": None},
+        "optimizer": storage.to_json(optimizer),
+        "epochs": epochs,
+        "rate_factors": [
+            validate.number(schedule(epoch, epochs), "what schedule returns", 0.0, np.inf) for epoch in range(epochs)
+        ],
+        "batch_size": validate.integer(options["batch_size"], "batch_size", 1),
+        "temperatures": [validate.number(t, "temperatures", 0.0, np.inf, open_ends=True) for t in temperatures],
+        "clip_norm": None
+        if clip_norm is None
+        else validate.number(clip_norm, "clip_norm", 0.0, np.inf, open_ends=True),
+        "dropout": validate.number(options["dropout"], "dropout", 0.0, float(np.nextafter(1.0, 0.0))),
+        "seed": validate.integer(options["seed"], "seed", 0),
+        "data": data.record,
+        "n_train": len(data.train) if isinstance(data.train, Split) else None,
+    }
+
+
+def _train_epoch(net, train, epoch, optimizer, done: Progress, run, save, progress: bool) -> dict:
+    """One pass over the training data, or what is left of it; the row of the history as far as known."""
+    rate_factor = run["rate_factors"][epoch]
+    first = len(done.batches)
+    in_all = -(-len(train) // run["batch_size"]) if isinstance(train, Split) else None
+    bar = tqdm(
+        *(batches(train, epoch, first, run["batch_size"], run["seed"]), f"epoch {epoch + 1}", in_all),
+        **{"initial": first, "unit": "batch", "disable": not progress, "leave": False, "dynamic_ncols": True},
+    )
+    for batch, (x, y, lengths) in enumerate(bar, first):
+        start = time.perf_counter()
+        masks = dropout_masks(net, len(x), run["dropout"], stream(run["seed"], "dropout", epoch, batch))
+        loss, grads = net.loss_and_grad(x, y, lengths, "soft", masks)
+        norm = optim.gradient_norm(grads)
+        if run["clip_norm"] is not None:
+            optim.clip(grads, run["clip_norm"])
+        optimizer.update(net.params, grads, done.state, rate_factor)
+        if not (np.isfinite(loss) and np.isfinite(norm) and np.isfinite(net.params.flat).all()):
+            raise FloatingPointError(
+                f"epoch {epoch}, batch {batch}: loss {loss}, gradient norm {norm}, or a parameter is not finite; "
+                f"try a lower rate (factor {rate_factor:.3g} of the peak now) or clip_norm=1.0"
+            )
+        seconds = time.perf_counter() - start
+        done.batches.append({"loss": loss, "norm": norm, "size": len(x), "seconds": seconds})
+        save(done, now=False)
+    if not done.batches:
+        raise ValueError(
+            f"the training data gave no batch in epoch {epoch}; can it be run through only once? "
+            "Hand in a list, or a function of the epoch that returns an iterable"
+        )
+    losses, norms, sizes, seconds = ([b[name] for b in done.batches] for name in ("loss", "norm", "size", "seconds"))
+    done.batches = []
+    return {
+        "epoch": epoch,
+        "rate_factor": rate_factor,
+        "temperature": net.temperature,
+        "train_loss": float(np.average(losses, weights=sizes)),
+        "gradient_norm": float(np.mean(norms)),
+        "seconds": sum(seconds),
+    }
+
+
+def batches(train, epoch: int, first: int, batch_size: int, seed: int) -> Iterator[tuple]:
+    """The batches (x, y, lengths) of an epoch from number `first` on: of a split in the order that the seed names."""
+    if isinstance(train, Split):
+        order = stream(seed, "shuffle", epoch).permutation(len(train))
+        for start in range(first * batch_size, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            yield train.x[chosen], train.y[chosen], None if train.lengths is None else train.lengths[chosen]
+    else:
+        for batch in itertools.islice(train(epoch) if callable(train) else train, first, None):
+            split = batch if isinstance(batch, Split) else Split(*batch)
+            yield split.x, split.y, split.lengths
+
+
+def dropout_masks(net: Network, n_sequences: int, dropout: float, rng: np.random.Generator) -> list[np.ndarray] | None:
+    """Masks m of equation (2), (B, N) a layer: 0 with probability `dropout`, otherwise 1 / (1 - dropout)."""
+    if dropout == 0:
+        return None
+    return [(rng.random((n_sequences, n)) >= dropout) / (1 - dropout) for n in net.sizes[1:-1]]
+
+
+def _validate_epoch(net, split, row) -> dict:
+    """Adds to a row what validation data shows."""
+    start = time.perf_counter()
+    hard = net.evaluate(split, spans="hard")
+    soft = net.evaluate(split, spans="soft") if any(isinstance(r, ASRC) for r in net.recurrence) else hard
+    row |= {"validation_loss_soft": soft.loss, "validation_accuracy_soft": soft.accuracy}
+    row |= {"validation_loss_hard": hard.loss, "validation_accuracy_hard": hard.accuracy}
+    row["firing_rates"] = list(hard.firing_rates)
+    row["span_weights"] = [None if p is None else [float(p_k) for p_k in p] for p in net.span_weights()]
+    row["seconds"] += time.perf_counter() - start
+    return row
+
+
+def _warn_about_rates(firing_rates) -> None:
+    for i, rate in enumerate(firing_rates):
+        if rate < SILENT or rate > SATURATED:
+            what = "silent" if rate < SILENT else "saturated"
+            warnings.warn(
+                f"after the first epoch layer {i} is {what}: {rate:.2%} of its neurons fire at a step; "
+                f"a layer learns little in this state (look at scale and offset of the input, threshold and decay)",
+                RuntimeWarning,
+                stacklevel=3,
+            )

@@ -1,0 +1,276 @@
+"""The gradient checks, and that they fail when they should."""
+
+import numpy as np
+import pytest
+from conftest import random_batch, random_network
+
+import minisnn as ms
+from minisnn import checks
+from minisnn.checks import oracle, rungs
+from minisnn.core import reference
+
+BLOCKS = {
+    "readout.w",
+    "readout.bias",
+    *(f"layers.{i}.{n}" for i in (0, 1) for n in ("w_in", "bias", "w_rec", "span_logits")),
+}
+
+
+def test_gradcheck_has_a_row_for_every_block_and_rung(rng):
+    net = random_network(rng, recurrence=ms.ASRC(4), surrogate=ms.Sigmoid(0.9, 0.3))
+    report = ms.gradcheck(net, *random_batch(rng, net, B=3, T=7))
+    assert report.ok
+    for rung in ("2 smooth", "4 frozen", "6 spec"):
+        assert BLOCKS <= {row.block for row in report.rows if row.rung == rung}
+    assert {row.rung for row in report.rows} == set(checks.LADDER) - {"3 replay"}
+    detached = random_network(rng, neuron=ms.LIF(detach_reset=True))
+    report = ms.gradcheck(detached, *random_batch(rng, detached, B=2, T=7))
+    assert {row.rung for row in report.rows} == set(checks.LADDER) - {"2 smooth"}
+    assert str(report).count("\n") == len(report.rows)
+
+
+def test_check_all_with_other_options():
+    report = checks.check_all(3, (2, 3, 6, 4, 3), ["asrc-5-shared"], ["plif"], ["hard-detached"], ["triangle", "atan"])
+    assert any(row.block == "span_logits" for row in report.rows)
+    assert max(row.max_rel for row in report.rows if row.rung in ("2 smooth", "3 replay")) < 1e-6
+    assert max(row.max_rel for row in report.rows if row.rung in ("4 frozen", "5 tangent", "6 spec")) < 1e-12
+    single = checks.check_all(recurrence=["src-3"], dtype="float32")
+    assert {row.rung for row in single.rows} == {"6 float32"}
+    with pytest.raises(ValueError, match=r"recurrence must be one of .*'src-3'"):
+        checks.check_all(recurrence=["src-4"])
+    with pytest.raises(ValueError, match="none of the rungs 2 smooth checks float32"):
+        checks.check_all(dtype="float32", rungs=["2 smooth"])
+
+
+def test_check_all_shows_each_rung_and_stops_at_a_wrong_one(monkeypatch):
+    options = {"recurrence": ["src-3"], "neuron": ["lif"], "reset": ["hard"]}
+    lines = []
+    report = checks.check_all(
+        **options, surrogate=["triangle", "rectangle", "exponential", "fastsigmoid"], show=lines.append
+    )
+    assert [line.split("  ")[0] for line in "\n".join(lines).split("\n")[1:]] == list(checks.LADDER)
+    assert all(line.endswith("ok") for line in lines)
+    assert report.summary().count("\n") == len(checks.LADDER)
+    off = checks.compare("4 frozen", "layers.0.w_in", [[1.0, 2.0]], [[1.0, 2.002]], 1e-12)
+    monkeypatch.setitem(checks.LADDER, "4 frozen", lambda net, batch: [off])
+    lines.clear()
+    with pytest.raises(
+        checks.GradientError, match=r"WRONG at \[0, 1\]: got 2, expected 2.002; src-3, lif, hard, gaussian"
+    ):
+        checks.check_all(**options, surrogate=["gaussian"], show=lines.append)
+    assert lines[-1].endswith("1 WRONG")
+    assert len(lines) == list(checks.LADDER).index("4 frozen") + 1
+
+
+def test_all_pairs_meet():
+    lists = {"a": [1, 2, 3, 4], "b": "xyz", "c": [True, False], "d": [None]}
+    chosen = checks.all_pairs(lists)
+    assert len(chosen) < 24
+    for first, second in (("a", "b"), ("a", "c"), ("b", "c"), ("c", "d")):
+        pairs = {(combination[first], combination[second]) for combination in chosen}
+        assert len(pairs) == len(lists[first]) * len(lists[second])
+
+
+def test_a_surrogate_off_its_scale_is_caught_by_rungs_1_and_2(rng):
+    """A derivative that is 1.001 times that of its primitive: what compares with the spec can't see it."""
+    off = ms.Custom("off", np.tanh, lambda u: 1.001 / np.cosh(u) ** 2)
+    net = random_network(rng, surrogate=off, recurrence=ms.ASRC(3))
+    with pytest.raises(checks.GradientError, match=r"layers\.0\.w_in") as caught:
+        ms.gradcheck(net, *random_batch(rng, net, B=2, T=6))
+    assert {row.rung for row in caught.value.report.wrong} == {"1 surrogate", "2 smooth"}
+    good = ms.Custom("tanh", np.tanh, lambda u: 1 / np.cosh(u) ** 2)
+    net = random_network(rng, surrogate=good, recurrence=ms.ASRC(3))
+    ms.gradcheck(net, *random_batch(rng, net, B=2, T=6))
+
+
+def test_differences_of_the_hard_loss_are_no_reference(rng):
+    """They are 0 nearly everywhere, where the surrogate gradient is not: the loss is a staircase."""
+    net = random_network(rng, recurrence=ms.SRC(2))
+    x, y = random_batch(rng, net)
+    batch = oracle.make_batch(net, x, y)
+    _, grads = net.loss_and_grad(x, y)
+    drawn = oracle.draw_entries(grads, 10, seed=0)["layers.0.w_in"]
+    differences = oracle.central_differences(
+        lambda params: oracle.spec_forward(net, params, batch)[0], net.params, "layers.0.w_in", drawn, 1e-9
+    )
+    assert not differences.any()
+    assert np.abs([grads["layers.0.w_in"][index] for index in drawn]).min() > 0
+
+
+def test_replaying_is_what_detaching_means(rng):
+    """Without the replay, differences contradict detached gradients; with it, they agree (rung 3)."""
+    net = random_network(rng, neuron=ms.LIF(0.8, detach_reset=True), surrogate=ms.Sigmoid())
+    x, y = random_batch(rng, net, B=3)
+    batch = oracle.make_batch(net, x, y)
+    loss, grads = oracle.smooth_mode(net, batch)
+    fires = [reference.smooth(net.surrogate)] * 2
+    indices = oracle.draw_entries(grads, 20, seed=0)["layers.0.w_in"]
+    pick = tuple(np.array(indices).T)
+    replayed = oracle.central_differences(loss, net.params, "layers.0.w_in", indices)[pick]
+    free = oracle.central_differences(
+        lambda params: oracle.spec_forward(net, params, batch, lambda i: fires)[0], net.params, "layers.0.w_in", indices
+    )[pick]
+    analytic = grads["layers.0.w_in"][pick]
+    np.testing.assert_allclose(analytic, replayed, rtol=1e-5, atol=1e-9)
+    assert np.abs(analytic - free).max() > 0.01 * np.abs(analytic).max()
+
+
+def test_kinks_are_kept_away_from(rng):
+    """A network whose potentials lie on a kink is moved; one with too many potentials is refused."""
+    net = random_network(rng)
+    net.params["layers.0.bias"] = 0
+    x, y = random_batch(rng, net, B=2, T=6)
+    batch = oracle.make_batch(net, 0 * x, y)  # v = 0 and u = -1: the edge of the triangle
+    moved = rungs.away_from_kinks(net, batch)
+    assert np.abs(moved.params.flat - net.params.flat).max() > 1e-4
+    for run in oracle.smooth_runs(moved, batch):
+        for layer in run:
+            for kink in (-1.0, 0.0, 1.0):
+                assert np.abs(layer.v - 1.0 - kink).min() > 10 * oracle.DIFFERENCE_STEP
+    with pytest.raises(ValueError, match="within ten steps"):
+        rungs.away_from_kinks(net, batch, step=0.05)
+
+
+def test_step_sweep_is_a_valley(rng):
+    net = random_network(rng, surrogate=ms.Sigmoid(), recurrence=ms.ASRC(3))
+    steps, errors = checks.step_sweep(net, *random_batch(rng, net, B=2, T=6))
+    best = int(np.argmin(errors))
+    assert 1e-7 < steps[best] < 1e-3
+    assert errors[best] < 1e-7
+    assert errors[0] > 1e3 * errors[best]
+    assert errors[-1] > 1e3 * errors[best]
+
+
+def right_backward(tape, e, params):
+    """What a student could write: equations (7) to (12), one line each."""
+    w_in, _, w_rec, delays, weights, decay, threshold, (a, h, detached), temperature = params
+    T, N = e.shape
+    q, eps, delta = np.zeros((3, T + 1, N))
+    for t in range(T - 1, -1, -1):
+        q[t] = sum((p * delta[t + k] for k, p in zip(delays, weights) if t + k < T), np.zeros(N))
+        eps[t] = e[t] + q[t] @ w_rec.T
+        c = decay * delta[t + 1]
+        reset = (1 - detached) * (a * threshold + h * tape.v[t]) * c
+        delta[t] = (1 - h * tape.s[t]) * c + tape.slope[t] * (eps[t] - reset)
+    q, eps, delta = q[:T], eps[:T], delta[:T]
+    m_delta = tape.mask * delta
+    d_weights = np.array([(tape.z[: T - k] * delta[k:]).sum() if k < T else 0.0 for k in delays])
+    return {
+        **{"q": q, "eps": eps, "delta": delta, "dx": m_delta @ w_in.T},
+        **{"d_w_in": tape.x.T @ m_delta, "d_bias": m_delta.sum(axis=0), "d_w_rec": tape.s.T @ q},
+        **{"d_decay": (tape.v_reset[:-1] * delta[1:]).sum(axis=0), "d_weights": d_weights},
+        "d_span_logits": weights * (d_weights - weights @ d_weights) / temperature,
+    }
+
+
+def student_network(rng, **options):
+    net = random_network(rng, **{"recurrence": ms.ASRC(4), "neuron": ms.LIF(0.7), **options})
+    net.temperature = 0.6
+    return net, *random_batch(rng, net, B=3, T=9)
+
+
+def test_a_right_backward_passes(rng):
+    for reset in ("soft", "hard", "none"):
+        net, x, y = student_network(rng, neuron=ms.PLIF(0.7, 0.9, reset, detach_reset=reset == "soft"))
+        report = ms.gradcheck(net, x, y, lengths=[9, 4, 1], backward=right_backward)
+        assert report.ok
+        assert {row.block.split(".")[-1] for row in report.rows} == {
+            *("q", "eps", "delta", "dx", "d_w_in", "d_bias", "d_w_rec", "d_decay", "d_weights", "d_span_logits")
+        }
+
+
+def test_what_is_missing_is_reported_and_not_failed(rng):
+    net, x, y = student_network(rng)
+    report = ms.gradcheck(net, x, y, backward=lambda *a: {"delta": right_backward(*a)["delta"]})
+    assert str(report).count("  not returned") == sum(row.note == "not returned" for row in report.rows) > 0
+    notes = {row.block: row.note for row in report.rows}
+    assert notes["layers.1.delta"] == ""
+    assert notes["layers.0.d_w_rec"] == "not returned"
+
+
+def wrong(report, note="FIRST WRONG"):
+    """The rows marked as the first that is wrong, by layer."""
+    return {row.block: row.note for row in report.wrong if note in row.note}
+
+
+def test_a_wrong_backward_is_located(rng):
+    """One slip each; the report names the quantity and the latest time step at which it is wrong."""
+    net, x, y = student_network(rng)
+    net.params["layers.1.w_rec"] = 0  # so that the slips below stay where they are made
+
+    def grade(slip):
+        def backward(tape, e, params):
+            result = right_backward(tape, e, params)
+            slip(result, tape, e, params)
+            return result
+
+        with pytest.raises(checks.GradientError) as caught:
+            ms.gradcheck(net, x, y, backward=backward)
+        return wrong(caught.value.report)
+
+    def one_step_late(result, tape, e, params):
+        result["q"] = np.roll(result["q"], 1, axis=0)
+
+    def no_reset(result, tape, e, params):
+        unreset = params._replace(reset=np.zeros(3))
+        result.update({k: v for k, v in right_backward(tape, e, unreset).items() if k in ("delta", "dx", "d_w_in")})
+
+    def at_step_5(result, tape, e, params):
+        result["eps"] = result["eps"].copy()
+        result["eps"][5, 0] *= 1.001
+        result["delta"] = result["delta"].copy()
+        result["delta"][:5] *= 1.01
+
+    def no_temperature(result, tape, e, params):
+        result["d_span_logits"] = result["d_span_logits"] * params.temperature
+
+    found = grade(one_step_late)
+    assert found["layers.1.q"].endswith("t = 8") or found["layers.0.q"].endswith("t = 8")
+    assert all(block.split(".")[-1] == "delta" and "t = 7" in note for block, note in grade(no_reset).items())
+    assert {block: note[-5:] for block, note in grade(at_step_5).items()} == dict.fromkeys(
+        ("layers.0.eps", "layers.1.eps"), "t = 5"
+    )
+    assert set(grade(no_temperature)) <= {"layers.0.d_span_logits", "layers.1.d_span_logits"}
+
+
+def test_a_student_gets_clear_errors(rng):
+    net, x, y = student_network(rng)
+    with pytest.raises(TypeError, match="must return a dict"):
+        ms.gradcheck(net, x, y, backward=lambda *a: None)
+    with pytest.raises(ValueError, match="returned nothing to check"):
+        ms.gradcheck(net, x, y, backward=lambda *a: {})
+    with pytest.raises(ValueError, match="returned grad_v; known are q, eps"):
+        ms.gradcheck(net, x, y, backward=lambda *a: {"grad_v": 0})
+    with pytest.raises(checks.GradientError, match=r"shape \(9, 3\), expected"):
+        ms.gradcheck(net, x, y, backward=lambda tape, e, params: {"delta": np.zeros((9, 3))})
+
+
+def test_a_silent_layer_tests_nothing_and_that_is_said(rng):
+    net, x, y = student_network(rng)
+    net.params["layers.1.w_in"][...] = 0
+    net.params["layers.1.bias"][...] = -0.5
+    report = ms.gradcheck(net, x, y, backward=right_backward)
+    silent = {row.block for row in report.rows if "tests nothing" in row.note}
+    assert "layers.1.d_w_rec" in silent and not any(block.startswith("layers.0") for block in silent)
+
+
+def test_a_wrong_shape_is_told_even_where_all_else_is_right(rng):
+    net, x, y = student_network(rng)
+
+    def flat(tape, e, params):
+        result = right_backward(tape, e, params)
+        result["d_w_in"] = result["d_w_in"].ravel()
+        return result
+
+    with pytest.raises(checks.GradientError, match=r"shape \(\d+,\), expected \("):
+        ms.gradcheck(net, x, y, backward=flat)
+
+
+def test_report_calls_nan_wrong():
+    row = checks.compare("x", "y", [1.0, np.nan], [1.0, 2.0], 1e-3)
+    assert not row.ok
+    assert row.index == (1,)
+    assert not checks.compare("x", "y", [1.0], [np.nan], 1e-3).ok
+    assert checks.compare("x", "y", [], [], 0.0).ok
+    with pytest.raises(ValueError, match=r"y: shape \(2,\) can't be compared with the expected \(3,\)"):
+        checks.compare("x", "y", [1.0, 2.0], [1.0, 2.0, 3.0], 0.0)

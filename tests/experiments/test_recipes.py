@@ -1,0 +1,454 @@
+"""Recipes: the paper's settings, every setting handed on to what it is for, and words on those that do nothing."""
+
+import itertools
+import re
+from dataclasses import astuple, fields, replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import minisnn as ms
+from minisnn import datasets
+from minisnn.core import surrogate
+from minisnn.experiments import recipes
+from minisnn.experiments.recipes import RECIPES, Recipe
+
+FIELDS = [field.name for field in fields(Recipe)]
+
+OTHER = {  # of each setting a value that is allowed everywhere and that no recipe has
+    "permute": lambda now: not now,
+    "pool": lambda now: 3 - now,
+    "rows": lambda now: not now,
+    "n_train": 22,
+    "lag": 33,
+    "cues": 6,
+    "distractors": 2,
+    "data_seed": 5,
+    "data": lambda now: {"digits": "mnist", "mnist": "delayed_match", "delayed_match": "digits"}[now],
+    "model": lambda now: "rsnn" if now == "ff" else "ff",
+    "hidden": (5, 4),
+    "span": 3,
+    "max_span": 7,
+    "shared_spans": True,
+    "decay": 0.75,
+    "threshold": 1.25,
+    "reset": "hard",
+    "detach_reset": True,
+    "learn_decay": True,
+    "surrogate": "atan",
+    "surrogate_width": 0.625,
+    "readout_window": 6,
+    "epochs": 11,
+    "batch_size": 13,
+    "rate": 0.002,
+    "span_rate": 0.3,
+    "weight_decay": 0.04,
+    "schedule": "cosine",
+    "first_temperature": 2.0,
+    "last_temperature": 0.05,
+    "clip_norm": 0.7,
+    "dropout": 0.15,
+    "seed": 9,
+}
+
+
+def other(recipe: Recipe, setting: str):
+    """Another value of a setting than the recipe has."""
+    value = OTHER[setting](getattr(recipe, setting)) if callable(OTHER[setting]) else OTHER[setting]
+    assert value != getattr(recipe, setting)
+    return value
+
+
+@pytest.fixture
+def no_download(monkeypatch):
+    """MNIST is not read: its record is what `datasets.mnist` was called with."""
+    monkeypatch.setattr(datasets, "mnist", lambda **options: SimpleNamespace(record=options, n_classes=10))
+
+
+def made(recipe: Recipe) -> tuple:
+    """All that a recipe comes to; see `test_settings_of_spans_do_nothing_without` on what is left out."""
+    net, options = recipes.make_network(recipe), recipes.fit_options(recipe)
+    if not any(isinstance(r, ms.ASRC) for r in net.recurrence):
+        del options["temperatures"]
+        options["optimizer"] = replace(options["optimizer"], span_rate=0.0)
+    return net.config(), recipes.make_data(recipe).record, options
+
+
+# The paper
+
+LARGE = (64, 212, 212)
+PAPER = [  # permuted, hidden layers, the span of SRC, the longest span of ASRC
+    ("smnist", False, (64, 128, 128), 16, 41),
+    ("smnist-large", False, LARGE, 12, None),  # the paper names none
+    ("psmnist", True, (64, 128, 128), 12, 51),
+    ("psmnist-large", True, LARGE, 16, 31),
+]
+
+
+@pytest.mark.parametrize("name, permuted, hidden, span, max_span", PAPER)
+@pytest.mark.parametrize("model", ["ff", "rsnn", "src", "asrc"])
+def test_settings_of_the_paper(no_download, name, permuted, hidden, span, max_span, model):
+    recipe = RECIPES[f"{name}-{model}"]
+    net, options = recipes.make_network(recipe), recipes.fit_options(recipe)
+    assert list(net.sizes) == [1, *hidden, 10]
+    if model == "asrc" and max_span is None:
+        assert all(isinstance(r, ms.ASRC) and not r.shared for r in net.recurrence)
+    else:
+        kind = {"ff": ms.Feedforward(), "rsnn": ms.Recurrent(), "src": ms.SRC(span), "asrc": ms.ASRC(max_span or 1)}
+        assert net.recurrence == [kind[model]] * 3
+    assert net.neuron == [ms.LIF(decay=0.5, threshold=1.0, reset="soft", detach_reset=False)] * 3
+    u = np.linspace(-2, 2, 81)
+    np.testing.assert_allclose(net.surrogate.derivative(u), np.maximum(0, 1 - np.abs(u)), atol=1e-15)
+    assert net.readout_window is None  # summed over all steps
+    assert net.temperature == 1.0
+
+    assert recipes.make_data(recipe).record == {
+        "permute": permuted,
+        "pool": 1,
+        "rows": False,
+        "n_train": None,
+        "seed": 0,
+    }
+    assert recipes.steps_and_inputs(recipe) == (784, 1)
+
+    assert options["optimizer"] == ms.AdamW(rate=1e-3, span_rate=0.1, weight_decay=0.01)
+    assert (options["batch_size"], options["epochs"]) == (256, 200)
+    assert (options["clip_norm"], options["dropout"]) == (None, 0.0)
+    factors = [options["schedule"](epoch, 200) for epoch in range(200)]
+    assert options["schedule"] is ms.one_cycle
+    assert max(factors) == pytest.approx(1.0) and factors[0] < 0.1 and factors[-1] < 1e-4
+    first, last = options["temperatures"]
+    for epoch in range(201):  # times 0.96 after each
+        assert first * (last / first) ** (epoch / 200) == pytest.approx(0.96**epoch, rel=0.02)
+
+
+def test_the_default_is_the_paper_for_permuted_mnist_with_src():
+    assert Recipe() == RECIPES["psmnist-src"]
+
+
+# Names and values
+
+
+def test_a_recipe_for_each_task_and_model():
+    tasks = ["smnist", "psmnist", "smnist-large", "psmnist-large", "psmnist14", "psdigits", "match"]
+    assert sorted(RECIPES) == sorted(f"{task}-{model}" for task in tasks for model in ("ff", "rsnn", "src", "asrc"))
+    for name, recipe in RECIPES.items():
+        task, _, model = name.rpartition("-")
+        assert recipe.model == model
+        assert replace(recipe, model="src") == RECIPES[f"{task}-src"]  # models differ in nothing else
+        assert recipe.permute == (not name.startswith("smnist"))
+        assert recipes.recipe(name) == recipe
+
+
+@pytest.mark.parametrize("name", ["psmnist", "psmnist-scr", "", None, "PSMNIST-SRC"])
+def test_unknown_recipes(name):
+    with pytest.raises(ValueError, match=re.escape(f"got {name!r}")) as caught:
+        recipes.recipe(name)
+    assert str(caught.value).startswith("recipe must be one of")
+    assert all(repr(known) in str(caught.value) for known in RECIPES)
+
+
+@pytest.mark.parametrize("setting", ["spann", "batchsize", "folder", "lambda"])
+def test_unknown_settings(setting):
+    with pytest.raises(ValueError, match=f"got '{setting}'") as caught:
+        recipes.recipe("psmnist-src", **{"epochs": 3, setting: 3})
+    assert str(caught.value).startswith("setting must be one of")
+    assert all(repr(known) in str(caught.value) for known in FIELDS)
+
+
+@pytest.mark.parametrize("setting", ["data", "model", "surrogate", "schedule"])
+@pytest.mark.parametrize("value", ["nonsense", None, 1])
+def test_unknown_names_in_a_recipe(setting, value):
+    for make in (Recipe, lambda **settings: recipes.recipe("psdigits-asrc", **settings)):
+        with pytest.raises(ValueError, match=rf"{setting} must be one of '.*, got {value!r}"):
+            make(**{setting: value})
+
+
+@pytest.mark.parametrize(
+    "hidden, error, words",
+    [
+        ((), ValueError, "at least one hidden layer"),
+        ((64, 0), ValueError, "must be at least 1, got 0"),
+        ((64, 2.5), TypeError, "must be an integer, got 2.5"),
+    ],
+)
+def test_hidden_layers_off(hidden, error, words):
+    with pytest.raises(error, match=words):
+        recipes.recipe("psdigits-src", hidden=hidden)
+
+
+def test_hidden_layers_become_a_tuple():
+    """As they come from JSON; recipes compare and hash."""
+    assert Recipe(hidden=[5, np.int64(4)]) == Recipe(hidden=(5, 4))
+    assert hash(Recipe(hidden=[5, 4])) == hash(Recipe(hidden=(5, 4)))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"pool": 0},
+        {"pool": -1},
+        {"pool": 3},
+        {"pool": "half"},
+        {"rows": True},
+        {"rows": "no"},
+        {"permute": "no"},
+        {"n_train": 0},
+        {"data_seed": -1},
+        {"span": 0},
+        {"decay": 2.0},
+        {"threshold": -1.0},
+        {"reset": "nonsense"},
+        {"detach_reset": "no"},
+        {"learn_decay": "no"},
+        {"surrogate_width": 0.0},
+        {"readout_window": 0},
+        {"rate": -1.0},
+        {"weight_decay": -1.0},
+        {"seed": -1},
+    ],
+    ids=str,
+)
+def test_values_out_of_range_are_told_with_their_name(settings, tmp_path, monkeypatch):
+    """Before any data is read."""
+    monkeypatch.setenv("MINISNN_DATA", str(tmp_path))
+    monkeypatch.setattr(datasets._mnist, "_read_files", lambda folder: pytest.fail("data was read"))
+    (name,) = settings
+    there = {"data_seed": "seed", "surrogate_width": "width"}.get(name, name)
+    with pytest.raises((ValueError, TypeError), match=rf"\b{there}\b.*{re.escape(str(settings[name]))}"):
+        recipe = recipes.recipe("psmnist-src", **settings)
+        recipes.make_network(recipe)
+        recipes.fit_options(recipe)
+        recipes.make_data(recipe)
+    assert not list(tmp_path.iterdir())
+
+
+# Every setting is handed on
+
+
+def test_other_values_are_of_all_settings():
+    assert sorted(OTHER) == sorted(FIELDS)
+
+
+@pytest.mark.parametrize("setting", FIELDS)
+def test_a_setting_changes_what_is_made_exactly_if_it_matters(no_download, setting):
+    """And `recipe` refuses it where it does not."""
+    for task, model in itertools.product(("smnist", "psdigits", "match"), recipes.MODELS):
+        name, base = f"{task}-src", replace(RECIPES[f"{task}-src"], model=model)
+        before = replace(base, hidden=(4, 3))
+        after = replace(before, **{setting: other(before, setting)})
+        changes = made(after) != made(before)
+        assert recipes.matters(before, setting) == changes, (task, model)
+        changed = {"model": model, setting: other(base, setting)}
+        if changes:
+            assert recipes.recipe(name, **changed) == replace(base, **changed)
+        else:
+            with pytest.raises(ValueError, match=f"^{setting} would change nothing: ") as caught:
+                recipes.recipe(name, **changed)
+            assert f"data={before.data!r}, model={before.model!r}" in str(caught.value)
+
+
+def test_random_spans():
+    """One for each layer, from 1 .. max_span, all of them met; drawn by the seed."""
+    drawn = [
+        tuple(layer.span for layer in recipes.make_network(recipe).recurrence)
+        for recipe in (Recipe(model="random", hidden=(2, 3), max_span=3, seed=seed) for seed in range(30))
+    ]
+    assert set(drawn) == set(itertools.product((1, 2, 3), repeat=2))
+    assert recipes.make_network(Recipe(model="mixture", hidden=(2,), max_span=3)).recurrence == [ms.Mixture(3)]
+
+
+def test_hidden_is_a_list():
+    with pytest.raises(TypeError, match=r"hidden must be the sizes of the hidden layers, as .* got 64"):
+        Recipe(hidden=64)
+
+
+def test_surrogates_have_their_own_width():
+    for kind in surrogate.BUILT_IN:
+        assert recipes.make_network(Recipe(hidden=(3,), surrogate=kind.__name__.lower())).surrogate == kind()
+
+
+def test_what_would_change_nothing_is_named():
+    """All of it, and it is the new model and data that count."""
+    with pytest.raises(ValueError, match=r"^lag, span would change nothing: .*data='digits', model='asrc'"):
+        recipes.recipe("match-src", lag=7, epochs=3, data="digits", model="asrc", span=3, max_span=5)
+    assert recipes.recipe("psdigits-src", model="asrc", max_span=5) == replace(RECIPES["psdigits-asrc"], max_span=5)
+    assert recipes.recipe("psdigits-src", data="delayed_match", lag=7).lag == 7
+
+
+def test_each_setting_arrives_where_it_belongs(no_download):
+    """All of them changed, each to a value of its own."""
+    settings = {name: value for name, value in OTHER.items() if not callable(value)}
+    for model, recurrence in (
+        ("ff", ms.Feedforward()),
+        ("rsnn", ms.Recurrent()),
+        ("src", ms.SRC(3)),
+        ("asrc", ms.ASRC(7, shared=True)),
+    ):
+        match = Recipe(data="delayed_match", model=model, **settings)
+        net = recipes.make_network(match)
+        assert list(net.sizes) == [1, 5, 4, 2]
+        assert net.recurrence == [recurrence] * 2
+        assert net.neuron == [ms.PLIF(decay=0.75, threshold=1.25, reset="hard", detach_reset=True)] * 2
+        assert net.surrogate == ms.ATan(width=0.625)
+        assert (net.readout_window, net.seed, net.dtype) == (6, 9, "float32")
+    assert recipes.make_network(replace(match, learn_decay=False)).neuron[0] == ms.LIF(0.75, 1.25, "hard", True)
+    assert recipes.fit_options(match) == {
+        "epochs": 11,
+        "batch_size": 13,
+        "optimizer": ms.AdamW(rate=0.002, span_rate=0.3, weight_decay=0.04),
+        "schedule": ms.cosine,
+        "temperatures": (2.0, 0.05),
+        "clip_norm": 0.7,
+        "dropout": 0.15,
+        "seed": 9,
+    }
+    assert recipes.fit_options(replace(match, schedule="constant"))["schedule"] is ms.constant
+    expected = datasets.delayed_match(lag=33, cues=6, distractors=2, n_train=22, seed=5)
+    assert recipes.make_data(match).record == expected.record
+    np.testing.assert_array_equal(recipes.make_data(match).train.x, expected.train.x)
+    digits = recipes.make_data(replace(match, data="digits", permute=True))
+    np.testing.assert_array_equal(digits.test.x, datasets.digits(permute=True, seed=5).test.x)
+    assert recipes.make_data(replace(match, data="mnist", permute=False, pool=2, rows=True)).record == {
+        "permute": False,
+        "pool": 2,
+        "rows": True,
+        "n_train": 22,
+        "seed": 5,
+    }
+
+
+@pytest.mark.parametrize("kind", surrogate.BUILT_IN, ids=lambda kind: kind.__name__)
+def test_every_surrogate_has_a_name(kind):
+    recipe = Recipe(data="digits", hidden=(3,), surrogate=kind.__name__.lower(), surrogate_width=0.3)
+    assert recipes.make_network(recipe).surrogate == kind(width=0.3)
+
+
+@pytest.mark.filterwarnings("ignore:after the first epoch layer:RuntimeWarning")
+@pytest.mark.parametrize("setting", ["span_rate", "first_temperature", "last_temperature"])
+@pytest.mark.parametrize("model", recipes.MODELS)
+def test_settings_of_spans_do_nothing_without(model, setting):
+    """Of the options of `fit`, those for spans change a training exactly if they matter."""
+    recipe = Recipe(
+        data="delayed_match", model=model, hidden=(4, 3), span=2, max_span=3, threshold=0.3, epochs=2, batch_size=3
+    )
+    data = datasets.delayed_match(lag=5, n_train=7, n_test=2)
+
+    def trained(recipe) -> np.ndarray:
+        net, after_each = recipes.make_network(recipe), []
+        keep = lambda net, history: after_each.append(net.params.flat.copy())  # noqa: E731
+        ms.fit(net, data, **recipes.fit_options(recipe), callback=keep, progress=False)
+        return np.array(after_each)
+
+    changed = replace(recipe, **{setting: other(recipe, setting)})
+    assert (not np.array_equal(trained(recipe), trained(changed))) == recipes.matters(recipe, setting)
+
+
+# How large, how long
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if "mnist" not in name])
+def test_sizes_are_those_of_the_data(name):
+    """Steps, inputs, classes and training sequences are told without making the data."""
+    for settings in ({}, {"permute": False}, {"lag": 12, "n_train": 23}, {"lag": 12, "distractors": 1}):
+        recipe = replace(RECIPES[name], **settings)
+        data = recipes.make_data(recipe)
+        assert recipes.steps_and_inputs(recipe) == data.train.x.shape[1:] == data.test.x.shape[1:]
+        assert recipes.n_training(recipe) == len(data.train)
+        net = recipes.make_network(recipe)
+        assert (net.sizes[0], net.sizes[-1]) == (data.n_in, data.n_classes)
+
+
+@pytest.mark.parametrize(
+    "settings, expected",
+    [({}, (784, 1)), ({"pool": 2}, (196, 1)), ({"rows": True}, (28, 28)), ({"rows": True, "pool": 2}, (14, 14))],
+)
+def test_sizes_of_mnist(settings, expected):
+    recipe = recipes.recipe("smnist-src", **settings)
+    assert recipes.steps_and_inputs(recipe) == expected
+    assert recipes.make_network(recipe).sizes[0] == expected[1]
+    assert recipes.n_training(recipe) == 55_000
+    assert recipes.n_training(replace(recipe, n_train=1234)) == 1234
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_estimated_seconds(name):
+    """In proportion to epochs, sequences and steps; more for each neuron and candidate span; least if feedforward."""
+    recipe = RECIPES[name]
+    seconds = recipes.estimated_seconds(recipe)
+    assert type(seconds) is float and seconds > 0
+
+    def ratio(**settings):
+        return recipes.estimated_seconds(replace(recipe, **settings)) / seconds
+
+    assert ratio(epochs=3 * recipe.epochs) == pytest.approx(3)
+    if recipe.data != "digits":
+        assert ratio(n_train=2 * recipes.n_training(recipe)) == pytest.approx(2)
+    if recipe.data == "mnist":
+        assert ratio(pool=2) == pytest.approx(1 / 4 if recipe.pool == 1 else 1)
+    if recipe.data == "delayed_match":
+        assert ratio(lag=2 * recipe.lag + 10) == pytest.approx(2)
+    for layer in range(len(recipe.hidden)):
+        more = [n + (i == layer) for i, n in enumerate(recipe.hidden)]
+        assert 1 < ratio(hidden=more) < 1.1
+    assert ratio(hidden=(*recipe.hidden, 1)) > 1
+    assert (ratio(max_span=recipe.max_span + 1) > 1) == (recipe.model == "asrc")
+    assert ratio(span=recipe.span + 1) == 1
+    assert (ratio(model="ff") < 1) == (recipe.model != "ff")
+    assert ratio(model="src") < min(ratio(model="rsnn"), ratio(model="asrc"))
+
+
+def test_estimated_seconds_count_multiply_adds():
+    """Forward and backward, two for the weights: three products of each matrix, a step and sequence."""
+    recipe = Recipe(data="delayed_match", model="src", hidden=(3, 5), lag=6, n_train=10, epochs=7)
+    products = 7 * 10 * 16 * 3 * (1 * 3 + 3 * 3 + 3 * 5 + 5 * 5)
+    assert recipes.estimated_seconds(recipe) == pytest.approx(products / recipes.MULTIPLY_ADDS_A_SECOND)
+
+
+# What differs, and the table
+
+
+@pytest.mark.parametrize("setting", FIELDS)
+def test_differences_name_the_setting(setting):
+    before = RECIPES["psdigits-asrc"]
+    now = replace(before, **{setting: other(before, setting)})
+    old, new = getattr(before, setting), getattr(now, setting)
+    assert recipes.differences(before, now) == [f"{setting}: {old!r} there, now {new!r}"]
+    assert recipes.differences(now, before) == [f"{setting}: {new!r} there, now {old!r}"]
+    assert recipes.differences(now, replace(now)) == []
+
+
+def test_differences_name_all_settings():
+    before = Recipe()
+    now = Recipe(**{setting: other(before, setting) for setting in FIELDS})
+    assert [line.partition(":")[0] for line in recipes.differences(before, now)] == FIELDS
+    now = replace(before, seed=4, span=2)
+    assert recipes.differences(before, now) == ["span: 12 there, now 2", "seed: 0 there, now 4"]
+
+
+def test_recipes_are_all_different():
+    assert len({astuple(recipe) for recipe in RECIPES.values()}) == len(RECIPES)
+
+
+def test_table():
+    """A row for each recipe, with what is trained and about how long."""
+    head, *rows = recipes.table().splitlines()
+    assert [row.split()[0] for row in rows] == list(RECIPES)
+    assert {len(row) for row in rows} == {len(head)} and len(head) <= 120
+    for row, (name, recipe) in zip(rows, RECIPES.items()):
+        net = recipes.make_network(recipe)
+        n, steps, network, n_parameters, epochs, about, unit = re.fullmatch(
+            rf"{name} +(\d+) +(\d+)  (\[.*\].*?) +(\d+) +(\d+) +([\d.]+) (h|min)", row
+        ).groups()
+        assert (int(n), int(steps), int(epochs)) == (
+            recipes.n_training(recipe),
+            recipes.steps_and_inputs(recipe)[0],
+            recipe.epochs,
+        )
+        assert int(n_parameters) == sum(net.params[part].size for part in net.params)
+        spans = {"src": f"λ={recipe.span}", "asrc": f"K={recipe.max_span}"}
+        assert network.split("]")[0] == str(list(net.sizes))[:-1]
+        assert network.split("]")[1].strip() == spans.get(recipe.model, "")
+        minutes = float(about) * {"h": 60, "min": 1}[unit]
+        assert minutes == pytest.approx(max(recipes.estimated_seconds(recipe) / 60, 1), rel=0.05, abs=0.5)

@@ -1,0 +1,642 @@
+"""Figures: each function draws on its own axes alone, shows what it was given, and changes none of it."""
+
+import copy
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from conftest import random_network
+
+import minisnn as ms
+from minisnn import plots
+from minisnn.analysis.gradients import GradientFlow
+
+
+@pytest.fixture(autouse=True)
+def figures():
+    """On the backend without windows; no figure stays open."""
+    plt.switch_backend("Agg")
+    plt.close("all")
+    yield
+    plt.close("all")
+
+
+def history(accuracies, seed=0, K=5) -> ms.History:
+    """A history as `fit` writes it, of an ASRC layer with K spans and a layer without."""
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.ones(K), len(accuracies))
+    rows = [
+        {"epoch": i, "train_loss": 1 / (1 + i), "validation_accuracy_hard": a, "span_weights": [None, p[i].tolist()]}
+        for i, a in enumerate(accuracies)
+    ]
+    return ms.History(rows, best_epoch=0)
+
+
+def histories(n_models=2) -> dict:
+    """Two seeds a model, the second of which stopped early."""
+    return {
+        f"model {i}": [history([0.1, 0.3 + i / 50, 0.5, 0.4]), history([0.2, 0.4, 0.6 + i / 50], seed=1)]
+        for i in range(n_models)
+    }
+
+
+def flows(n_models=2) -> dict:
+    """Norms of two layers over 9 steps for 4 sequences, read at step 6; two seeds a model."""
+    rng = np.random.default_rng(0)
+
+    def flow() -> GradientFlow:
+        norms = [rng.uniform(0.1, 1, (4, 9)) for _ in range(2)]
+        return GradientFlow(norms, 6, zero_slopes=[0.0, 0.0], denormal=[0.0, 0.0])
+
+    return {f"model {i}": [flow(), flow()] for i in range(n_models)}
+
+
+def tape():
+    rng = np.random.default_rng(1)
+    net = random_network(rng, (3, 6, 5, 2), recurrence=ms.SRC(2))
+    return net.record(3 * rng.standard_normal((4, 11, 3)), lengths=[11, 8, 11, 5])
+
+
+def potentials() -> list:
+    """v and v⁺ of two neurons over 4 steps; the first fires at steps 1 and 2 and is reset, the second at step 2."""
+    v = np.array([[0.5, 0.2], [1.25, 0.4], [1.0, 1.5], [0.5, 0.75]])
+    v_reset = v.copy()
+    v_reset[1:3, 0] -= 1
+    return [v, v_reset]
+
+
+def costs() -> list:
+    """Rates, seconds measured and predicted, and of dense products."""
+    measured = {"forward": np.array([1e-6, 2e-6]), "backward": np.array([3e-6, 5e-6])}
+    predicted = {"forward": np.array([1.5e-6, 2.5e-6])}
+    return [np.array([0.0, 0.5]), measured, predicted, {"dense": 4e-6}]
+
+
+CASES = {
+    "cost": (lambda costs, ax=None: plots.cost(*costs, ax=ax), costs, {}),
+    "speed": (
+        lambda speeds, ax=None: plots.speed(*speeds, ax=ax),
+        lambda: [np.array([1e4, 1e6]), np.array([3e10, 2e10]), {"L2": 1e6}],
+        {},
+    ),
+    "learning_curves": (plots.learning_curves, histories, {}),
+    "learning_curves of a loss": (plots.learning_curves, histories, {"column": "train_loss"}),
+    "span_weights": (plots.span_weights, lambda: history([0.1, 0.2, 0.4]), {"layer": 1}),
+    "gradient_flow": (plots.gradient_flow, flows, {"layer": 1}),
+    "spikes": (plots.spikes, tape, {"sequence": 1}),
+    "unrolled": (lambda options, ax=None: plots.unrolled(**options, ax=ax), lambda: {"steps": 2}, {}),
+    "signed_grid": (plots.signed_grid, lambda: np.array([[0.0, -2.0, 1.0], [0.5, 0.0, -1.0]]), {"rows": ["a", "b"]}),
+    "step_sweep": (
+        lambda sweep, ax=None: plots.step_sweep(*sweep, ax=ax),
+        lambda: [np.geomspace(1e-9, 1e-1, 5), np.array([1e-3, 1e-5, 1e-7, 1e-4, 1e-1])],
+        {},
+    ),
+    "potentials": (
+        lambda traces, **options: plots.potentials(*traces, **options),
+        lambda: potentials(),
+        {"threshold": 1.0, "names": ["soft", "none"]},
+    ),
+    "firing_rates": (
+        lambda curves, **options: plots.firing_rates(*curves, **options),
+        lambda: [np.array([0.4, 0.8, 1.2]), {"soft": np.array([0.0, 0.7, 1.0]), "hard": np.array([0.0, 0.5, 1.0])}],
+        {},
+    ),
+}
+
+
+def arrays_of(thing):
+    """All arrays in a nest of lists, dicts and objects."""
+    if isinstance(thing, np.ndarray):
+        return [thing]
+    if isinstance(thing, dict):
+        thing = list(thing.values())
+    elif hasattr(thing, "__dict__"):
+        thing = list(vars(thing).values())
+    return [array for item in thing for array in arrays_of(item)] if isinstance(thing, list | tuple) else []
+
+
+def picture(figure) -> np.ndarray:
+    """The pixels of a figure."""
+    figure.canvas.draw()
+    return np.array(figure.canvas.buffer_rgba())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_draws_on_the_given_axes_only(name):
+    draw, make, options = CASES[name]
+    fig, (left, ax, right) = plt.subplots(1, 3)
+    current = plt.figure()
+    other = current.subplots()
+    image = picture(current)
+    children = [len(a.get_children()) for a in (left, right, other)]
+    assert draw(make(), ax=ax, **options) is ax
+    assert ax.has_data()
+    assert ax.get_xlabel()
+    assert [len(a.get_children()) for a in (left, right, other)] == children
+    assert not any(a.has_data() or a.get_xlabel() or a.get_ylabel() for a in (left, right, other))
+    assert plt.gcf() is current
+    np.testing.assert_array_equal(picture(current), image)
+    assert current.axes == [other]
+    assert len(plt.get_fignums()) == 2
+    new_axes = [a for a in fig.axes if a not in (left, ax, right)]
+    assert len(new_axes) == (name == "span_weights")  # its colour bar
+    fig.canvas.draw()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_makes_its_own_figure(name):
+    draw, make, options = CASES[name]
+    other = plt.figure()
+    ax = draw(make(), **options)
+    assert len(plt.get_fignums()) == 2
+    assert ax.figure is not other
+    assert not other.axes
+    assert ax.figure.axes[0] is ax
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_changes_no_input(name):
+    draw, make, options = CASES[name]
+    thing = make()
+    arrays = arrays_of(thing)
+    before = copy.deepcopy(thing)
+    assert arrays or isinstance(thing, dict | ms.History)
+    for array in arrays:
+        array.flags.writeable = False  # writing would raise
+    settings = dict(plt.rcParams)
+    draw(thing, ax=plt.figure().subplots(), **options)
+    if isinstance(thing, ms.History) or name.startswith("learning_curves"):
+        assert thing == before
+    for array, old in zip(arrays, arrays_of(before), strict=True):
+        np.testing.assert_array_equal(array, old)
+    assert dict(plt.rcParams) == settings
+
+
+def labelled(ax) -> dict:
+    """The lines of the legend, by name."""
+    return {line.get_label(): line for line in ax.get_lines() if not line.get_label().startswith("_")}
+
+
+def test_learning_curves_show_seeds_and_mean():
+    ax = plots.learning_curves(histories())
+    assert len(ax.get_lines()) == 2 * 3
+    thick = labelled(ax)
+    assert list(thick) == ["model 0", "model 1"]
+    x, y = thick["model 1"].get_data()
+    np.testing.assert_array_equal(x, [1, 2, 3])  # as far as all seeds go
+    np.testing.assert_allclose(y, [15.0, 36.0, 56.0], rtol=1e-12)  # per cent
+    thin = [line.get_ydata() for line in ax.get_lines() if line.get_color() == thick["model 1"].get_color()][:2]
+    np.testing.assert_allclose(thin[0], [10.0, 32.0, 50.0, 40.0], rtol=1e-12)
+    assert "(%)" in ax.get_ylabel()
+    assert thick["model 0"].get_color() != thick["model 1"].get_color()
+    loss = plots.learning_curves(histories(), "train_loss")
+    np.testing.assert_allclose(labelled(loss)["model 0"].get_ydata(), [1, 1 / 2, 1 / 3])
+    assert "%" not in loss.get_ylabel()
+
+
+def test_span_weights_show_every_epoch_and_span():
+    run = history([0.1, 0.2, 0.4])
+    ax = plots.span_weights(run, 1)
+    (image,) = ax.get_images()
+    expected = np.array([row["span_weights"][1] for row in run.rows]).T
+    np.testing.assert_array_equal(image.get_array(), expected)
+    assert tuple(image.get_extent()) == (0.5, 3.5, 0.5, 5.5)  # epochs and spans from 1, in the middle of their cells
+    assert f"span {int(expected[:, -1].argmax()) + 1}" in ax.get_title()
+    assert image.get_clim() == (0, 1)
+
+
+def test_gradient_flow_goes_back_from_the_readout():
+    runs = flows()
+    ax = plots.gradient_flow(runs, 1)
+    assert ax.get_yscale() == "log"
+    thick = labelled(ax)
+    seeds = [np.median([norms[6::-1] / norms[6] for norms in flow.norms[1]], axis=0) for flow in runs["model 1"]]
+    np.testing.assert_allclose(thick["model 1"].get_ydata(), np.sqrt(seeds[0] * seeds[1]), rtol=1e-12)
+    np.testing.assert_array_equal(thick["model 1"].get_xdata(), np.arange(7))
+    assert thick["model 0"].get_ydata()[0] == pytest.approx(1.0)
+
+
+def test_gradient_flow_of_dead_layers():
+    """No gradient in some sequences, at some steps, or at all: no warning (they are errors here)."""
+    runs = flows()
+    runs["model 0"][0].norms[1][1] = 0.0
+    runs["model 0"][0].norms[1][:, :3] = 0.0
+    runs["model 1"][1].norms[1][:] = 0.0
+    ax = plots.gradient_flow(runs, 1)
+    ax.figure.canvas.draw()
+    assert len(labelled(ax)) == 2
+    alive = plots.gradient_flow({"model 1": runs["model 1"][:1]}, 1)  # the dead seed is left out of the mean
+    mean = labelled(ax)["model 1"].get_ydata()
+    assert np.isfinite(mean).all()
+    np.testing.assert_allclose(mean, labelled(alive)["model 1"].get_ydata())
+
+
+def test_spikes_of_one_sequence():
+    recorded = tape()
+    ax = plots.spikes(recorded, 1)
+    n_spikes = [int(layer.s[1].sum()) for layer in recorded.layers]
+    assert min(n_spikes) > 0
+    assert [len(points.get_offsets()) for points in ax.collections] == n_spikes
+    t, n = np.nonzero(recorded.layers[1].s[1])
+    np.testing.assert_array_equal(ax.collections[1].get_offsets(), np.column_stack([t, n + 6]))
+    assert ax.get_xlim()[1] == 8  # its length
+    assert ax.get_ylim() == (-0.5, 10.5)
+    assert "6 neurons" in ax.get_yticklabels()[0].get_text()
+    assert f"{recorded.layers[0].s[1, :8].mean():.1%}" in ax.get_yticklabels()[0].get_text()
+
+
+@pytest.mark.parametrize(
+    "draw, make, options", [(plots.learning_curves, histories, {}), (plots.gradient_flow, flows, {"layer": 0})]
+)
+def test_more_models_than_colours(draw, make, options):
+    """Every model is shown."""
+    n = len(plots.COLOURS) + 2
+    ax = draw(make(n), **options)
+    assert len(labelled(ax)) == n
+    assert len(ax.get_legend().get_texts()) == n
+
+
+def test_matplotlib_is_imported_when_first_used():
+    code = "import sys, minisnn, minisnn.plots, minisnn.cli; print('matplotlib' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "False\n"
+
+
+def legend(ax) -> tuple[str, list[str]]:
+    """Title and entries of the legend."""
+    return ax.get_legend().get_title().get_text(), [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_legend_of_learning_curves():
+    """Speaks of a mean only if there are seeds to take it over."""
+    one = {"SRC": [history([0.1, 0.3, 0.5])], "ASRC": [history([0.2, 0.4])]}
+    assert legend(plots.learning_curves(one)) == ("", ["SRC", "ASRC"])
+    assert legend(plots.learning_curves(histories())) == ("mean and 2 seeds", ["model 0", "model 1"])
+    uneven = {"SRC": one["SRC"], "ASRC": 3 * one["ASRC"]}
+    assert legend(plots.learning_curves(uneven)) == ("mean and 3 seeds", ["SRC", "ASRC"])
+
+
+# save
+
+
+def nothing(axes):
+    """An empty figure."""
+
+
+@pytest.mark.parametrize("rows, columns", [(1, 1), (1, 3), (2, 1), (2, 3)])
+def test_save_hands_over_a_flat_array_of_axes(tmp_path, rows, columns):
+    """Row by row, from the top left."""
+    seen = []
+
+    def paint(axes):
+        assert isinstance(axes, np.ndarray) and axes.shape == (rows * columns,)
+        seen.extend(ax.get_subplotspec() for ax in axes)
+        for ax in axes:
+            ax.plot([1, 2])
+
+    plots.save(tmp_path / "figure.png", paint, rows, columns)
+    places = [(place.rowspan.start, place.colspan.start) for place in seen]
+    assert places == [(i, j) for i in range(rows) for j in range(columns)]
+
+
+def test_save_writes_a_png(tmp_path):
+    """Whole, of the size asked for, with what was painted; it returns the path."""
+    path = tmp_path / "figure.png"
+    assert plots.save(path, nothing, width=4.0, height=2.0) == path
+    content = path.read_bytes()
+    assert content.startswith(b"\x89PNG\r\n\x1a\n") and content.endswith(b"IEND\xaeB`\x82")
+    blank = plt.imread(path)
+    assert blank.shape[:2] == (2 * 120, 4 * 120)
+    assert plots.save(str(path), lambda axes: axes[0].axhspan(0, 1, color="red"), width=4.0, height=2.0) == path
+    red = plt.imread(path)
+    assert red.shape == blank.shape
+    assert (red[..., :3] == [1, 0, 0]).all(axis=-1).mean() > 0.5  # and the old figure is gone
+    assert [file.name for file in tmp_path.iterdir()] == ["figure.png"]
+
+
+def test_save_leaves_nothing_open(tmp_path, monkeypatch):
+    """Neither a figure of pyplot, which stays the current one, nor any use of it: it would ask for a display."""
+    plots.save(tmp_path / "figure.png", nothing)
+    assert plt.get_fignums() == []
+    current = plt.figure()
+    settings, backend = dict(plt.rcParams), plt.get_backend()
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)  # importing it is an error now
+    plots.save(tmp_path / "figure.png", lambda axes: plots.learning_curves(histories(), ax=axes[1]), 2, 2)
+    assert plt.get_fignums() == [current.number] and plt.gcf() is current and not current.axes
+    assert dict(plt.rcParams) == settings and plt.get_backend() == backend
+
+
+def fails_at_once(axes):
+    raise ZeroDivisionError("in paint")
+
+
+def fails_when_drawn(axes):
+    axes[0].xaxis.set_major_formatter(lambda x, place: 1 / 0)
+
+
+@pytest.mark.parametrize("paint", [fails_at_once, fails_when_drawn])
+def test_save_leaves_nothing_behind_on_an_error(tmp_path, paint):
+    """The error comes through, what was there is still there, and there is nothing beside it."""
+    path = tmp_path / "figure.png"
+    for before in ([], [path]):
+        with pytest.raises(ZeroDivisionError):
+            plots.save(path, paint)
+        assert list(tmp_path.iterdir()) == before
+        assert plt.get_fignums() == []
+        if before:
+            assert path.read_text() == "an older figure"
+        path.write_text("an older figure")
+
+
+def test_save_into_a_folder_that_is_not_there(tmp_path):
+    path = tmp_path / "missing" / "figure.png"
+    with pytest.raises(OSError, match=r"can't write .*figure\.png"):
+        plots.save(path, nothing)
+    assert not list(tmp_path.iterdir())
+
+
+def test_more_lines_than_colours_in_a_sweep():
+    """No two look alike, and the legend stands beside the axes."""
+    rows = [
+        {"lag": lag, "span": span, "seed": 0, "test_accuracy": span / 100} for lag in (1, 2) for span in range(10, 20)
+    ]
+    ax = plots.sweep(rows, "lag")
+    lines = [line for line in ax.lines if line.get_linestyle() != "None"]
+    assert len(lines) == len({(line.get_color(), line.get_linestyle()) for line in lines}) == 10
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().x0 >= ax.get_window_extent().x1
+    plt.close(ax.figure)
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_unrolled_has_every_node_and_arrow(recurrent):
+    """Backwards each arrow of the graph points the other way, and carries its local derivative."""
+    nodes = 4 if recurrent else 3
+    within, between = 3 + recurrent, 1 + recurrent
+    ahead = plots.unrolled(2, recurrent)
+    back = plots.unrolled(2, recurrent, backward=True)
+    for ax, extra in ((ahead, 2 * 2), (back, 2)):  # arrows to and from outside: I[t] and e[t], or e[t] alone
+        assert len(ax.collections) == 2 * nodes
+        arrows = [text for text in ax.texts if text.arrow_patch is not None]
+        assert len(arrows) == 2 * within + between + extra
+        plt.close(ax.figure)
+
+    def inner(ax):
+        pairs = [(text.xyann, text.xy) for text in ax.texts if text.arrow_patch is not None]
+        return {(a, b) for a, b in pairs if all(0 <= y <= 1 for _, y in (a, b))}
+
+    assert inner(back) == {(b, a) for a, b in inner(ahead)}
+    labels = [text.get_text() for text in back.texts]
+    assert labels.count("β") == 1 and labels.count("σ′") == 2 and labels.count("$W_{rec}$") == 2 * recurrent
+
+
+def test_signed_grid_shows_every_number():
+    values = np.array([[0.0, -2.0, 1.0], [0.5, 0.0, -1.0]])
+    ax = plots.signed_grid(values, ["a", "b"])
+    assert [text.get_text() for text in ax.texts] == ["0", "-2", "1", "0.5", "0", "-1"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    cells = ax.get_images()[0].get_array()
+    assert cells[0, 1, 3] == cells[..., 3].max() and cells[0, 0, 3] == 0  # the largest is the strongest
+    np.testing.assert_array_equal(cells[0, 1, :3], cells[1, 2, :3])  # one colour for a sign
+    assert (cells[0, 1, :3] != cells[0, 2, :3]).any()
+    plots.signed_grid(np.zeros((1, 2)), ["a"]).figure.canvas.draw()
+
+
+def test_potentials_show_reset_and_spikes():
+    """Each step is a point before and a point after the reset; dots are the spikes; without θ there are neither."""
+    v, v_reset = potentials()
+    ax = plots.potentials(v, v_reset, threshold=1.0, names=["soft", "none"])
+    lines = labelled(ax)
+    assert list(lines) == ["soft", "none"]
+    np.testing.assert_array_equal(lines["soft"].get_xdata(), [0, 0, 1, 1, 2, 2, 3, 3])
+    np.testing.assert_array_equal(lines["soft"].get_ydata(), [0.5, 0.5, 1.25, 0.25, 1.0, 0.0, 0.5, 0.5])
+    np.testing.assert_array_equal(lines["none"].get_ydata()[::2], v[:, 1])
+    dots = [line.get_xydata() for line in ax.get_lines() if line.get_marker() == "o"]
+    np.testing.assert_array_equal(dots[0], [[1, 1.25], [2, 1.0]])
+    np.testing.assert_array_equal(dots[1], [[2, 1.5]])
+    assert [line.get_ydata()[0] for line in ax.get_lines() if line.get_linestyle() == "--"] == [1.0]
+    bare = plots.potentials(v, v_reset)
+    assert len(bare.get_lines()) == 2 and bare.get_legend() is None and not bare.texts
+
+
+def test_firing_rates_by_name():
+    currents, rates = np.array([0.4, 0.8]), {"soft": np.array([0.0, 0.7]), "hard": np.array([0.0, 0.5])}
+    lines = labelled(plots.firing_rates(currents, rates))
+    assert list(lines) == ["soft", "hard"]
+    np.testing.assert_array_equal(lines["hard"].get_xydata(), [[0.4, 0.0], [0.8, 0.5]])
+
+
+def test_over_spans_starts_at_span_1():
+    curves = {"before": np.array([0.3, 0.1, 0.2]), "after": np.array([0.2, 0.4, 0.0])}
+    kept = copy.deepcopy(curves)
+    ax = plt.subplots(1, 2)[1][1]
+    assert plots.over_spans(curves, "loss", marked=(2,), ax=ax) is ax
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    for line, (name, values) in zip(dots, curves.items()):
+        assert line.get_label() == name
+        assert np.array_equal(line.get_xdata(), [1, 2, 3]) and np.array_equal(line.get_ydata(), values)
+    assert any(np.array_equal(line.get_xdata(), [2, 2]) for line in ax.lines)
+    assert all(np.array_equal(curves[name], kept[name]) for name in kept)
+    assert ax.get_ylabel() == "loss" and ax.get_xlabel() == "span λ (steps)"
+
+
+def test_hop_sizes_shows_each_part_at_its_number_of_hops_and_leaves_out_what_is_zero():
+    part = np.ones((3, 4, 4))  # ‖part‖_F / √N = 2
+    parts = {"SRC": {"leak": part, "reset": -part / 2, "1 hop": 0 * part, "2 hops": 3 * part}}
+    before = copy.deepcopy(parts)
+    (line,) = plots.hop_sizes(parts).get_lines()
+    assert line.get_xdata().tolist() == [0, 2]
+    assert line.get_ydata() == pytest.approx([1.0, 6.0])
+    assert all(np.array_equal(parts["SRC"][name], before["SRC"][name]) for name in before["SRC"])
+    assert list(parts["SRC"]) == list(before["SRC"])
+
+
+def test_hop_sizes_of_a_network_add_up_to_no_more_than_fit_into_the_lag():
+    net = ms.Network([2, 6, 2], recurrence=ms.SRC(3), dtype="float64")
+    x = 2 * np.random.default_rng(0).standard_normal((3, 12, 2))
+    ax = plt.subplots()[1]
+    assert plots.hop_sizes({"λ = 3": ms.hops(net, x, 0, lag=10)}, ax=ax) is ax
+    assert ax.get_lines()[0].get_xdata().max() == 3
+    assert ax.get_yscale() == "log"
+
+
+def test_an_accuracy_map_shows_each_cell_in_per_cent_and_frames_what_is_marked():
+    accuracies = np.array([[0.5, 0.714, 1.0], [0.72, np.nan, 0.9]])
+    before, marked = accuracies.copy(), np.array([[False, False, True], [False, False, False]])
+    ax = plots.accuracy_map(accuracies, ["RSNN", "λ = 5"], [10, 20, 30], "lag (steps)", marked)
+    assert [text.get_text() for text in ax.texts] == ["50", "71", "100", "72", "90"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["RSNN", "λ = 5"]
+    (frame,) = ax.patches
+    assert frame.get_x() + frame.get_width() / 2 == pytest.approx(2)
+    assert frame.get_y() + frame.get_height() / 2 == pytest.approx(0)
+    assert np.array_equal(accuracies, before, equal_nan=True)
+
+
+def test_losses_along_one_weight():
+    offsets = np.linspace(-1, 1, 5)
+    losses = {"hard": np.sign(offsets), "smooth": np.tanh(offsets)}
+    ax = plots.losses_along(offsets, losses)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["hard", "smooth"]
+    for line, values in zip(ax.lines, losses.values()):
+        np.testing.assert_array_equal(line.get_xdata(), offsets)
+        np.testing.assert_array_equal(line.get_ydata(), values)
+    assert len(ax.lines) == 3  # and offset 0
+
+
+def test_step_sizes_draws_an_error_of_0_at_the_bottom():
+    steps, errors = np.array([1e-2, 1e-4, 1e-6]), np.array([1e-4, 0.0, 1e-9])
+    other = plt.subplots()[1]
+    ax = plots.step_sizes({"differences": (steps, errors), "complex": (steps[:2], errors[:2])}, other)
+    assert ax is other
+    assert ax.get_xscale() == ax.get_yscale() == "log"
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [1e-4, 1e-17, 1e-9])
+    np.testing.assert_array_equal(ax.lines[1].get_xdata(), steps[:2])
+    assert errors[1] == 0.0
+
+
+def test_cost_against_rate():
+    """In per cent and microseconds; a prediction has the colour of what it predicts."""
+    ax = plots.cost(*costs())
+    lines = labelled(ax)
+    assert list(lines) == ["forward, measured", "forward, predicted", "backward, measured", "dense"]
+    np.testing.assert_allclose(lines["backward, measured"].get_xydata(), [[0, 3], [50, 5]])
+    np.testing.assert_allclose(lines["forward, predicted"].get_ydata(), [1.5, 2.5])
+    assert lines["forward, predicted"].get_color() == lines["forward, measured"].get_color()
+    np.testing.assert_allclose(lines["dense"].get_ydata(), 4.0)
+    assert len({line.get_color() for line in lines.values()}) == 3
+    assert ax.get_ylim()[0] == 0
+
+
+def test_speed_shows_the_caches():
+    ax = plots.speed([1e4, 1e6], [3e10, 2e10], {"L1": 5e4, "L2": 1e6})
+    np.testing.assert_allclose(ax.get_lines()[0].get_xydata(), [[1e4, 30], [1e6, 20]])
+    assert [line.get_xdata()[0] for line in ax.get_lines()[1:]] == [5e4, 1e6]
+    assert [text.get_text() for text in ax.texts] == ["L1", "L2"]
+    assert len(plots.speed([1e4, 1e6], [3e10, 2e10], {}).get_lines()) == 1
+
+
+def test_curves_draw_what_they_are_given():
+    x = np.array([0.0, 1.0, 2.0])
+    values = {"hard": np.array([1.0, 1.0, 0.5]), "smooth": np.array([1.0, 0.8, 0.6])}
+    before = copy.deepcopy((x, values))
+    _, (mine, other) = plt.subplots(1, 2)
+    ax = plots.curves(x, values, "weight w", "loss L", ax=mine)
+    assert ax is mine and not other.has_data()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("weight w", "loss L")
+    for line, (name, y) in zip(ax.lines, values.items()):
+        assert line.get_label() == name
+        np.testing.assert_array_equal(line.get_xydata(), np.column_stack([x, y]))
+    assert len({line.get_color() for line in ax.lines}) == 2
+    np.testing.assert_equal((x, values), before)
+
+
+def test_potential_density_shows_shares_and_slopes():
+    rng = np.random.default_rng(2)
+    distances = {"layer 0": rng.normal(0.0, 0.5, (4, 9, 3)), "layer 1": np.full((4, 9, 2), -0.75)}
+    before = copy.deepcopy(distances)
+    _, (mine, other) = plt.subplots(1, 2)
+    ax = plots.potential_density(distances, ms.Triangle(peak=2.0, width=0.5), ax=mine)
+    assert ax is mine and not other.has_data()
+    assert "θ" in ax.get_xlabel()
+    outlines = [patch.get_xy() for patch in ax.patches]
+    assert len(outlines) == 2
+    assert max(xy[:, 1].max() for xy in outlines) == pytest.approx(100)  # layer 1 lies in one bin
+    right = next(axes for axes in ax.figure.axes if axes not in (mine, other))
+    area = right.collections[0].get_paths()[0].vertices
+    assert area[:, 1].max() == pytest.approx(2.0, rel=0.1)
+    inside = area[area[:, 1] > 0][:, 0]
+    assert inside.min() > -0.5 and inside.max() < 0.5
+    np.testing.assert_equal(distances, before)
+
+
+def test_hop_shares_show_every_lag_and_number_of_hops():
+    lags, shares = np.array([2, 4, 6]), np.random.default_rng(0).dirichlet(np.ones(7), 3).T  # (7 hops, 3 lags)
+    before = lags.copy(), shares.copy()
+    left, ax = plt.figure().subplots(1, 2)
+    assert plots.hop_shares(lags, shares, 0.5, ax=ax) is ax
+    (image,) = ax.get_images()
+    np.testing.assert_array_equal(image.get_array(), shares)
+    assert tuple(image.get_extent()) == (1, 7, -0.5, 6.5)  # lags and hops in the middle of their cells
+    np.testing.assert_allclose(ax.get_lines()[0].get_data(), [lags, [1, 2, 3]])
+    assert ax.get_xlabel() and ax.get_ylabel() and not left.has_data()
+    np.testing.assert_array_equal(before[0], lags)
+    np.testing.assert_array_equal(before[1], shares)
+    assert not plots.hop_shares([5], shares[:, :1]).get_lines()  # a figure of its own, nothing predicted
+
+
+def test_intervals_show_every_mean_and_half_width():
+    from minisnn.experiments.findings import Interval
+
+    groups = {"area": [Interval(3.0, 1.0, 10), Interval(-2.0, 0.5, 10)], "kept": [Interval(1.0, 4.0, 3), None]}
+    before = copy.deepcopy(groups)
+    other, mine = plt.figure().subplots(1, 2)
+    ax = plots.intervals(["gaussian", "dropped"], groups, "difference (points)", marked=35, ax=mine)
+    assert ax is mine and not other.has_data() and ax.get_xlabel() == "difference (points)"
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["gaussian", "dropped"]
+    assert ax.yaxis_inverted()  # the first at the top
+    for bars, (name, rows) in zip(ax.containers, groups.items()):
+        assert bars.get_label() == name
+        there = [i for i in rows if i is not None]
+        np.testing.assert_array_equal(bars.lines[0].get_xdata(), [i.mean for i in there])
+        ends = [segment[:, 0] for segment in bars.lines[2][0].get_segments()]
+        np.testing.assert_allclose(ends, [[i.mean - i.half_width, i.mean + i.half_width] for i in there])
+        assert np.rint(bars.lines[0].get_xydata()[:, 1]).tolist() == list(range(len(there)))  # each in its row
+    assert len({bars.lines[0].get_xydata()[0, 1] for bars in ax.containers}) == 2  # side by side
+    assert 35 in [line.get_xdata()[0] for line in ax.lines] and 0 in [line.get_xdata()[0] for line in ax.lines]
+    assert groups == before
+    assert plots.intervals(["gaussian"], {"area": groups["area"][:1]}, "x") is not ax  # a figure of its own
+
+
+def test_coverage_tells_what_is_missed():
+    intervals = np.array([[0.0, 2.0], [1.5, 3.0], [-1.0, 0.5], [1.0, 1.2]])
+    before = intervals.copy()
+    _, (mine, other) = plt.subplots(1, 2)
+    ax = plots.coverage(intervals, 1.0, "accuracy (%)", ax=mine)
+    assert ax is mine and not other.has_data()
+    covering, missing = ax.collections
+    segments = [[segment[:, 0].tolist() for segment in lines.get_segments()] for lines in (covering, missing)]
+    assert segments == [[[0.0, 2.0], [1.0, 1.2]], [[1.5, 3.0], [-1.0, 0.5]]]
+    assert not np.array_equal(covering.get_color(), missing.get_color())
+    assert ax.get_lines()[0].get_xdata()[0] == 1.0
+    assert ax.get_xlabel() == "accuracy (%)" and ax.get_ylabel()
+    np.testing.assert_array_equal(intervals, before)
+
+
+def test_scatter_draws_every_group():
+    groups = {"RSNN": (np.array([0.1, 0.2]), np.array([80.0, 82.0])), "SRC": (np.array([0.4]), np.array([90.0]))}
+    before = copy.deepcopy(groups)
+    _, (mine, other) = plt.subplots(1, 2)
+    ax = plots.scatter(groups, "gradient", "accuracy (%)", ax=mine)
+    assert ax is mine and not other.has_data()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("gradient", "accuracy (%)")
+    for line, (name, (x, y)) in zip(ax.lines, groups.items()):
+        assert line.get_label() == name
+        np.testing.assert_array_equal(line.get_xydata(), np.column_stack([x, y]))
+    assert len({(line.get_color(), line.get_marker()) for line in ax.lines}) == 2
+    np.testing.assert_equal(groups, before)
+
+
+def test_compact_is_small_and_looks_the_same():
+    import io
+
+    from matplotlib.colors import to_rgb
+
+    figure, axes = plt.subplots(2, 2, figsize=(6, 5))
+    rng = np.random.default_rng(0)
+    for ax in axes.ravel():
+        plots.curves(np.arange(40), {name: rng.random(40) for name in "abc"}, "x", "y", ax=ax)
+        ax.fill_between(np.arange(40), 0, rng.random(40), alpha=0.1)
+    whole = io.BytesIO()
+    figure.savefig(whole, format="png", bbox_inches="tight")
+    whole.seek(0)
+    small = plots.compact(figure)
+    assert not plt.fignum_exists(figure.number)
+    assert len(small) < 0.5 * len(whole.getvalue())
+    before, after = (plt.imread(file)[:, :, :3] for file in (whole, io.BytesIO(small)))
+    assert before.shape == after.shape and np.abs(before - after).mean() < 0.01
+    for colour in plots.COLOURS[:3]:  # those of the lines are not mixed with others
+        there = np.abs(before - to_rgb(colour)).max(axis=2) < 0.002
+        assert there.any() and np.abs(before - after)[there].max() < 0.02

@@ -1,0 +1,90 @@
+"""The arrows of the house: a room imports what lies below it, and nothing above."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import minisnn as ms
+
+PACKAGE = Path(ms.__file__).parent
+FLOORS = [  # from the ground up
+    "_internal",
+    "core",
+    "datasets",
+    "network",
+    "plots",
+    "training",
+    "checks",
+    "analysis",
+    "bench",
+    "experiments",
+    "course",
+    "cli",
+    "__main__",
+]
+FACE = {"_internal", "core", "datasets", "network", "training", "checks", "analysis"}  # what `import minisnn` may load
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    """The folder or module directly below the package."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> list[str]:
+    """The rooms that a module imports anywhere in it, functions included; "face" for the package itself."""
+    rooms = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute here"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            words = name.split(".")
+            if words[0] == "minisnn":
+                rooms.append(words[1] if len(words) > 1 else "face")
+    return rooms
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_no_import_points_upward(path):
+    if path == PACKAGE / "__init__.py":
+        assert set(imported(path)) <= FACE
+        return
+    floor = FLOORS.index(room(path))
+    for other in imported(path):
+        above = other == "face" and room(path) not in ("cli", "course")
+        assert not above and (other == "face" or FLOORS.index(other) <= floor), f"{path} imports {other}"
+
+
+def test_every_room_says_what_it_is():
+    """A docstring of some lines at the door of each folder, which names its modules."""
+    for door in PACKAGE.rglob("__init__.py"):
+        text = ast.get_docstring(ast.parse(door.read_text())) or ""
+        assert text, door
+        assert (PACKAGE / room(door) == PACKAGE / "__init__.py") or len(text) > 60, door
+
+
+def test_import_loads_neither_course_nor_experiments():
+    """`ms.sweep` and `ms.exercises` load them at their first use."""
+    code = (
+        "import sys, minisnn as ms\n"
+        "rooms = lambda: sorted({name.split('.')[1] for name in sys.modules if name.startswith('minisnn.')})\n"
+        "print(rooms()); ms.sweep, ms.exercises.check; print(rooms())"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    before, after = map(ast.literal_eval, out.splitlines())
+    assert not {"course", "experiments", "bench", "plots", "cli"} & set(before)
+    assert {"course", "experiments"} <= set(after)
+
+
+def test_public_names_exist():
+    assert all(hasattr(ms, name) for name in ms.__all__)
+    assert set(ms.__all__) <= set(dir(ms))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = ms.nonsense
