@@ -14,7 +14,7 @@ from minisnn.core.parameters import Params
 from minisnn.core.recurrence import ASRC, SRC, Feedforward, Mixture, Recurrent
 from minisnn.core.surrogate import ATan, Custom, Exponential, FastSigmoid, Gaussian, Rectangle, Sigmoid, Triangle
 from minisnn.network import Network
-from minisnn.training.fit import fit
+from minisnn.training.fit import Batch, fit, train_step
 from minisnn.training.history import History
 from minisnn.training.optim import SGD, Adam, AdamW, constant, cosine, one_cycle
 
@@ -27,6 +27,7 @@ __all__ = [
     "ATan",
     "Adam",
     "AdamW",
+    "Batch",
     "Custom",
     "Exponential",
     "FastSigmoid",
@@ -55,6 +56,7 @@ __all__ = [
     "stream",
     "summed_gradient_flow",
     "sweep",
+    "train_step",
     "warmup",
 ]
 

@@ -1,7 +1,7 @@
 """Network: hidden spiking layers one above the other, a readout, and what one does with them.
 
-The methods check their input once, then walk the batch in micro-batches (`engine.py`) through the kernels. `record` and
-`adjoint` are the two halves of `loss_and_grad`, with everything in between kept to look at.
+The methods check their input once and hand it to `core/batch.py`. `record` and `adjoint` are the two halves of
+`loss_and_grad`, with everything in between kept to look at.
 """
 
 import copy
@@ -9,16 +9,15 @@ import copy
 import numpy as np
 
 from minisnn._internal import storage, validate
-from minisnn.core import batch as engine
-from minisnn.core import parameters, readout
+from minisnn.core import batch, parameters, readout
 from minisnn.core import recurrence as recurrences
 from minisnn.core import surrogate as surrogates
 from minisnn.core.neuron import LIF, PLIF
-from minisnn.core.parameters import Params
+from minisnn.core.parameters import Params, Structure
 from minisnn.core.recurrence import ASRC, Recurrent
 from minisnn.core.reference import Layer, Readout
 from minisnn.core.surrogate import Triangle
-from minisnn.core.tape import Adjoint, Evaluation, Tape, clear_after, gather, layer_tape
+from minisnn.core.tape import Adjoint, Evaluation, Tape, gather
 
 
 class Network:
@@ -37,7 +36,7 @@ class Network:
     readout_window : int, optional
         The readout sums spikes over the last `readout_window` steps of each sequence; None: over all.
     seed : int
-        Of the first weights. They depend on the seed, the name and the shape of a parameter only.
+        Of the initial weights. They depend on the seed, the name and the shape of a parameter only.
     dtype : {"float32", "float64"}
         Of parameters and computation.
 
@@ -109,10 +108,14 @@ class Network:
 
     # The network as numbers
 
-    def layers(self, spans: str = "soft") -> list[Layer]:
-        """The hidden layers as numbers, for `minisnn.reference`; ASRC as its mixture (soft) or its arg-max (hard)."""
-        spans = validate.choice(spans, "spans", validate.SPANS)
-        return parameters.to_layers(self.params, self.sizes, self.recurrence, self.neuron, self.temperature, spans)
+    def structure(self, span_mode: str = "soft") -> Structure:
+        """What turns parameters into numbers; ASRC as its mixture (soft) or its arg-max span alone (hard)."""
+        span_mode = validate.choice(span_mode, "span_mode", validate.SPAN_MODES)
+        return Structure(self.sizes, self.recurrence, self.neuron, self.temperature, span_mode)
+
+    def layers(self, span_mode: str = "soft") -> list[Layer]:
+        """The hidden layers as numbers, for `minisnn.core.reference`."""
+        return parameters.to_layers(self.params, self.structure(span_mode))
 
     def readout(self) -> Readout:
         """The readout as numbers, for `minisnn.reference`."""
@@ -137,21 +140,25 @@ class Network:
 
     # Forward and backward
 
-    def loss_and_grad(self, x, y, lengths=None, spans: str = "soft", masks=None) -> tuple[float, Params]:
+    def loss_and_grad(
+        self, x, y, lengths=None, span_mode: str = "soft", masks=None, *, threads: int | None = None
+    ) -> tuple[float, Params]:
         """Loss (6) of a batch and its surrogate gradients (7) to (12).
 
         Parameters
         ----------
         x : array (B, T, n_in)
-            bool, integer or float; finite.
+            Real and finite.
         y : array (B,) of int
-            Labels, 0 .. classes - 1.
+            Labels in 0 .. classes - 1.
         lengths : array (B,) of int, optional
-            How many steps of each sequence exist; what follows changes neither loss nor gradients.
-        spans : {"soft", "hard"}
+            Steps of each sequence, 1 .. T; what follows changes neither loss nor gradients.
+        span_mode : {"soft", "hard"}
             The ASRC mixture, or its arg-max span alone (then the gradient of the span logits is 0).
         masks : list of array (B, N), optional
-            Dropout masks m, one a layer.
+            Dropout masks m, one per layer.
+        threads : int, optional
+            At most so many; default: NUMBA_NUM_THREADS, or one per core. The result has the same bits for any number.
 
         Returns
         -------
@@ -162,71 +169,72 @@ class Network:
         ------
         TypeError, ValueError
             If the input is of the wrong kind, shape or range.
+
+        Examples
+        --------
+        >>> import numpy as np, minisnn as ms
+        >>> net = ms.Network([2, 8, 3], recurrence=ms.SRC(4))
+        >>> loss, grads = net.loss_and_grad(np.ones((5, 20, 2)), [0, 1, 2, 0, 1])
+        >>> grads["layers.0.w_rec"].shape
+        (8, 8)
         """
         x, lengths, masks = self._check_batch(x, lengths, masks)
         y = validate.labels(y, len(x), self.sizes[-1])
-        layers = engine.aligned_layers(self.layers(spans))
-        transposed = engine.transposes(layers, input_gradient=False)
-        w_out = self.params["readout.w"]
-        room = engine.new_room(engine.n_lanes(len(x)), x.shape[1], layers)
-        room = engine.with_backward(room, layers, self.surrogate, keep=False)
-        slabs = engine.new_slabs(len(x), layers, self._learns_decay())
-        losses, g = np.zeros(len(x)), np.zeros((len(x), self.sizes[-1]), self.dtype)
-        counts, n_read = np.zeros((len(x), self.sizes[-2]), self.dtype), np.zeros(len(x), np.int64)
-        for part in engine.micro_batches(len(x)):
-            lanes, counts[part], n_read[part], logits = self._forward(
-                room, layers, x[part], lengths[part], _part(masks, part)
-            )
-            losses[part] = readout.losses(logits, y[part])
-            g[part] = readout.d_logits(logits, y[part], len(x))
-            d_counts = readout.d_counts(g[part], w_out)
-            engine.readout_error(lengths[part] - n_read[part], lengths[part], d_counts, lanes.e[-1])
-            engine.backward(lanes, layers, transposed, self.surrogate, lengths[part], engine.slabs_of(slabs, part))
-        d_w_out, d_b_out = readout.d_weights(g, counts, n_read)
-        grads = parameters.from_layers(
-            *(engine.sum_slabs(slabs), d_w_out, d_b_out, layers, self.params),
-            *(self.recurrence, self.neuron, self.temperature, spans),
-        )
-        return float(losses.mean()), grads
+        threads = None if threads is None else validate.integer(threads, "threads", 1)
+        layers = self.layers(span_mode)
+        loss, grads = batch.gradients(layers, self.readout(), self.surrogate, x, y, lengths, masks, threads)
+        return loss, parameters.from_layers(grads, layers, self.params, self.structure(span_mode))
 
-    def logits(self, x, lengths=None, spans: str = "soft") -> np.ndarray:
-        """Logits of a batch, (B, classes); arguments and errors as in `loss_and_grad`."""
-        x, lengths, _ = self._check_batch(x, lengths, None)
-        return self._logits_and_rates(x, lengths, spans)[0]
+    def logits(self, x, lengths=None, span_mode: str = "hard") -> np.ndarray:
+        """Logits of a batch, (B, classes), by hard spans as `evaluate`; arguments and errors as in `loss_and_grad`."""
+        return self._logits_and_rates(x, lengths, span_mode)[0]
 
-    def evaluate(self, data, spans: str = "hard") -> Evaluation:
-        """Loss, accuracy and firing rates on `data`, anything with `x`, `y` and perhaps `lengths`, as `data.test`.
+    def predict(self, x, lengths=None) -> np.ndarray:
+        """The label of each sequence, (B,) of int: that of its largest logit, by hard spans as `evaluate`.
 
-        With `spans="hard"`, as the paper evaluates, each ASRC layer keeps its arg-max span alone.
+        >>> import numpy as np, minisnn as ms
+        >>> ms.Network([2, 8, 3]).predict(np.ones((4, 20, 2))).shape
+        (4,)
+        """
+        return self.logits(x, lengths).argmax(axis=1)
+
+    def evaluate(self, data, span_mode: str = "hard") -> Evaluation:
+        """Loss, accuracy and firing rates on `data`, anything with `x`, `y` and perhaps `lengths`, e.g. `data.test`.
+
+        With hard spans, as the paper evaluates, each ASRC layer keeps its arg-max span alone.
         """
         if not (hasattr(data, "x") and hasattr(data, "y")):
             slip = "; did you mean data.test?" if hasattr(data, "test") else ""
             raise TypeError(f"evaluate() wants x and y in one object, as data.test; got {type(data).__name__}{slip}")
-        x, lengths, _ = self._check_batch(data.x, getattr(data, "lengths", None), None)
-        y = validate.labels(data.y, len(x), self.sizes[-1])
-        logits, rates = self._logits_and_rates(x, lengths, spans)
+        logits, rates = self._logits_and_rates(data.x, getattr(data, "lengths", None), span_mode)
+        y = validate.labels(data.y, len(logits), self.sizes[-1])
         return Evaluation(
-            loss=float(readout.losses(logits, y).mean(dtype=np.float64)),
+            loss=float(readout.cross_entropy(logits, y).mean(dtype=np.float64)),
             accuracy=float((logits.argmax(axis=1) == y).mean()),
             firing_rates=rates,
         )
 
-    def record(self, x, lengths=None, spans: str = "soft", masks=None) -> Tape:
-        """The forward pass with all its intermediates, in memory for all of B; arguments as in `loss_and_grad`."""
+    def record(self, x, lengths=None, span_mode: str = "soft", masks=None) -> Tape:
+        """The forward half of `loss_and_grad`, its intermediates in memory for all of B; arguments as there."""
         x, lengths, masks = self._check_batch(x, lengths, masks)
-        layers = engine.aligned_layers(self.layers(spans))
-        room = engine.new_room(len(x), x.shape[1], layers)
-        results = [
-            self._forward(engine.take(room, part), layers, x[part], lengths[part], _part(masks, part))[1:]
-            for part in engine.micro_batches(len(x))
-        ]
-        counts, n_read, logits = (np.concatenate(parts) for parts in zip(*results))
-        tapes = [layer_tape(layer, run, lengths) for layer, run in zip(layers, room.runs)]
-        kept = (self.params.copy(), self.temperature, spans)
-        return Tape(room.x, lengths, room.masks, tapes, counts, n_read, logits, *kept)
+        layers = self.layers(span_mode)
+        tapes, counts, logits = batch.record(layers, self.readout(), self.surrogate, x, lengths, masks)
+        if masks is None:
+            masks = [np.ones((len(x), n)) for n in self.sizes[1:-1]]
+        return Tape(
+            x=np.array(x, self.dtype),
+            lengths=lengths,
+            masks=[np.array(mask, self.dtype) for mask in masks],
+            layers=tapes,
+            counts=counts,
+            n_read=lengths - self._starts(lengths),
+            logits=logits,
+            params=self.params.copy(),
+            structure=self.structure(span_mode),
+        )
 
     def adjoint(self, tape: Tape, e) -> Adjoint:
-        """Run e backwards along a tape: equations (7) to (12), with the parameters that the tape was recorded with.
+        """The backward half, for any e: equations (7) to (12), with the parameters that the tape was recorded with.
 
         The forward pass is run again from the tape's input, since the tape keeps no event lists.
 
@@ -254,23 +262,10 @@ class Network:
         e = validate.real_array(e, "e")
         if e.shape != shape:
             raise ValueError(f"e must have the shape of the last layer's spikes, (B, T, N) = {shape}, got {e.shape}")
-        numbers = (self.recurrence, self.neuron, tape.temperature, tape.spans)
-        layers = engine.aligned_layers(parameters.to_layers(tape.params, self.sizes, *numbers))
-        transposed = engine.transposes(layers, input_gradient=True)
-        room = engine.with_backward(engine.new_room(len(e), e.shape[1], layers), layers, self.surrogate, keep=True)
-        room.e[-1][...] = e
-        slabs = engine.new_slabs(len(e), layers, self._learns_decay())
-        dx = np.zeros_like(tape.x)
-        for part in engine.micro_batches(len(e)):
-            lanes = engine.take(room, part)
-            self._forward(lanes, layers, tape.x[part], tape.lengths[part], _part(tape.masks, part))
-            lane_slabs = engine.slabs_of(slabs, part)
-            dx[part] = engine.backward(lanes, layers, transposed, self.surrogate, tape.lengths[part], lane_slabs)
-        for delta in room.e:
-            clear_after(delta, tape.lengths)
-        readout_zero = (np.zeros_like(tape.params[name]) for name in ("readout.w", "readout.bias"))
-        grads = parameters.from_layers(engine.sum_slabs(slabs), *readout_zero, layers, tape.params, *numbers)
-        return Adjoint(room.e, [gather(delta, layer) for delta, layer in zip(room.e, layers)], dx, grads)
+        layers = parameters.to_layers(tape.params, tape.structure)
+        deltas, dx, grads = batch.adjoint(layers, self.readout(), self.surrogate, tape.x, e, tape.lengths, tape.masks)
+        qs = [gather(delta, layer) for delta, layer in zip(deltas, layers)]
+        return Adjoint(deltas, qs, dx, parameters.from_layers(grads, layers, tape.params, tape.structure))
 
     # Files
 
@@ -319,38 +314,18 @@ class Network:
         x = validate.sequences(x, self.sizes[0], self.dtype)
         lengths = validate.lengths(lengths, *x.shape[:2])
         masks = validate.masks(masks, len(x), self.sizes[1:-1])
-        engine.prepare(self.dtype)
+        batch.prepare(self.dtype)
         return x, lengths, masks
-
-    def _forward(self, room, layers, x, lengths, masks):
-        """One micro-batch, in the first lanes of `room`: (those lanes, counts, |R|, logits)."""
-        lanes = engine.take(room, slice(0, len(x)))
-        lanes.x[...] = x
-        for lane_mask, mask in zip(lanes.masks, masks or []):
-            lane_mask[...] = mask
-        engine.forward(lanes, layers, lengths)
-        starts = self._starts(lengths)
-        counts = engine.count_spikes(starts, lengths, lanes.runs[-1])
-        return lanes, counts, lengths - starts, readout.logits(counts, lengths - starts, *self.readout()[:2])
-
-    def _learns_decay(self) -> list[bool]:
-        return [isinstance(neuron, PLIF) for neuron in self.neuron]
 
     def _starts(self, lengths) -> np.ndarray:
         """The first step of R for sequences of these lengths, (B,)."""
         return np.array([readout.window(length, self.readout_window)[0] for length in lengths])
 
-    def _logits_and_rates(self, x, lengths, spans):
+    def _logits_and_rates(self, x, lengths, span_mode):
         """Logits (B, classes) and the firing rate of each layer, without a tape."""
-        layers = engine.aligned_layers(self.layers(spans))
-        starts = self._starts(lengths)
-        parts = engine.micro_batches(len(x))
-        room = engine.new_chunk_room(engine.n_lanes(len(x)), x.shape[1], layers)
-        lanes = [engine.take(room, slice(0, p.stop - p.start)) for p in parts]
-        results = [engine.forward_in_chunks(r, layers, x[p], lengths[p], starts[p]) for r, p in zip(lanes, parts)]
-        counts = np.concatenate([counts for counts, _ in results])
-        spikes = sum(spikes for _, spikes in results) / (lengths.sum() * np.array(self.sizes[1:-1]))
-        return readout.logits(counts, lengths - starts, *self.readout()[:2]), tuple(float(rate) for rate in spikes)
+        x, lengths, _ = self._check_batch(x, lengths, None)
+        logits, spikes = batch.logits(self.layers(span_mode), self.readout(), self.surrogate, x, lengths)
+        return logits, tuple(float(n / (lengths.sum() * size)) for n, size in zip(spikes, self.sizes[1:-1]))
 
 
 def from_config(config: dict, arrays: dict[str, np.ndarray], surrogate=None) -> Network:
@@ -376,8 +351,3 @@ def from_config(config: dict, arrays: dict[str, np.ndarray], surrogate=None) -> 
             raise ValueError(f"{name} has the shape {arrays[name].shape}, its network needs {block.shape}")
         block[...] = arrays[name]
     return net
-
-
-def _part(masks, part: slice):
-    """The masks of one micro-batch; None if there are none."""
-    return None if masks is None else [mask[part] for mask in masks]

@@ -556,7 +556,7 @@ def test_save_and_load(rng, tmp_path, options):
     assert loaded.params.flat.dtype == net.params.flat.dtype
     x, y = random_batch(rng, net)
     for spans in ("soft", "hard"):
-        (loss, grads), (other_loss, other_grads) = (n.loss_and_grad(x, y, spans=spans) for n in (net, loaded))
+        (loss, grads), (other_loss, other_grads) = (n.loss_and_grad(x, y, span_mode=span_mode) for n in (net, loaded))
         assert other_loss == loss
         np.testing.assert_array_equal(other_grads.flat, grads.flat)
     assert grads["layers.0.w_in"].any()
@@ -790,7 +790,7 @@ def test_a_mixture_is_an_asrc_whose_logits_stay_equal(rng, tmp_path):
     x, y = random_batch(rng, net)
     loss, grads = net.loss_and_grad(x, y)
     expected_loss, expected = asrc.loss_and_grad(x, y)
-    assert loss == expected_loss == net.loss_and_grad(x, y, spans="hard")[0]
+    assert loss == expected_loss == net.loss_and_grad(x, y, span_mode="hard")[0]
     assert set(asrc.params) - set(net.params) == {"layers.0.span_logits", "layers.1.span_logits"}
     for name in net.params:
         np.testing.assert_array_equal(grads[name], expected[name])

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 DTYPES = ("float32", "float64")
-SPANS = ("soft", "hard")
+SPAN_MODES = ("soft", "hard")
 
 
 def integer(value, name: str, minimum: int) -> int:

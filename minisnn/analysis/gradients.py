@@ -45,7 +45,7 @@ class GradientFlow:
         return np.quantile(self.norms[layer], q, axis=0)
 
 
-def gradient_flow(net: Network, x, y=None, at: int | None = None, spans: str = "soft") -> GradientFlow:
+def gradient_flow(net: Network, x, y=None, at: int | None = None, span_mode: str = "soft") -> GradientFlow:
     """The size of ∂L/∂v[t], with L the cross-entropy of the readout at one step alone.
 
     The summed readout (6) feeds error in at every step and so hides how little of it travels (`summed_gradient_flow`).
@@ -60,44 +60,44 @@ def gradient_flow(net: Network, x, y=None, at: int | None = None, spans: str = "
         Labels; None: the class that the readout at this step favours least, so that there is an error to send.
     at : int, optional
         The step, 0 .. T - 1; None: the last.
-    spans : {"soft", "hard"}
+    span_mode : {"soft", "hard"}
 
     Returns
     -------
     GradientFlow
     """
-    net, tape = _record(net, x, spans)
+    net, tape = _record(net, x, span_mode)
     B, T = tape.x.shape[:2]
     at = _step(at, T, "at")
     w_out, b_out, _ = net.readout()
     logits = readout.logits(tape.layers[-1].s[:, at], np.ones(B), w_out, b_out)
     y = logits.argmin(axis=1) if y is None else validate.labels(y, B, net.sizes[-1])
     e = np.zeros_like(tape.layers[-1].s)
-    e[:, at] = readout.d_counts(readout.d_logits(logits, y, 1), w_out)
+    e[:, at] = readout.d_logits(logits, y) @ w_out.T
     return _flow(net, tape, e, at)
 
 
-def summed_gradient_flow(net: Network, x, y=None, spans: str = "soft") -> GradientFlow:
+def summed_gradient_flow(net: Network, x, y=None, span_mode: str = "soft") -> GradientFlow:
     """The size of ∂L/∂v[t] as in training, with the readout summed over its steps R; arguments as in `gradient_flow`.
 
     Error comes in at every step of R, so the norm may stay level over all of time although nothing travels far.
     """
-    net, tape = _record(net, x, spans)
+    net, tape = _record(net, x, span_mode)
     w_out = net.readout().w
     y = tape.logits.argmin(axis=1) if y is None else validate.labels(y, len(tape.x), net.sizes[-1])
     e = np.zeros_like(tape.layers[-1].s)
-    d_counts = readout.d_counts(readout.d_logits(tape.logits, y, 1), w_out)
+    d_counts = readout.d_logits(tape.logits, y) @ w_out.T
     for b, (length, n_read) in enumerate(zip(tape.lengths, tape.n_read)):
         e[b, length - n_read : length] = d_counts[b]
     return _flow(net, tape, e, None)
 
 
-def _record(net: Network, x, spans: str):
+def _record(net: Network, x, span_mode: str):
     """A float64 copy of the network, and its tape on x."""
     if not isinstance(net, Network):
         raise TypeError(f"net must be a Network, got {type(net).__name__}")
     net = net.astype("float64")
-    return net, net.record(validate.sequences(x, net.sizes[0]), spans=spans)
+    return net, net.record(validate.sequences(x, net.sizes[0]), span_mode=span_mode)
 
 
 def _step(step, n_steps: int, name: str) -> int:
@@ -121,7 +121,9 @@ def _flow(net: Network, tape, e, at) -> GradientFlow:
 
 def slopes(net: Network, tape, layer: int) -> np.ndarray:
     """σ′[t] of a layer along a tape, (B, T, N)."""
-    return np.asarray(net.surrogate.derivative(tape.layers[layer].v - net.layers(tape.spans)[layer].threshold))
+    return np.asarray(
+        net.surrogate.derivative(tape.layers[layer].v - net.layers(tape.structure.span_mode)[layer].threshold)
+    )
 
 
 def leak_factors(layer: Layer, tape: LayerTape, slope) -> np.ndarray:
@@ -131,7 +133,7 @@ def leak_factors(layer: Layer, tape: LayerTape, slope) -> np.ndarray:
     return layer.decay * (1 - h * tape.s - (1 - detached) * through_reset)
 
 
-def jacobian(net: Network, x, layer: int, lag: int, start: int | None = None, spans: str = "soft") -> np.ndarray:
+def jacobian(net: Network, x, layer: int, lag: int, start: int | None = None, span_mode: str = "soft") -> np.ndarray:
     """∂v[start + d] / ∂v[start] within one layer, for d = 0 .. lag, with σ′ for Θ′ and the input from below held fixed.
 
     The spikes of earlier steps are state too, so this is no product of one-step N x N matrices. With J[0] = 1,
@@ -149,26 +151,28 @@ def jacobian(net: Network, x, layer: int, lag: int, start: int | None = None, sp
         At least 0.
     start : int, optional
         The first of the two steps; start + lag must be a step of x. None: so that start + lag is the last.
-    spans : {"soft", "hard"}
+    span_mode : {"soft", "hard"}
 
     Returns
     -------
     array (B, lag + 1, N, N)
         [b, d, i, j] = ∂v_j[start + d] / ∂v_i[start].
     """
-    numbers, f, slope = _steps_of_layer(net, x, layer, lag, start, spans)
+    numbers, f, slope = _steps_of_layer(net, x, layer, lag, start, span_mode)
     B, _, N = f.shape
     jacobians = np.zeros((B, lag + 1, N, N))
     jacobians[:, 0] = np.eye(N)
     for d in range(1, lag + 1):
         jacobians[:, d] = jacobians[:, d - 1] * f[:, d - 1, np.newaxis]
-        for k, p in zip(numbers.delays, numbers.weights):
+        for k, p in zip(numbers.delays, numbers.tap_weights):
             if k <= d:
                 jacobians[:, d] += p * (jacobians[:, d - k] * slope[:, d - k, np.newaxis]) @ numbers.w_rec
     return jacobians
 
 
-def hops(net: Network, x, layer: int, lag: int, start: int | None = None, spans: str = "soft") -> dict[str, np.ndarray]:
+def hops(
+    net: Network, x, layer: int, lag: int, start: int | None = None, span_mode: str = "soft"
+) -> dict[str, np.ndarray]:
     """The `jacobian` at this lag by the number of hops on the way; the parts add up to it.
 
     Arguments as in `jacobian`.
@@ -179,7 +183,7 @@ def hops(net: Network, x, layer: int, lag: int, start: int | None = None, spans:
         "leak", β^lag alone; "reset", what resets change of it (both without a hop); "1 hop", "2 hops", ... up to as
         many as fit into the lag.
     """
-    numbers, f, slope = _steps_of_layer(net, x, layer, lag, start, spans)
+    numbers, f, slope = _steps_of_layer(net, x, layer, lag, start, span_mode)
     B, _, N = f.shape
     shortest, longest = (numbers.delays.min(), numbers.delays.max()) if numbers.delays.size else (lag + 1, 1)
     parts = np.zeros((lag // shortest + 1, B, N, N))  # [hops, b], of J[0]
@@ -187,7 +191,7 @@ def hops(net: Network, x, layer: int, lag: int, start: int | None = None, spans:
     before = [parts]  # the last is that of J[d-1], the k-th from the end that of J[d-k]
     for d in range(1, lag + 1):
         parts = before[-1] * f[:, d - 1, np.newaxis]
-        for k, p in zip(numbers.delays, numbers.weights):
+        for k, p in zip(numbers.delays, numbers.tap_weights):
             if k <= d:
                 parts[1:] += p * (before[-k][:-1] * slope[:, d - k, np.newaxis]) @ numbers.w_rec
         before = [*before, parts][-longest:]
@@ -204,7 +208,9 @@ class Prediction:
     mean_field: np.ndarray  # (lag + 1,) an estimate of the root mean square over sequences of ‖J[d]‖_F / √N
 
 
-def predicted_norms(net: Network, x, layer: int, lag: int, start: int | None = None, spans: str = "soft") -> Prediction:
+def predicted_norms(
+    net: Network, x, layer: int, lag: int, start: int | None = None, span_mode: str = "soft"
+) -> Prediction:
     """A bound and a mean-field estimate of the norm of the `jacobian`, from f, σ′ and W_rec alone.
 
     *Bound.* Norms of products and sums are at most products and sums of norms, so with b[0] = 1 and maxima over neurons
@@ -225,23 +231,23 @@ def predicted_norms(net: Network, x, layer: int, lag: int, start: int | None = N
 
     Arguments as in `jacobian`.
     """
-    numbers, f, slope = _steps_of_layer(net, x, layer, lag, start, spans)
+    numbers, f, slope = _steps_of_layer(net, x, layer, lag, start, span_mode)
     steepest, gain = np.linalg.norm(numbers.w_rec, 2), np.square(numbers.w_rec).sum() / len(numbers.decay)
     bound, square = np.zeros(lag + 1), np.zeros(lag + 1)
     bound[0] = square[0] = 1
     for d in range(1, lag + 1):
         bound[d] = np.abs(f[:, d - 1]).max() * bound[d - 1]
         square[d] = np.square(f).mean() * square[d - 1]
-        for k, p in zip(numbers.delays, numbers.weights):
+        for k, p in zip(numbers.delays, numbers.tap_weights):
             if k <= d:
                 bound[d] += p * np.abs(slope[:, d - k]).max() * steepest * bound[d - k]
                 square[d] += p**2 * np.square(slope).mean() * gain * square[d - k]
     return Prediction(bound, np.sqrt(square))
 
 
-def _steps_of_layer(net, x, layer, lag, start, spans) -> tuple[Layer, np.ndarray, np.ndarray]:
+def _steps_of_layer(net, x, layer, lag, start, span_mode) -> tuple[Layer, np.ndarray, np.ndarray]:
     """The layer's numbers, and f and σ′ (B, lag + 1, N) in the steps start .. start + lag; all checked."""
-    net, tape = _record(net, x, spans)
+    net, tape = _record(net, x, span_mode)
     layer, lag = validate.integer(layer, "layer", 0), validate.integer(lag, "lag", 0)
     if layer >= len(tape.layers):
         raise ValueError(f"layer must be one of 0 .. {len(tape.layers) - 1}, got {layer}")
@@ -249,7 +255,7 @@ def _steps_of_layer(net, x, layer, lag, start, spans) -> tuple[Layer, np.ndarray
     if lag >= T:
         raise ValueError(f"lag must be less than the {T} steps of x, got {lag}")
     start = _step(T - 1 - lag if start is None else start, T - lag, "start")
-    numbers, slope = net.layers(spans)[layer], slopes(net, tape, layer)
+    numbers, slope = net.layers(span_mode)[layer], slopes(net, tape, layer)
     f = leak_factors(numbers, tape.layers[layer], slope)
     steps = slice(start, start + lag + 1)
     return numbers, f[:, steps], slope[:, steps]

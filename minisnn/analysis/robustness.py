@@ -16,6 +16,7 @@ from minisnn._internal.rng import stream
 from minisnn.core import neuron as neurons
 from minisnn.core import reference
 from minisnn.core.neuron import PLIF
+from minisnn.core.parameters import NEURON, WEIGHT
 from minisnn.datasets import Split
 from minisnn.network import Network
 
@@ -35,7 +36,7 @@ class Robustness:
         return (steps * (self.accuracies[:, 1:] + self.accuracies[:, :-1]) / 2).sum(axis=1) / steps.sum()
 
 
-def robustness(net: Network, data, noise: str, levels, seeds: int = 5, spans: str = "hard") -> Robustness:
+def robustness(net: Network, data, noise: str, levels, seeds: int = 5, span_mode: str = "hard") -> Robustness:
     """Accuracy of a trained network under a disturbance.
 
     Parameters
@@ -66,7 +67,7 @@ def robustness(net: Network, data, noise: str, levels, seeds: int = 5, spans: st
         At level 0 accuracy is that of `net.evaluate`.
     seeds : int
         How many draws (0, 1, ...); `decay` and `threshold` draw nothing and have one.
-    spans : {"soft", "hard"}
+    span_mode : {"soft", "hard"}
 
     Raises
     ------
@@ -75,14 +76,16 @@ def robustness(net: Network, data, noise: str, levels, seeds: int = 5, spans: st
     """
     if not isinstance(net, Network):
         raise TypeError(f"net must be a Network, got {type(net).__name__}")
-    plain = net.evaluate(data, spans).accuracy
+    plain = net.evaluate(data, span_mode).accuracy
     data = Split(data.x, data.y, getattr(data, "lengths", None))
     noise = validate.choice(noise, "noise", NOISES)
     levels = _checked_levels(noise, levels, data.x.shape[1])
     seeds = validate.integer(seeds, "seeds", 1)
     accuracies = [
         [
-            plain if level == 0 else NOISES[noise](net, data, level, partial(stream, seed, "robustness", noise), spans)
+            plain
+            if level == 0
+            else NOISES[noise](net, data, level, partial(stream, seed, "robustness", noise), span_mode)
             for level in levels
         ]
         for seed in range(1 if noise in ("decay", "threshold") else seeds)
@@ -108,37 +111,37 @@ def _checked_levels(noise: str, levels, n_steps: int) -> np.ndarray:
     return checked
 
 
-def _accuracy(net: Network, data, x, spans: str) -> float:
+def _accuracy(net: Network, data, x, span_mode: str) -> float:
     """Accuracy with x in place of the data's."""
-    logits = net.logits(x, data.lengths, spans)
+    logits = net.logits(x, data.lengths, span_mode)
     return float((logits.argmax(axis=1) == data.y).mean())
 
 
-# Disturbances: (net, data, level, draw, spans) to an accuracy. `draw(...)` is the generator of that name.
+# Disturbances: (net, data, level, draw, span_mode) to an accuracy. `draw(...)` is the generator of that name.
 
 
-def gaussian(net, data, level, draw, spans) -> float:
+def gaussian(net, data, level, draw, span_mode) -> float:
     """Noise on the input."""
-    return _accuracy(net, data, data.x + level * draw().standard_normal(data.x.shape), spans)
+    return _accuracy(net, data, data.x + level * draw().standard_normal(data.x.shape), span_mode)
 
 
-def dropped(net, data, level, draw, spans) -> float:
+def dropped(net, data, level, draw, span_mode) -> float:
     """Missing values of the input."""
-    return _accuracy(net, data, data.x * (draw().random(data.x.shape) >= level), spans)
+    return _accuracy(net, data, data.x * (draw().random(data.x.shape) >= level), span_mode)
 
 
-def shifted(net, data, level, draw, spans) -> float:
+def shifted(net, data, level, draw, span_mode) -> float:
     """Sequences that start early or late."""
     B, T = data.x.shape[:2]
     shift = np.rint(level * (2 * draw().random((B, 1)) - 1)).astype(int)
-    return _accuracy(net, data, _moved(data, np.arange(T) - shift), spans)
+    return _accuracy(net, data, _moved(data, np.arange(T) - shift), span_mode)
 
 
-def jittered(net, data, level, draw, spans) -> float:
+def jittered(net, data, level, draw, span_mode) -> float:
     """Steps that are out of order."""
     B, T = data.x.shape[:2]
     jitter = np.rint(level * (2 * draw().random((B, T)) - 1)).astype(int)
-    return _accuracy(net, data, _moved(data, np.clip(np.arange(T) + jitter, 0, _lengths(data) - 1)), spans)
+    return _accuracy(net, data, _moved(data, np.clip(np.arange(T) + jitter, 0, _lengths(data) - 1)), span_mode)
 
 
 def _lengths(data) -> np.ndarray:
@@ -152,24 +155,24 @@ def _moved(data, source) -> np.ndarray:
     return np.take_along_axis(data.x, np.where(there, source, 0)[:, :, np.newaxis], axis=1) * there[:, :, np.newaxis]
 
 
-def deleted(net, data, level, draw, spans) -> float:
+def deleted(net, data, level, draw, span_mode) -> float:
     """Spikes that are lost, in all hidden layers; neurons that have fired are reset only if the spike is not lost."""
-    return _noisy_spikes(net, data, level, 0.0, draw, spans)
+    return _noisy_spikes(net, data, level, 0.0, draw, span_mode)
 
 
-def spurious(net, data, level, draw, spans) -> float:
+def spurious(net, data, level, draw, span_mode) -> float:
     """Spikes without a reason."""
-    return _noisy_spikes(net, data, 0.0, level, draw, spans)
+    return _noisy_spikes(net, data, 0.0, level, draw, span_mode)
 
 
-def _noisy_spikes(net, data, lost: float, added: float, draw, spans) -> float:
+def _noisy_spikes(net, data, lost: float, added: float, draw, span_mode) -> float:
     """Accuracy through the spec, whose `fire` deletes and adds spikes."""
-    layers, output = net.layers(spans), net.readout()
+    layers, output = net.layers(span_mode), net.readout()
     masks = [np.ones_like(layer.bias) for layer in layers]
     right = 0
     for b, (x, y, (length,)) in enumerate(zip(data.x, data.y, _lengths(data))):
         fires = [_noisy_fire(lost, added, draw(b, i)) for i in range(len(layers))]
-        _, _, logits = reference.network_forward(x[:length].astype(net.dtype), layers, output, masks, fires)
+        _, _, logits = reference.sequence_forward(x[:length].astype(net.dtype), layers, output, masks, fires)
         right += int(logits.argmax() == y)
     return right / len(data.y)
 
@@ -184,33 +187,33 @@ def _noisy_fire(lost: float, added: float, rng) -> Callable:
     return fire
 
 
-def weights(net, data, level, draw, spans) -> float:
+def weights(net, data, level, draw, span_mode) -> float:
     """Imprecise weights; span logits and decays stay."""
     other = net.astype(net.dtype)
     for name, block in other.params.items():
-        if not name.endswith(("span_logits", "decay_logit")):
+        if other.params.blocks[name].role == WEIGHT:
             block += level * np.sqrt(np.square(block).mean()) * draw(name).standard_normal(block.shape)
-    return _accuracy(other, data, data.x, spans)
+    return _accuracy(other, data, data.x, span_mode)
 
 
-def decay(net, data, level, draw, spans) -> float:
+def decay(net, data, level, draw, span_mode) -> float:
     """Membranes that leak more or less than they were trained for."""
     other = net.astype(net.dtype)
     other.neuron = [
         neuron if isinstance(neuron, PLIF) else _scaled(neuron, "decay", 1 + level, 1.0) for neuron in net.neuron
     ]
-    for name, block in other.params.items():
-        if name.endswith("decay_logit"):
-            learned = neurons.decay_from_logit(block, block.size) * (1 + level)
-            block[...] = neurons.decay_to_logit(np.clip(learned, 1e-6, 1 - 1e-6))
-    return _accuracy(other, data, data.x, spans)
+    for name in other.params.names(NEURON):
+        block = other.params[name]
+        learned = neurons.decay_from_logit(block, block.size) * (1 + level)
+        block[...] = neurons.decay_to_logit(np.clip(learned, 1e-6, 1 - 1e-6))
+    return _accuracy(other, data, data.x, span_mode)
 
 
-def threshold(net, data, level, draw, spans) -> float:
+def threshold(net, data, level, draw, span_mode) -> float:
     """Thresholds other than those trained for."""
     other = net.astype(net.dtype)
     other.neuron = [_scaled(neuron, "threshold", 1 + level, np.inf) for neuron in net.neuron]
-    return _accuracy(other, data, data.x, spans)
+    return _accuracy(other, data, data.x, span_mode)
 
 
 def _scaled(neuron, name: str, factor: float, most: float):

@@ -18,14 +18,13 @@ from ast import literal_eval
 from itertools import pairwise
 from pathlib import Path
 
-import numba
 import numpy as np
 from tqdm.auto import tqdm
 
 from minisnn import datasets
 from minisnn._internal import validate
 from minisnn._internal.rng import stream
-from minisnn.core import batch as engine
+from minisnn.core.batch import n_threads, prepare
 from minisnn.core.recurrence import ASRC, SRC, Recurrent
 from minisnn.network import Network
 from minisnn.training import fit as training
@@ -105,7 +104,7 @@ def problem(
     if model == "ASRC hardened":
         net.temperature = 1e-3
         for name in net.params:
-            if name.endswith("span_logits"):
+            if net.params.blocks[name].role == "span logit":
                 net.params[name][15] = 1.0
     x = rng.random((n_sequences, n_steps, 1), dtype=np.float32)
     x *= rng.random(x.shape) < 0.19
@@ -151,7 +150,7 @@ def measure(net: Network, x, y, repeats: int) -> dict:
     slopes = [net.surrogate.derivative(t.v - layer.threshold) for t, layer in zip(tape.layers, net.layers())]
     return {
         "seconds": seconds(lambda: net.loss_and_grad(x, y), repeats),
-        "evaluation": seconds(lambda: net.evaluate(data, spans="soft"), repeats),
+        "evaluation": seconds(lambda: net.evaluate(data, span_mode="soft"), repeats),
         "rates": [float(layer.s.mean()) for layer in tape.layers],
         "zero_slopes": [float((slope == 0).mean()) for slope in slopes],
     }
@@ -187,21 +186,15 @@ def trained(repeats: int) -> dict:
     """A network after 20 epochs on permuted digits (T = 64), on 256 of its training sequences."""
     data = datasets.digits(permute=True)
     net = Network(SIZES, recurrence=MODELS["SRC λ=16"])
-    training.fit(net, data, epochs=20, optimizer=optim.AdamW(rate=5e-3), progress=False)
+    training.fit(net, data, epochs=20, optimizer=optim.AdamW(lr=5e-3), progress=False)
     return measure(net, data.train.x[:256], data.train.y[:256], repeats)
 
 
 def threads(repeats: int) -> dict:
     """Median seconds of SRC with one thread and with all."""
     net, x, y = problem("SRC λ=16")
-    count, result = numba.get_num_threads(), {}
-    try:
-        for n in dict.fromkeys((1, count)):
-            numba.set_num_threads(n)
-            result[n] = float(np.median(seconds(lambda: net.loss_and_grad(x, y), repeats)))
-    finally:
-        numba.set_num_threads(count)
-    return result
+    counts = dict.fromkeys((1, n_threads()))
+    return {n: float(np.median(seconds(lambda n=n: net.loss_and_grad(x, y, threads=n), repeats))) for n in counts}
 
 
 def peers(repeats: int) -> list[dict]:
@@ -240,9 +233,9 @@ def bench(repeats: int = 5, with_peers: bool = False, progress: bool = True) -> 
         Plain JSON; `report` and `plots.bench` show it.
     """
     repeats = validate.integer(repeats, "repeats", 1)
-    engine.prepare("float32")
+    prepare("float32")
     rate = float(python(BLAS))
-    results = {"repeats": repeats, "threads_in_use": numba.get_num_threads(), "blas_multiply_adds_per_second": rate}
+    results = {"repeats": repeats, "threads_in_use": n_threads(), "blas_multiply_adds_per_second": rate}
     steps = {
         "start_up": start_up,
         "models": lambda: {

@@ -23,7 +23,7 @@ SLOPES = {  # σ′(u) of each surrogate
 }
 
 
-def loss_and_grads(net, x, y, lengths=None, spans="soft", masks=None):
+def loss_and_grads(net, x, y, lengths=None, span_mode="soft", masks=None):
     """Logits, loss and gradients of a network by autograd, in its dtype; arguments as in `Network.loss_and_grad`.
 
     Returns
@@ -40,7 +40,7 @@ def loss_and_grads(net, x, y, lengths=None, spans="soft", masks=None):
     B, T = s.shape[:2]
     for i in range(len(net.sizes) - 2):
         mask = 1 if masks is None else torch.tensor(masks[i], dtype=getattr(torch, net.dtype))
-        s = layer(net, i, leaves, s, mask, spans)
+        s = layer(net, i, leaves, s, mask, span_mode)
 
     # (6) counts = Σ_{t in R} s[t];  logits = counts W_out + |R| b_out;  loss = mean cross-entropy(softmax(logits), y)
     stop = torch.full((B,), T) if lengths is None else torch.tensor(lengths)
@@ -55,12 +55,12 @@ def loss_and_grads(net, x, y, lengths=None, spans="soft", masks=None):
     return logits.detach().numpy(), loss.item(), {name: d.numpy() for name, d in zip(leaves, grads)}
 
 
-def layer(net, i, leaves, x, mask, spans):
+def layer(net, i, leaves, x, mask, span_mode):
     """Equations (1) to (5): from the input x (B, T, n_in) of layer i to its spikes (B, T, N)."""
     import torch
 
     own = {name.removeprefix(f"layers.{i}."): leaf for name, leaf in leaves.items()}
-    neuron, taps = net.neuron[i], taps_of(net.recurrence[i], own, net.temperature, spans)
+    neuron, taps = net.neuron[i], taps_of(net.recurrence[i], own, net.temperature, span_mode)
     a, h = RESETS[neuron.reset]
     threshold = torch.tensor(neuron.threshold, dtype=x.dtype)
     decay = own["decay_logit"].sigmoid() if "decay_logit" in own else torch.tensor(neuron.decay, dtype=x.dtype)
@@ -88,7 +88,7 @@ def layer(net, i, leaves, x, mask, spans):
     return torch.stack(spikes, 1)
 
 
-def taps_of(recurrence, own, temperature, spans):
+def taps_of(recurrence, own, temperature, span_mode):
     """Pairs (k, p): no tap; (1, 1); (λ, 1); for ASRC p = softmax(a / T°) over k = 1 .. K, or (arg-max, 1)."""
     match type(recurrence).__name__:
         case "Feedforward":
@@ -99,7 +99,7 @@ def taps_of(recurrence, own, temperature, spans):
             return [(recurrence.span, 1)]
         case "ASRC":
             span_logits = own["span_logits"]
-            if spans == "hard":
+            if span_mode == "hard":
                 return [(1 + int(span_logits.argmax()), 1)]
             return list(enumerate((span_logits / temperature).softmax(0), start=1))
     raise NotImplementedError(recurrence)

@@ -87,7 +87,7 @@ OPTIONS = {
 
 
 def gradcheck(
-    net: Network, x, y, lengths=None, masks=None, spans: str = "soft", backward: Callable | None = None
+    net: Network, x, y, lengths=None, masks=None, span_mode: str = "soft", backward: Callable | None = None
 ) -> Report:
     """Check the gradients of a network on a batch, up the whole ladder; small networks and batches are quick.
 
@@ -95,7 +95,7 @@ def gradcheck(
     ----------
     net : Network
         Copies in float64 (and one in float32) are checked.
-    x, y, lengths, masks, spans
+    x, y, lengths, masks, span_mode
         As in `Network.loss_and_grad`.
     backward : callable, optional
         A backward pass of your own, `backward(tape, e, params)`, to be checked in place of the network's: see
@@ -113,7 +113,7 @@ def gradcheck(
     ValueError
         If the batch is off; if there are so many potentials (some thousands) that one always lies near a kink of σ′.
     """
-    batch = make_batch(net, x, y, lengths, masks, spans)
+    batch = make_batch(net, x, y, lengths, masks, span_mode)
     if backward is not None:
         report = check_backward(net, batch, backward)
     else:

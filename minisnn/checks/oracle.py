@@ -11,7 +11,7 @@ import numpy as np
 from minisnn._internal import validate
 from minisnn._internal.rng import stream
 from minisnn.core import readout, reference
-from minisnn.core.parameters import Params, from_layers, to_layers
+from minisnn.core.parameters import Params, span_logits_name, to_layers
 from minisnn.core.tape import Tape
 from minisnn.network import Network
 
@@ -27,7 +27,7 @@ class Batch:
     y: np.ndarray
     lengths: np.ndarray
     masks: list[np.ndarray]
-    spans: str
+    span_mode: str
 
     def sequences(self) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
         """(x (T, n_in), masks [(N,), ...]) of each sequence, without what follows its end."""
@@ -35,7 +35,7 @@ class Batch:
             yield self.x[i, :length], [mask[i] for mask in self.masks]
 
 
-def make_batch(net: Network, x, y, lengths=None, masks=None, spans: str = "soft") -> Batch:
+def make_batch(net: Network, x, y, lengths=None, masks=None, span_mode: str = "soft") -> Batch:
     """Check a batch as `Network.loss_and_grad` does."""
     x = validate.sequences(x, net.sizes[0]).astype(np.float64)
     masks = validate.masks(masks, len(x), net.sizes[1:-1])
@@ -44,85 +44,103 @@ def make_batch(net: Network, x, y, lengths=None, masks=None, spans: str = "soft"
         y=validate.labels(y, len(x), net.sizes[-1]),
         lengths=validate.lengths(lengths, *x.shape[:2]),
         masks=masks if masks is not None else [np.ones((len(x), n)) for n in net.sizes[1:-1]],
-        spans=validate.choice(spans, "spans", validate.SPANS),
+        span_mode=validate.choice(span_mode, "span_mode", validate.SPAN_MODES),
     )
 
 
 def spec_forward(net: Network, params: Params, batch: Batch, fires=None, replays=None):
-    """The spec over a batch: (loss, logits (B, classes), runs [sequence][layer]).
+    """The spec over a batch: (loss, logits (B, classes), tapes [sequence][layer]).
 
     `fires(i)` gives the `fire` of each layer for sequence i (default: hard spikes); `replays(i)` the spikes of its
     resets.
     """
-    layers = spec_layers(net, params, batch.spans)
+    layers = spec_layers(net, params, batch.span_mode)
     output = reference.Readout(params["readout.w"], params["readout.bias"], net.readout_window)
-    runs, logits = [], []
+    tapes, logits = [], []
     for i, (x, masks) in enumerate(batch.sequences()):
         fire = fires(i) if fires else None
         replay = replays(i) if replays else None
-        run, _, row = reference.network_forward(x, layers, output, masks, fire, replay)
-        runs.append(run)
+        tape, _, row = reference.sequence_forward(x, layers, output, masks, fire, replay)
+        tapes.append(tape)
         logits.append(row)
     logits = np.array(logits)
-    return readout.losses(logits, batch.y).mean(), logits, runs
+    return readout.cross_entropy(logits, batch.y).mean(), logits, tapes
 
 
-def spec_layers(net: Network, params: Params, spans: str) -> list[reference.Layer]:
+def spec_layers(net: Network, params: Params, span_mode: str) -> list[reference.Layer]:
     """`net.layers` for other parameters than the network's own, which may be complex."""
-    return to_layers(params, net.sizes, net.recurrence, net.neuron, net.temperature, spans)
+    return to_layers(params, net.structure(span_mode))
 
 
-def slopes(net: Network, layers, run) -> list[np.ndarray]:
-    """σ′(v - θ) of each layer along a run."""
-    return [net.surrogate.derivative(r.v - layer.threshold) for r, layer in zip(run, layers)]
+def slopes(net: Network, layers, tapes) -> list[np.ndarray]:
+    """σ′(v - θ) of each layer of a sequence."""
+    return [net.surrogate.derivative(tape.v - layer.threshold) for tape, layer in zip(tapes, layers)]
 
 
-def spec_backward(net: Network, batch: Batch, logits, runs) -> Params:
-    """The gradients of the spec along recorded runs of a batch."""
-    layers = spec_layers(net, net.params, batch.spans)
-    output = net.readout()
-    g = readout.d_logits(logits, batch.y, len(batch.y))
-    totals, d_w_out, d_b_out = None, np.zeros_like(output.w), np.zeros_like(output.bias)
-    for i, (x, masks) in enumerate(batch.sequences()):
-        e = reference.readout_error(g[i], len(x), output)
-        grads = reference.network_backward(e, x, runs[i], slopes(net, layers, runs[i]), layers, masks)
-        totals = _add(totals, grads)
-        start, stop = readout.window(len(x), output.window)
-        d_w_out += np.outer(runs[i][-1].s[start:stop].sum(axis=0), g[i])
-        d_b_out += (stop - start) * g[i]
-    return from_layers(
-        totals, d_w_out, d_b_out, layers, net.params, net.recurrence, net.neuron, net.temperature, batch.spans
-    )
+def spec_gradients(net: Network, batch: Batch, fires=None) -> tuple[float, Params]:
+    """Loss and gradients of a batch: `reference.sequence_gradients` for each sequence, added up."""
+    layers, losses = spec_layers(net, net.params, batch.span_mode), []
+    grads = Params.zeros(net.params.blocks, np.float64)
+    for (x, masks), y in zip(batch.sequences(), batch.y):
+        loss, d = reference.sequence_gradients(
+            *(x, y, layers, net.readout(), masks, net.surrogate.derivative, net.temperature, len(batch.y), fires)
+        )
+        losses.append(loss)
+        add_sequence(grads, net, layers, d, batch.span_mode)
+    return float(np.mean(losses)), grads
 
 
-def reset_replays(net: Network, runs):
+def add_sequence(grads: Params, net: Network, layers, d: reference.Gradients, span_mode: str) -> None:
+    """Add what the spec says of one sequence to `grads`, under the names of the parameters."""
+    for i, (layer, of_layer) in enumerate(zip(layers, d.layers)):
+        blocks = {name: getattr(of_layer, f"d_{name}") for name in ("w_in", "bias", "w_rec")}
+        per_neuron = getattr(net.neuron[i], "per_neuron", False)
+        blocks["decay_logit"] = d.d_decay_logit[i] if per_neuron else d.d_decay_logit[i].sum()
+        for name, block in blocks.items():
+            if f"layers.{i}.{name}" in grads:
+                grads[f"layers.{i}.{name}"] += block
+        name = span_logits_name(i, net.recurrence[i])
+        if name and span_mode == "soft":
+            grads[name][layer.delays - 1] += d.d_span_logits[i]
+    grads["readout.w"] += d.d_w_out
+    grads["readout.bias"] += d.d_b_out
+
+
+def reset_replays(net: Network, tapes):
     """For layers whose reset is detached, the recorded spikes; None for the others."""
-    return lambda i: [run.s if neuron.detach_reset else None for run, neuron in zip(runs[i], net.neuron)]
+    return lambda i: [tape.s if neuron.detach_reset else None for tape, neuron in zip(tapes[i], net.neuron)]
 
 
-def smooth_runs(net: Network, batch: Batch) -> list[list[reference.LayerRun]]:
-    """The runs [sequence][layer] with the surrogate's primitive in place of Θ."""
-    fires = [reference.smooth(net.surrogate)] * (len(net.sizes) - 2)
+def smooth_fires(net: Network) -> list:
+    """The surrogate's primitive in place of Θ, in each layer."""
+    return [reference.smooth(net.surrogate)] * (len(net.sizes) - 2)
+
+
+def smooth_tapes(net: Network, batch: Batch) -> list[list[reference.LayerTape]]:
+    """The tapes [sequence][layer] with the surrogate's primitive in place of Θ."""
+    fires = smooth_fires(net)
     return spec_forward(net, net.params, batch, lambda i: fires)[2]
 
 
 def smooth_mode(net: Network, batch: Batch):
     """(loss as a function of Params, gradients by the spec) with the surrogate's primitive in place of Θ."""
-    fires = [reference.smooth(net.surrogate)] * (len(net.sizes) - 2)
-    _, logits, runs = spec_forward(net, net.params, batch, lambda i: fires)
-    grads = spec_backward(net, batch, logits, runs)
-    return lambda params: spec_forward(net, params, batch, lambda i: fires, reset_replays(net, runs))[0], grads
+    fires, tapes = smooth_fires(net), smooth_tapes(net, batch)
+    _, grads = spec_gradients(net, batch, fires)
+    return lambda params: spec_forward(net, params, batch, lambda i: fires, reset_replays(net, tapes))[0], grads
 
 
 def frozen_linearisation(net: Network, batch: Batch):
     """The loss as a function of Params, with each spike linearised around the recorded run."""
-    layers = spec_layers(net, net.params, batch.spans)
-    _, _, runs = spec_forward(net, net.params, batch)
+    layers = spec_layers(net, net.params, batch.span_mode)
+    _, _, tapes = spec_forward(net, net.params, batch)
     fires = [
-        [reference.frozen(r, slope, layer.threshold) for r, slope, layer in zip(run, slopes(net, layers, run), layers)]
-        for run in runs
+        [
+            reference.frozen(t, slope, layer.threshold)
+            for t, slope, layer in zip(tape, slopes(net, layers, tape), layers)
+        ]
+        for tape in tapes
     ]
-    return lambda params: spec_forward(net, params, batch, lambda i: fires[i], reset_replays(net, runs))[0]
+    return lambda params: spec_forward(net, params, batch, lambda i: fires[i], reset_replays(net, tapes))[0]
 
 
 def complex_step(loss, params: Params, name: str, indices) -> np.ndarray:
@@ -159,32 +177,65 @@ def draw_entries(grads: Params, entries: int, seed: int) -> dict[str, list[tuple
 def spec_adjoint(net: Network, tape: Tape, e) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray, Params]:
     """What `Network.adjoint` computes, by the spec in float64 along a tape: (δ, q of each layer, dx, gradients)."""
     net = net.astype("float64")
-    layers = spec_layers(net, net.params, tape.spans)
-    delta, q = ([np.zeros(t.v.shape) for t in tape.layers] for _ in range(2))
-    dx, totals = np.zeros(tape.x.shape), None
-    for i, length in enumerate(tape.lengths):
-        run = [
-            reference.LayerRun(
-                *(getattr(t, name)[i, :length].astype(np.float64) for name in reference.LayerRun._fields)
-            )
-            for t in tape.layers
-        ]
-        masks = [mask[i].astype(np.float64) for mask in tape.masks]
-        x = tape.x[i, :length].astype(np.float64)
-        grads = reference.network_backward(e[i, :length], x, run, slopes(net, layers, run), layers, masks)
-        for layer, d in enumerate(grads):
-            delta[layer][i, :length], q[layer][i, :length] = d.delta, d.q
-        dx[i, :length] = grads[0].dx
-        totals = _add(totals, grads)
+    span_mode, temperature = tape.structure.span_mode, tape.structure.temperature
+    layers = spec_layers(net, net.params, span_mode)
     output = net.readout()
-    numbers = (net.recurrence, net.neuron, tape.temperature, tape.spans)
-    zeros = np.zeros_like(output.w), np.zeros_like(output.bias)
-    return delta, q, dx, from_layers(totals, *zeros, layers, net.params, *numbers)
+    delta, q = ([np.zeros(t.v.shape) for t in tape.layers] for _ in range(2))
+    dx, grads = np.zeros(tape.x.shape), Params.zeros(net.params.blocks, np.float64)
+    for b, (length, masks) in enumerate(zip(tape.lengths, zip(*tape.masks))):
+        x, tapes = tape.x[b, :length].astype(np.float64), sequence_tapes(tape, b)
+        masks = [mask.astype(np.float64) for mask in masks]
+        of_layers = reference.sequence_backward(e[b, :length], x, tapes, slopes(net, layers, tapes), layers, masks)
+        for i, d in enumerate(of_layers):
+            delta[i][b, :length], q[i][b, :length] = d.delta, d.q
+        dx[b, :length] = of_layers[0].dx
+        pairs = list(zip(layers, of_layers))
+        d_span_logits = [reference.span_logit_gradient(layer, d.d_tap_weights, temperature) for layer, d in pairs]
+        d_decay_logit = [reference.decay_logit_gradient(layer, d.d_decay) for layer, d in pairs]
+        d = reference.Gradients(of_layers, d_span_logits, d_decay_logit, 0 * output.w, 0 * output.bias)
+        add_sequence(grads, net, layers, d, span_mode)
+    return delta, q, dx, grads
 
 
-def _add(totals, grads):
-    """Parameter gradients summed over sequences; what has a time axis is left out."""
-    grads = [d._replace(eps=0.0, delta=0.0, q=0.0, dx=0.0) for d in grads]
-    if totals is None:
-        return grads
-    return [type(d)(*(a + b for a, b in zip(total, d))) for total, d in zip(totals, grads)]
+def sequence_tapes(tape: Tape, b: int) -> list[reference.LayerTape]:
+    """What the layers of a recorded batch did in sequence b, (T, N) in float64, without what follows its end."""
+    length = tape.lengths[b]
+    return [reference.LayerTape(*(a[b, :length].astype(np.float64) for a in layer)) for layer in tape.layers]
+
+
+def loss_error(net: Network, tape: Tape, y) -> np.ndarray:
+    """Equation (12): e[t] of the last layer along a tape, (B, T, N)."""
+    e, g = np.zeros(tape.layers[-1].s.shape), readout.d_logits(tape.logits, y) / len(y)
+    for b, length in enumerate(tape.lengths):
+        e[b, :length] = reference.readout_error(g[b], length, net.readout())
+    return e
+
+
+def cancelled(net: Network, tape: Tape, e) -> dict[str, float]:
+    """How large the terms are that cancel in the gradient of span logits, for an e (B, T, N), by parameter.
+
+    No method can be more exact than their rounding: see `cancelled_terms`. What several sequences or layers share is
+    added up.
+    """
+    layers, sizes = spec_layers(net, net.params, tape.structure.span_mode), {}
+    for b, length in enumerate(tape.lengths):
+        tapes, masks = sequence_tapes(tape, b), [mask[b] for mask in tape.masks]
+        of_slopes = slopes(net, layers, tapes)
+        grads = reference.sequence_backward(e[b, :length], tape.x[b, :length], tapes, of_slopes, layers, masks)
+        for i, (layer, layer_tape, d) in enumerate(zip(layers, tapes, grads)):
+            name = span_logits_name(i, net.recurrence[i])
+            if name:
+                terms = cancelled_terms(layer, layer_tape, d.delta, tape.structure.temperature)
+                sizes[name] = sizes.get(name, 0.0) + terms
+    return sizes
+
+
+def cancelled_terms(layer: reference.Layer, tape: reference.LayerTape, delta, temperature: float) -> float:
+    """The size of the terms of (11) in one layer and sequence, p_k (d_p_k - Σ_m p_m d_p_m) / T°; largest over k.
+
+    d_p_k is a sum over steps and neurons itself. At a low temperature one p is 1 and the others are 0, and of terms as
+    large as |d_p| / T° next to nothing is left.
+    """
+    p, T = layer.tap_weights, len(delta)
+    size = np.array([np.abs(tape.z[: max(T - k, 0)] * delta[k:]).sum() for k in layer.delays])
+    return float((p * (size + (p * size).sum())).max(initial=0.0) / temperature)

@@ -5,7 +5,7 @@ The loss of a spiking network is a staircase in its weights: its true derivative
 never be the reference. What the rungs establish instead: the hand-written backward pass is the exact derivative of
 the smooth network
 (2, 3) and of the linearisation around the recorded spikes (4, 5), with the σ′ that belongs to the primitive (1);
-kernels, lanes and float32 compute the same numbers as the spec (6); and what must hold by construction does (7). They
+kernels, threads and float32 compute the same numbers as the spec (6); and what must hold by construction does (7). They
 don't say that a surrogate gradient is a good direction to go.
 
 Every rung takes a Network and a Batch and returns rows.
@@ -14,7 +14,6 @@ Every rung takes a Network and a Batch and returns rows.
 import itertools
 from dataclasses import replace
 
-import numba
 import numpy as np
 
 from minisnn._internal.rng import stream
@@ -22,9 +21,9 @@ from minisnn.checks import oracle
 from minisnn.checks.oracle import Batch
 from minisnn.checks.report import Row, compare
 from minisnn.checks.tangent import spike_tangent
-from minisnn.core import batch as engine
+from minisnn.core import batch as batches
 from minisnn.core import kernels
-from minisnn.core.parameters import Params
+from minisnn.core.parameters import SPAN_LOGIT, Params
 from minisnn.core.surrogate import BUILT_IN, Rectangle
 from minisnn.network import Network
 
@@ -58,7 +57,7 @@ def surrogate_pair(net: Network, batch: Batch) -> list[Row]:
     if type(surrogate) in BUILT_IN:
         rows.append(compare("1 surrogate", "peak", surrogate.derivative(np.zeros(1)), [surrogate.peak], EXACT))
         points = np.concatenate([u, edges])[:, np.newaxis]
-        filled, numbers = np.zeros_like(points), engine.slope_numbers(surrogate)
+        filled, numbers = np.zeros_like(points), batches.slope_numbers(surrogate)
         kernels.fill_slope(*numbers, points, np.zeros(1), filled)
         rows.append(compare("1 surrogate", "kernel", filled, surrogate.derivative(points), EXACT))
     if isinstance(surrogate, Rectangle):
@@ -99,15 +98,16 @@ def _differences(rung: str, net: Network, batch: Batch) -> list[Row]:
     net = away_from_kinks(net.astype("float64"), batch)
     loss, grads = oracle.smooth_mode(net, batch)
     drawn = oracle.draw_entries(grads, ENTRIES, seed=0)
-    # A difference is no more exact than the rounding of the loss divided by the step.
+    # A difference is no more exact than the rounding of the loss divided by the step, for span logits that of a / T°.
     floor = 10 * np.finfo(np.float64).eps * max(1.0, abs(loss(net.params))) / oracle.DIFFERENCE_STEP / DIFFERENCES
-    return [
-        compare(
-            *(rung, name, grads[name], oracle.central_differences(loss, net.params, name, drawn[name])),
-            *(DIFFERENCES, floor, drawn[name]),
-        )
-        for name in grads
-    ]
+    # As the temperature falls the loss bends on the scale of T°: the step shrinks with it.
+    cold = min(net.temperature, 1.0)
+    rows = []
+    for name in grads:
+        scale = cold if grads.blocks[name].role == SPAN_LOGIT else 1.0
+        differences = oracle.central_differences(loss, net.params, name, drawn[name], scale * oracle.DIFFERENCE_STEP)
+        rows.append(compare(rung, name, grads[name], differences, DIFFERENCES, floor / scale, drawn[name]))
+    return rows
 
 
 def away_from_kinks(net: Network, batch: Batch, step: float = oracle.DIFFERENCE_STEP) -> Network:
@@ -128,7 +128,7 @@ def away_from_kinks(net: Network, batch: Batch, step: float = oracle.DIFFERENCE_
         if attempt > 0:
             moved.params.flat += 1e-3 * stream(0, "kinks", attempt).standard_normal(net.params.flat.size)
         thresholds = [layer.threshold for layer in moved.layers("soft")]
-        runs = oracle.smooth_runs(moved, batch)
+        runs = oracle.smooth_tapes(moved, batch)
         u = np.concatenate([(r.v - threshold).ravel() for run in runs for r, threshold in zip(run, thresholds)])
         if np.abs(u[:, np.newaxis] - kinks).min() > 10 * step:
             return moved
@@ -167,16 +167,22 @@ def frozen_complex_steps(net: Network, batch: Batch) -> list[Row]:
     """
     net = net.astype("float64")
     loss = oracle.frozen_linearisation(net, batch)
-    _, grads = net.loss_and_grad(batch.x, batch.y, batch.lengths, batch.spans, batch.masks)
+    _, grads = net.loss_and_grad(batch.x, batch.y, batch.lengths, batch.span_mode, batch.masks)
     drawn = oracle.draw_entries(grads, ENTRIES, seed=0)
     floor = 1e-3 * max(1.0, np.abs(grads.flat).max())  # a complex step resolves 1e-16 of the largest quantities
-    return [
-        compare(
-            *("4 frozen", name, grads[name], oracle.complex_step(loss, net.params, name, drawn[name])),
-            *(EXACT, floor, drawn[name]),
-        )
-        for name in grads
-    ]
+    floors = _floors(net, batch, grads, floor)
+    rows = []
+    for name in grads:
+        expected = oracle.complex_step(loss, net.params, name, drawn[name])
+        rows.append(compare("4 frozen", name, grads[name], expected, EXACT, floors[name], drawn[name]))
+    return rows
+
+
+def _floors(net: Network, batch: Batch, names, floor: float) -> dict[str, float]:
+    """A floor for each parameter: for span logits at least the size of the terms that cancel in their gradients."""
+    tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
+    sizes = oracle.cancelled(net, tape, oracle.loss_error(net, tape, batch.y))
+    return {name: max(floor, sizes.get(name, 0.0)) for name in names}
 
 
 def tangent_against_adjoint(net: Network, batch: Batch) -> list[Row]:
@@ -187,19 +193,20 @@ def tangent_against_adjoint(net: Network, batch: Batch) -> list[Row]:
     see the readout.
     """
     net = net.astype("float64")
-    tape = net.record(batch.x, batch.lengths, batch.spans, batch.masks)
+    tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
     rng = stream(0, "tangent")
     e = rng.standard_normal(tape.layers[-1].s.shape)
-    adjoint = net.adjoint(tape, e)
+    adjoint, sizes = net.adjoint(tape, e), oracle.cancelled(net, tape, e)
     rows = []
     for name in [*net.params, "dx"]:
         if name.startswith("readout"):
             continue
-        direction, dx = Params.zeros(net.params.shapes, np.float64), np.zeros_like(tape.x)
+        direction, dx = Params.zeros(net.params.blocks, np.float64), np.zeros_like(tape.x)
         moved, got = (dx, adjoint.dx) if name == "dx" else (direction[name], adjoint.grads[name])
         moved[...] = rng.standard_normal(moved.shape)
         terms = e * spike_tangent(net, tape, direction, dx)
-        floor = max(np.abs(terms).sum(), np.abs(got * moved).sum(), 1e-9)  # a sum can't be more exact than its terms
+        # A sum can't be more exact than its terms.
+        floor = max(np.abs(terms).sum(), np.abs(got * moved).sum(), sizes.get(name, 0.0) * np.abs(moved).sum(), 1e-9)
         rows.append(compare("5 tangent", name, (got * moved).sum(), terms.sum(), EXACT, floor))
     return rows
 
@@ -208,11 +215,11 @@ def kernels_against_spec(net: Network, batch: Batch) -> list[Row]:
     """Rung 6: the same numbers. Kernels against spec, forward and backward, for loss and for any e; one thread, many
     threads.
 
-    Sees whatever the kernels do that the spec doesn't: events, blocks and pieces of steps, lanes, slabs, masks. Can't
+    Sees whatever the kernels do that the spec doesn't: events, blocks and pieces of steps, slabs, threads, masks. Can't
     see an error that both have.
     """
     net = net.astype("float64")
-    arguments = (batch.lengths, batch.spans, batch.masks)
+    arguments = (batch.lengths, batch.span_mode, batch.masks)
     loss, logits, runs = oracle.spec_forward(net, net.params, batch)
     tape = net.record(batch.x, *arguments)
     rows = [compare("6 spec", "logits", tape.logits, logits, EXACT)]
@@ -224,23 +231,22 @@ def kernels_against_spec(net: Network, batch: Batch) -> list[Row]:
             rows.append(compare("6 spec", f"layers.{i}.{name}", getattr(recorded, name), expected, EXACT))
     kernel_loss, grads = net.loss_and_grad(batch.x, batch.y, *arguments)
     rows.append(compare("6 spec", "loss", kernel_loss, loss, EXACT))
-    expected = oracle.spec_backward(net, batch, logits, runs)
-    rows += [compare("6 spec", name, grads[name], expected[name], EXACT) for name in grads]
+    rows += _same_gradients("", net, batch, grads)
     rows += _adjoints("6 spec", net, tape, EXACT)
-
     long = _more_than_a_piece(batch)
-    _, got = net.loss_and_grad(long.x, long.y, long.lengths, long.spans, long.masks)
-    _, logits, runs = oracle.spec_forward(net, net.params, long)
-    rows.append(compare("6 spec", "long sequence", got.flat, oracle.spec_backward(net, long, logits, runs).flat, EXACT))
-
-    n_threads = numba.get_num_threads()
-    try:
-        numba.set_num_threads(1)
-        _, alone = net.loss_and_grad(batch.x, batch.y, *arguments)
-    finally:
-        numba.set_num_threads(n_threads)
-    rows.append(compare("6 spec", "one thread", alone.flat, grads.flat, 0.0))
+    _, got = net.loss_and_grad(long.x, long.y, long.lengths, long.span_mode, long.masks)
+    rows += _same_gradients("long: ", net, long, got)
+    _, alone = net.loss_and_grad(batch.x, batch.y, *arguments, threads=1)
+    _, shared = net.loss_and_grad(batch.x, batch.y, *arguments, threads=3)
+    rows.append(compare("6 spec", "three threads", shared.flat, alone.flat, 0.0))
     return rows
+
+
+def _same_gradients(prefix: str, net: Network, batch: Batch, grads: Params) -> list[Row]:
+    """A row for each parameter: the gradients of the kernels against those of the spec."""
+    _, expected = oracle.spec_gradients(net, batch)
+    floors = _floors(net, batch, grads, 1e-9)
+    return [compare("6 spec", prefix + name, grads[name], expected[name], EXACT, floors[name]) for name in grads]
 
 
 def _more_than_a_piece(batch: Batch) -> Batch:
@@ -256,7 +262,7 @@ def float32_on_a_shared_tape(net: Network, batch: Batch) -> list[Row]:
     float32 sums that lose too much.
     """
     net = net.astype("float32")
-    tape = net.record(batch.x.astype(np.float32), batch.lengths, batch.spans, batch.masks)
+    tape = net.record(batch.x.astype(np.float32), batch.lengths, batch.span_mode, batch.masks)
     return _adjoints("6 float32", net, tape, SINGLE)
 
 
@@ -269,8 +275,11 @@ def _adjoints(rung: str, net: Network, tape, tolerance: float) -> list[Row]:
     for i in range(len(delta)):
         rows.append(compare(rung, f"layers.{i}.delta", adjoint.delta[i], delta[i], tolerance))
         rows.append(compare(rung, f"layers.{i}.q", adjoint.q[i], q[i], tolerance))
-    floor = 1e-3 * np.abs(grads.flat).max()
-    return rows + [compare(rung, f"e: {name}", adjoint.grads[name], grads[name], tolerance, floor) for name in grads]
+    floor, sizes = 1e-3 * np.abs(grads.flat).max(), oracle.cancelled(net.astype("float64"), tape, e)
+    floors = {name: max(floor, sizes.get(name, 0.0)) for name in grads}
+    return rows + [
+        compare(rung, f"e: {name}", adjoint.grads[name], grads[name], tolerance, floors[name]) for name in grads
+    ]
 
 
 def _with_detach(net: Network, detach: bool) -> Network:

@@ -3,10 +3,12 @@
 import numpy as np
 
 from minisnn._internal.rng import stream
+from minisnn.checks import oracle
 from minisnn.checks.oracle import Batch
 from minisnn.checks.report import Row, compare
 from minisnn.core import readout
 from minisnn.core.neuron import LIF
+from minisnn.core.parameters import SPAN_LOGIT
 from minisnn.core.recurrence import ASRC, SRC, Recurrent
 from minisnn.network import Network
 
@@ -17,7 +19,7 @@ def structure(net: Network, batch: Batch) -> list[Row]:
     """Rung 7: causality, arrival after exactly λ steps, nothing after the last use, linearity, limits, batches,
     lengths.
 
-    Sees a step too early or too late, a lane that is lost or counted twice, a wrong share of the batch, in spec and
+    Sees a step too early or too late, a sequence that is lost or counted twice, a wrong share of the batch, in spec and
     kernels alike, without any reference to compare with. Can't see a wrong factor.
     """
     net = net.astype("float64")
@@ -87,29 +89,37 @@ def arrival(recurrence, T: int = 9) -> list[Row]:
 
 def linearity(net: Network, batch: Batch) -> list[Row]:
     """The backward pass is linear in e."""
-    tape = net.record(batch.x, batch.lengths, batch.spans, batch.masks)
+    tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
     rng = stream(0, "linearity")
     e, f = rng.standard_normal((2, *tape.layers[-1].s.shape))
-    parts, both = [net.adjoint(tape, part).grads.flat for part in (e, f)], net.adjoint(tape, 2 * e - 3 * f).grads.flat
-    floor = np.abs(parts[0]).max() + np.abs(parts[1]).max()
-    return [compare(RUNG, "linear in e", both, 2 * parts[0] - 3 * parts[1], 1e-12, floor)]
+    of_e, of_f, both = (net.adjoint(tape, part).grads for part in (e, f, 2 * e - 3 * f))
+    floor, sizes = (
+        np.abs(of_e.flat).max() + np.abs(of_f.flat).max(),
+        oracle.cancelled(net, tape, 2 * np.abs(e) + 3 * np.abs(f)),
+    )
+    return [
+        compare(
+            RUNG, f"linear: {name}", both[name], 2 * of_e[name] - 3 * of_f[name], 1e-12, max(floor, sizes.get(name, 0))
+        )
+        for name in both
+    ]
 
 
 def batches(net: Network, batch: Batch) -> list[Row]:
     """The gradient of a batch is the mean over its sequences."""
-    arguments = [(batch.x, batch.y, batch.lengths, batch.spans, batch.masks)]
+    arguments = [(batch.x, batch.y, batch.lengths, batch.span_mode, batch.masks)]
     for b in range(len(batch.y)):
         one = slice(b, b + 1)
         masks = [mask[one] for mask in batch.masks]
-        arguments.append((batch.x[one], batch.y[one], batch.lengths[one], batch.spans, masks))
+        arguments.append((batch.x[one], batch.y[one], batch.lengths[one], batch.span_mode, masks))
     (loss, grads), *singles = [net.loss_and_grad(*a) for a in arguments]
-    floor = np.abs(grads.flat).max()
-    return [
-        compare(RUNG, "batch loss = mean", loss, np.mean([single[0] for single in singles]), 1e-12),
-        compare(
-            RUNG, "batch = mean of singles", grads.flat, np.mean([g.flat for _, g in singles], axis=0), 1e-12, floor
-        ),
-    ]
+    tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
+    floor, sizes = np.abs(grads.flat).max(), oracle.cancelled(net, tape, oracle.loss_error(net, tape, batch.y))
+    rows = [compare(RUNG, "batch loss = mean", loss, np.mean([single[0] for single in singles]), 1e-12)]
+    for name in grads:
+        mean = np.mean([single[name] for _, single in singles], axis=0)
+        rows.append(compare(RUNG, f"mean of singles: {name}", grads[name], mean, 1e-12, max(floor, sizes.get(name, 0))))
+    return rows
 
 
 def lengths(net: Network, batch: Batch) -> list[Row]:
@@ -147,20 +157,23 @@ def windows(net: Network, batch: Batch) -> list[Row]:
 
 def span_logits(net: Network, batch: Batch) -> list[Row]:
     """Gradients of span logits sum to 0; as the temperature falls the mixture becomes its arg-max."""
-    names = [name for name in net.params if name.endswith("span_logits")]
+    names = net.params.names(SPAN_LOGIT)
     if not names:
         return []
     _, grads = net.loss_and_grad(batch.x, batch.y)
-    rows = []
+    tape = net.record(batch.x)
+    sizes, rows = oracle.cancelled(net, tape, oracle.loss_error(net, tape, batch.y)), []
     for name in names:
-        floor = max(np.abs(grads[name]).max(), 1e-3 / min(net.temperature, 1.0))  # 1/T° scales the rounding, too
+        floor = max(np.abs(grads[name]).max(), sizes[name], 1e-3)
         rows.append(compare(RUNG, f"sum of d {name}", grads[name].sum(), 0.0, 1e-12, floor))
     cold = net.astype(net.dtype)
     for name in names:
         K = len(cold.params[name])
         cold.params[name] = stream(0, "cold", name).permutation(K) / K  # distinct
     cold.temperature = 1e-4
-    (soft, soft_grads), (hard, hard_grads) = (cold.loss_and_grad(batch.x, batch.y, spans=s) for s in ("soft", "hard"))
+    (soft, soft_grads), (hard, hard_grads) = (
+        cold.loss_and_grad(batch.x, batch.y, span_mode=s) for s in ("soft", "hard")
+    )
     others = np.concatenate(
         [soft_grads.flat[:0], *(soft_grads[name].ravel() for name in soft_grads if name not in names)]
     )

@@ -4,7 +4,7 @@ Write `backward(tape, e, params)` for one layer and one sequence, and return a d
 
     q, eps, delta          (T, N)      equations (7), (8), (9)
     dx                     (T, n_in)   (12)
-    d_w_in, d_bias, d_w_rec, d_decay, d_weights, d_span_logits     (10), (11), in the shape of what they are the
+    d_w_in, d_bias, d_w_rec, d_decay, d_tap_weights, d_span_logits     (10), (11), in the shape of what they are the
     gradient of
 
 It gets `e` (T, N), a `StudentTape` and `StudentParams`. What is missing in the dict is reported, not failed. Of what
@@ -22,13 +22,12 @@ import numpy as np
 from minisnn._internal.rng import stream
 from minisnn.checks import oracle
 from minisnn.checks.report import NOT_RETURNED, Report, Row, compare
-from minisnn.core import recurrence as recurrences
 from minisnn.core import reference
 from minisnn.core.recurrence import ASRC
 from minisnn.network import Network
 
 IN_TIME = ("q", "eps", "delta", "dx")
-SUMMED = ("d_w_in", "d_bias", "d_w_rec", "d_decay", "d_weights", "d_span_logits")
+SUMMED = ("d_w_in", "d_bias", "d_w_rec", "d_decay", "d_tap_weights", "d_span_logits")
 TOLERANCE = 1e-9
 NOTHING_TESTED = "0 throughout: this network tests nothing of it"
 
@@ -53,7 +52,7 @@ class StudentParams(NamedTuple):
     bias: np.ndarray  # (N,)
     w_rec: np.ndarray  # (N, N)
     delays: np.ndarray  # (J,) k_j
-    weights: np.ndarray  # (J,) p_j
+    tap_weights: np.ndarray  # (J,) p_j
     decay: np.ndarray  # (N,) β
     threshold: np.ndarray  # (N,) θ
     reset: np.ndarray  # (3,) a, h, detached
@@ -66,39 +65,41 @@ def check_backward(net: Network, batch: oracle.Batch, backward: Callable) -> Rep
     Each layer gets an e of its own, so an error in one layer does not spread to those below.
     """
     net = net.astype("float64")
-    tape = net.record(batch.x, batch.lengths, batch.spans, batch.masks)
+    tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
     rng = stream(0, "student")
     rows = []
-    layers = net.layers(batch.spans)
+    layers = net.layers(batch.span_mode)
     for i in reversed(range(len(layers))):
-        pairs = []
+        pairs, floor = [], 1e-9  # of the gradient of span logits, which is a difference of larger terms
         for b, length in enumerate(batch.lengths):
-            run, student_tape = _tapes(net, tape, i, b, int(length))
-            e = rng.standard_normal(run.v.shape)
-            spec = reference.layer_backward(e, student_tape.x, run, student_tape.slope, layers[i], student_tape.mask)
+            recorded, student_tape = _tapes(net, tape, i, b, int(length))
+            e, temperature = rng.standard_normal(recorded.v.shape), tape.structure.temperature
+            spec = reference.layer_backward(
+                e, student_tape.x, recorded, student_tape.slope, layers[i], student_tape.mask
+            )
             expected = spec._asdict()
-            if isinstance(net.recurrence[i], ASRC) and batch.spans == "soft":
-                arguments = (layers[i].weights, spec.d_weights, tape.temperature)
+            if isinstance(net.recurrence[i], ASRC) and batch.span_mode == "soft":
+                d_span_logits = reference.span_logit_gradient(layers[i], spec.d_tap_weights, temperature)
                 expected["d_span_logits"] = np.zeros(net.recurrence[i].max_span)
-                expected["d_span_logits"][layers[i].delays - 1] = recurrences.d_span_logits(*arguments)
-            got = backward(student_tape, e.copy(), StudentParams(*(a.copy() for a in layers[i]), tape.temperature))
+                expected["d_span_logits"][layers[i].delays - 1] = d_span_logits
+                floor = max(floor, oracle.cancelled_terms(layers[i], recorded, spec.delta, temperature))
+            got = backward(student_tape, e.copy(), StudentParams(*(a.copy() for a in layers[i]), temperature))
             if not isinstance(got, dict):
                 raise TypeError(f"backward must return a dict of named arrays, got {type(got).__name__}")
             pairs.append((got, expected))
-        rows += _compare_layer(f"layers.{i}.", pairs)
+        rows += _compare_layer(f"layers.{i}.", pairs, {"d_span_logits": floor})
     return Report(tuple(rows))
 
 
-def _tapes(net, tape, i, b, length) -> tuple[reference.LayerRun, StudentTape]:
+def _tapes(net, tape, i, b, length) -> tuple[reference.LayerTape, StudentTape]:
     """The recorded run of layer i in sequence b, for the spec and for the student."""
-    recorded = tape.layers[i]
-    run = reference.LayerRun(*(getattr(recorded, name)[b, :length].copy() for name in reference.LayerRun._fields))
+    recorded = reference.LayerTape(*(array[b, :length].copy() for array in tape.layers[i]))
     x = (tape.layers[i - 1].s if i > 0 else tape.x)[b, :length].copy()
-    slope = net.surrogate.derivative(run.v - net.layers(tape.spans)[i].threshold)
-    return run, StudentTape(x, *run, slope, tape.masks[i][b].copy())
+    slope = net.surrogate.derivative(recorded.v - net.layers(tape.structure.span_mode)[i].threshold)
+    return recorded, StudentTape(x, *recorded, slope, tape.masks[i][b].copy())
 
 
-def _compare_layer(prefix: str, pairs: list[tuple[dict, dict]]) -> list[Row]:
+def _compare_layer(prefix: str, pairs: list[tuple[dict, dict]], floors: dict[str, float]) -> list[Row]:
     """A row for each quantity of a layer; where several are wrong, the first on the way back is marked."""
     unknown = sorted({name for got, _ in pairs for name in got} - {*IN_TIME, *SUMMED})
     if unknown:
@@ -112,7 +113,8 @@ def _compare_layer(prefix: str, pairs: list[tuple[dict, dict]]) -> list[Row]:
             if name in pairs[0][1]:
                 rows.append(Row("student", prefix + name, 0.0, 0.0, (), 0.0, 0.0, TOLERANCE, NOT_RETURNED))
             continue
-        worst = max((_row(prefix + name, *pair) for pair in known), key=lambda row: row.max_rel)
+        floor = floors.get(name, 1e-9)
+        worst = max((_row(prefix + name, *pair, floor) for pair in known), key=lambda row: row.max_rel)
         if worst.ok and not any(np.any(expected) for _, expected in known):
             worst = replace(worst, note=NOTHING_TESTED)  # a layer that never fires, a span longer than the sequence
         rows.append(worst)
@@ -134,12 +136,12 @@ def _compare_layer(prefix: str, pairs: list[tuple[dict, dict]]) -> list[Row]:
     return rows
 
 
-def _row(block: str, got, expected) -> Row:
+def _row(block: str, got, expected, floor: float) -> Row:
     got = np.asarray(got)
     if got.shape != expected.shape:
         note = f"shape {got.shape}, expected {expected.shape}"
         return Row("student", block, np.inf, np.inf, (), np.nan, np.nan, TOLERANCE, note)
-    return compare("student", block, got, expected, TOLERANCE)
+    return compare("student", block, got, expected, TOLERANCE, floor)
 
 
 def _last_wrong_step(got, expected) -> int:

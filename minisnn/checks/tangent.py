@@ -15,7 +15,7 @@ A backward pass is right exactly if it is the transpose of this one: <e, J u> = 
 
 import numpy as np
 
-from minisnn.core.parameters import Params
+from minisnn.core.parameters import Params, span_logits_name
 from minisnn.core.recurrence import ASRC
 from minisnn.core.tape import Tape
 
@@ -43,7 +43,7 @@ def spike_tangent(net, tape: Tape, direction: Params, dx) -> np.ndarray:
 
 def _layer_tangent(net, tape, direction, i, x, x_dot) -> np.ndarray:
     """Equations (1') to (5') for layer i: ṡ (B, T, N)."""
-    layer, recorded, name = net.layers(tape.spans)[i], tape.layers[i], f"layers.{i}."
+    layer, recorded, name = net.layers(tape.structure.span_mode)[i], tape.layers[i], f"layers.{i}."
     a, h, detached = layer.reset
     slope = net.surrogate.derivative(recorded.v - layer.threshold)
     beta_dot = _decay_direction(direction, i, layer.decay)
@@ -58,7 +58,7 @@ def _layer_tangent(net, tape, direction, i, x, x_dot) -> np.ndarray:
     v_plus = np.zeros_like(recorded.v[:, 0])
     for t in range(x.shape[1]):
         current_dot = driven[:, t]
-        for k, p, dp in zip(layer.delays, layer.weights, p_dot):
+        for k, p, dp in zip(layer.delays, layer.tap_weights, p_dot):
             if k <= t:
                 current_dot = current_dot + dp * recorded.z[:, t - k] + p * z_dot[t - k]
         v_dot.append(beta_dot * v_plus + layer.decay * v_plus_dot + current_dot)
@@ -81,9 +81,9 @@ def _decay_direction(direction, i, decay) -> np.ndarray:
 def _weight_directions(net, tape, direction, i, layer) -> np.ndarray:
     """ṗ: the Jacobian of the softmax, (diag(p) - pᵀp) / T°, times the direction of the logits; 0 for fixed taps."""
     recurrence = net.recurrence[i]
-    if not isinstance(recurrence, ASRC) or tape.spans == "hard":
-        return np.zeros(len(layer.weights))
-    p = layer.weights
-    jacobian = (np.diag(p) - np.outer(p, p)) / tape.temperature
-    logits = direction["span_logits" if recurrence.shared else f"layers.{i}.span_logits"]
+    if not isinstance(recurrence, ASRC) or tape.structure.span_mode == "hard":
+        return np.zeros(len(layer.tap_weights))
+    p = layer.tap_weights
+    jacobian = (np.diag(p) - np.outer(p, p)) / tape.structure.temperature
+    logits = direction[span_logits_name(i, recurrence)]
     return jacobian @ logits[layer.delays - 1]

@@ -1,255 +1,292 @@
-"""The walk through a batch: micro-batches of a few lanes, layer by layer, forward and backward, on the kernels.
+"""The sequences of a batch, over threads: `kernels.py` for one sequence, again and again.
 
-A micro-batch holds a few sequences, one a lane, so memory is O(lanes · T · N), whatever the batch, and fits a cache.
-How many lanes there are follows the number of threads, but nothing that is computed does: sequence b adds its gradients
-to slab b mod SLABS, after the sequences before it in that slab, and slabs are added up in order. So results have the
-same bits for any number of threads.
+Each thread has room for one sequence (`Work`), so memory is O(threads · T · N), whatever the batch. Sequence b adds its
+gradients to slab b mod SLABS, after the sequences before it in that slab, and slabs are added up in order: results have
+the same bits for any number of threads. Threads are Python's, since kernels release the GIL; they live as long as a
+call, so processes may fork before and after.
 """
 
-import functools
+import math
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import NamedTuple
+from functools import cache
 
 import numba
 import numpy as np
 
 from minisnn.core import kernels
-from minisnn.core.kernels import Events, Grads, Run
-from minisnn.core.reference import Layer
+from minisnn.core.kernels import SLABS, Events, Grads, Net, Work
+from minisnn.core.reference import Layer, LayerTape, Readout
 from minisnn.core.surrogate import BUILT_IN
+from minisnn.core.tape import layer_tape
 
-SLABS = 16  # a constant: sums over sequences are grouped by it
-FEWEST_LANES = 4
-CHUNK = 256  # steps at a time where no tape is kept
-
-# Numba's default threading layer aborts the process if two threads run parallel kernels at once.
-_one_at_a_time = threading.Lock()
+NEURON_STEPS = 100_000  # of work that a thread is worth starting for
 
 
-def aligned(shape, dtype) -> np.ndarray:
-    """Zeros that start at a multiple of 64 bytes, where vector loads don't straddle cache lines."""
-    dtype = np.dtype(dtype)
-    n_bytes = int(np.prod(shape)) * dtype.itemsize
+def gradients(layers, output, surrogate, x, y, lengths, masks, threads=None) -> tuple[float, list[Grads]]:
+    """Loss and gradients of a batch: of the hidden layers, then of the readout, W_out and b_out as W_in and b.
+
+    Parameters
+    ----------
+    layers : list of reference.Layer
+    output : reference.Readout
+    surrogate : one of `minisnn.core.surrogate`
+    x : array (B, T, n_in)
+    y, lengths : arrays (B,) of int64
+    masks : list of array (B, N) or None
+    threads : int, optional
+        At most so many; default: `n_threads()`.
+    """
+    net, x, masks = pack(layers, output, surrogate), _in_dtype(x, layers), _pack_masks(masks, len(x), layers)
+    slabs = np.empty((min(SLABS, len(x)), net.weights.size), x.dtype)
+    losses = np.zeros(len(x), x.dtype)
+
+    def run(slab, work):
+        if net.surrogate[0] >= 0:
+            kernels.slab_gradients(slab, x, y, lengths, masks, net, work, slabs, losses)
+            return
+        # A user's own surrogate: the same steps, with slopes by Python in between.
+        share = x.dtype.type(1 / len(x))
+        slabs[slab] = 0
+        for b in range(slab, len(x), SLABS):
+            T = int(lengths[b])
+            kernels.sequence_forward(x[b, :T], masks[b], net, work)
+            fill_slopes(surrogate, layers, net, work, T)
+            losses[b] = kernels.loss_and_error(T, y[b], share, net, work, slabs[slab])
+            kernels.sequence_backward(masks[b], np.zeros((T, 0), x.dtype), net, work, slabs[slab])
+
+    in_threads(run, len(slabs), lambda: new_work(net, x), threads or _worth(lengths, layers))
+    return float(losses.mean(dtype=np.float64)), summed(slabs, net)
+
+
+def logits(layers, output, surrogate, x, lengths, threads=None) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (B, classes) of a batch, and the spikes of each layer, (L,); arguments as in `gradients`."""
+    net, x, masks = pack(layers, output, surrogate), _in_dtype(x, layers), _pack_masks(None, len(x), layers)
+    result = np.zeros((len(x), len(output.bias)), x.dtype)
+    n_spikes = np.zeros((min(SLABS, len(x)), len(layers)), np.int64)
+
+    def run(slab, work):
+        kernels.slab_logits(slab, x, lengths, masks, net, work, result, n_spikes)
+
+    in_threads(run, len(n_spikes), lambda: new_work(net, x), threads or _worth(lengths, layers))
+    return result, n_spikes.sum(axis=0)
+
+
+def record(layers, output, surrogate, x, lengths, masks) -> tuple[list[LayerTape], np.ndarray, np.ndarray]:
+    """The forward half: tapes of the layers, counts (B, N) and logits (B, classes); arguments as in `gradients`."""
+    net, x, masks = (
+        pack(layers, output, surrogate, keep_z=True),
+        _in_dtype(x, layers),
+        _pack_masks(masks, len(x), layers),
+    )
+    B, T_max = x.shape[:2]
+    kept = [(np.zeros((B, T_max, len(d.bias)), x.dtype), np.zeros((B, T_max, len(d.bias)), x.dtype)) for d in layers]
+    counts, result = np.zeros((B, len(output.w)), x.dtype), np.zeros((B, len(output.bias)), x.dtype)
+
+    def run(b, work):
+        T = int(lengths[b])
+        kernels.sequence_forward(x[b, :T], masks[b], net, work)
+        counts[b], result[b] = work.counts, work.logits
+        for i, (v, z) in enumerate(kept):
+            v[b, :T], z[b, :T] = (_rows(flat, net, i, T_max, T) for flat in (work.v, work.z))
+
+    in_threads(run, B, lambda: new_work(net, x), _worth(lengths, layers))
+    return [layer_tape(layer, v, z, lengths) for layer, (v, z) in zip(layers, kept)], counts, result
+
+
+def adjoint(layers, output, surrogate, x, e, lengths, masks) -> tuple[list[np.ndarray], np.ndarray, list[Grads]]:
+    """The backward half, for any e (B, T, N): δ (B, T, N) of each layer, dx (B, T, n_in) and gradients."""
+    net, x, masks = pack(layers, output, surrogate), _in_dtype(x, layers), _pack_masks(masks, len(x), layers)
+    B, T_max = x.shape[:2]
+    deltas = [np.zeros((B, T_max, len(layer.bias)), x.dtype) for layer in layers]
+    dx = np.zeros_like(x)
+    slabs = np.zeros((min(SLABS, B), net.weights.size), x.dtype)
+
+    def run(slab, work):
+        for b in range(slab, B, SLABS):
+            T = int(lengths[b])
+            kernels.sequence_forward(x[b, :T], masks[b], net, work)
+            delta = [_rows(work.e, net, i, T_max + 1, T) for i in range(len(layers))]
+            delta[-1][...] = e[b, :T]
+            if net.surrogate[0] < 0:
+                fill_slopes(surrogate, layers, net, work, T)
+            kernels.sequence_backward(masks[b], dx[b, :T], net, work, slabs[slab])
+            for kept, rows in zip(deltas, delta):
+                kept[b, :T] = rows
+
+    in_threads(run, len(slabs), lambda: new_work(net, x), _worth(lengths, layers))
+    return deltas, dx, summed(slabs, net)
+
+
+def summed(slabs, net: Net) -> list[Grads]:
+    """The gradients of all slabs added up, by layer."""
+    total = slabs.sum(axis=0)
+    total[np.abs(total) < net.tiny] = 0
+    grads = []
+    for at in net.table:
+        n_in, N, J = at[:3]
+        shapes = {
+            kernels.W_IN: (n_in, N),
+            kernels.BIAS: (N,),
+            kernels.W_REC: (N if J > 0 else 0, N),
+            kernels.DECAY: (N,),
+            kernels.TAP_WEIGHTS: (J,),
+        }
+        grads.append(Grads(*(total[at[c] : at[c] + math.prod(s)].reshape(s) for c, s in shapes.items())))
+    return grads
+
+
+# Threads
+
+
+def n_threads() -> int:
+    """How many threads share a batch: NUMBA_NUM_THREADS, by default as many as cores that this process may use."""
+    return numba.config.NUMBA_NUM_THREADS
+
+
+def _worth(lengths, layers) -> int:
+    """How many threads a batch is worth."""
+    neuron_steps = int(lengths.sum()) * sum(len(layer.bias) for layer in layers)
+    return min(n_threads(), 1 + neuron_steps // NEURON_STEPS)
+
+
+def in_threads(run, n_tasks: int, new_room, threads: int) -> None:
+    """Call `run(task, room)` for each task < n_tasks; each thread has a room of its own and takes the next task."""
+    tasks, lock = iter(range(n_tasks)), threading.Lock()
+
+    def work_on():
+        room = new_room()
+        while True:
+            with lock:
+                task = next(tasks, None)
+            if task is None:
+                return
+            run(task, room)
+
+    threads = min(threads, n_tasks)
+    if threads == 1:
+        return work_on()
+    with ThreadPoolExecutor(threads - 1, "minisnn") as pool:  # this thread is one of them
+        others = [pool.submit(work_on) for _ in range(threads - 1)]
+        work_on()
+        for other in others:
+            other.result()
+
+
+# Numbers in flat arrays
+
+
+def pack(layers: list[Layer], output: Readout, surrogate, keep_z: bool = False) -> Net:
+    """A network as `kernels.Net`."""
+    dtype = layers[0].bias.dtype
+    weights, constants, delays, table, neurons = _Flat(), _Flat(), _Flat(), [], 0
+    for layer in [*layers, _as_layer(output)]:
+        n_in, N, J = *layer.w_in.shape, len(layer.delays)
+        w_rec = layer.w_rec if J > 0 else layer.w_rec[:0]
+        table.append(
+            [n_in, N, J, neurons]
+            + [weights.add(a) for a in (layer.w_in, layer.bias, w_rec, layer.decay, layer.tap_weights)]
+            + [constants.add(a) for a in (layer.threshold, layer.reset, layer.w_in.T, w_rec.T)]
+            + [delays.add(layer.delays)]
+        )
+        neurons += N
+    code, peak, width = slope_numbers(surrogate)
+    return Net(
+        table=np.array(table),
+        weights=weights.array(dtype),
+        constants=constants.array(dtype),
+        delays=delays.array(np.int64),
+        surrogate=(code, dtype.type(peak), dtype.type(width)),
+        keep_z=keep_z,
+        window=np.iinfo(np.int64).max if output.window is None else output.window,
+        tiny=dtype.type(np.finfo(dtype).tiny * 1e8),
+    )
+
+
+class _Flat:
+    """Arrays one behind the other, each at a multiple of 64 bytes, where vector loads don't straddle cache lines."""
+
+    def __init__(self):
+        self.size, self.parts = 0, []
+
+    def add(self, a) -> int:
+        """Append an array; returns where it starts."""
+        start = self.size
+        self.parts.append((start, a))
+        self.size += -(-a.size // 16) * 16
+        return start
+
+    def array(self, dtype) -> np.ndarray:
+        flat = aligned(self.size, dtype)
+        for start, a in self.parts:
+            flat[start : start + a.size].reshape(a.shape)[...] = a
+        return flat
+
+
+def _as_layer(output: Readout) -> Layer:
+    C = len(output.bias)
+    return Layer(output.w, output.bias, np.zeros((0, C)), *np.zeros((2, 0)), *np.zeros((2, C)), np.zeros(3))
+
+
+def _pack_masks(masks, n_sequences: int, layers) -> np.ndarray:
+    """Masks of all layers side by side, (B, all neurons)."""
+    sizes = [len(layer.bias) for layer in layers]
+    packed = np.ones((n_sequences, sum(sizes)), layers[0].bias.dtype)
+    if masks is not None:
+        packed[...] = np.concatenate(masks, axis=1)
+    return packed
+
+
+def _in_dtype(x, layers) -> np.ndarray:
+    """x as kernels take it: in the dtype of the layers, contiguous and writable."""
+    return np.require(x, layers[0].bias.dtype, ["C", "A", "W"])
+
+
+def new_work(net: Net, x) -> Work:
+    """Room for one sequence of x (B, T, n_in)."""
+    _, T, n_in = x.shape
+    sizes = net.table[:-1, kernels.N_OUT]
+    all_neurons, piece = int(sizes.sum()), kernels.PIECE * int(sizes.max())
+
+    def empty(n, dtype=x.dtype):
+        return np.empty(n, dtype)  # pages that are never touched cost nothing
+
+    slopes = T * all_neurons if net.surrogate[0] < 0 else piece
+    return Work(
+        room=T,
+        x=Events(empty(T * n_in, np.int64), empty(T * n_in), empty(T + 1, np.int64)),
+        v=empty(T * all_neurons),
+        z=empty(T * all_neurons),
+        columns=empty(T * all_neurons, np.int64),
+        values=empty(T * all_neurons),
+        start=np.zeros((T + 1) * len(sizes), np.int64),
+        e=empty((T + 1) * all_neurons),
+        slope=empty(slopes),
+        q=empty(piece),
+        z_delta=empty(int((net.table[:-1, kernels.N_TAPS] * sizes).max())),
+        counts=empty(int(net.table[-1, kernels.N_IN])),
+        logits=empty(int(net.table[-1, kernels.N_OUT])),
+    )
+
+
+def _rows(flat, net: Net, i: int, room: int, T: int) -> np.ndarray:
+    """The first T of `room` steps of layer i in an array of `Work`, (T, N)."""
+    at, N = int(net.table[i, kernels.NEURON]) * room, int(net.table[i, kernels.N_OUT])
+    return flat[at : at + T * N].reshape(T, N)
+
+
+def aligned(size: int, dtype) -> np.ndarray:
+    """Zeros that start at a multiple of 64 bytes."""
+    n_bytes = size * np.dtype(dtype).itemsize
     room = np.zeros(n_bytes + 64, np.uint8)
     start = -room.ctypes.data % 64
-    return room[start : start + n_bytes].view(dtype).reshape(shape)
+    return room[start : start + n_bytes].view(dtype)
 
 
-def aligned_copy(a) -> np.ndarray:
-    """A copy of `a` that is contiguous and aligned."""
-    result = aligned(a.shape, a.dtype)
-    result[...] = a
-    return result
-
-
-class Room(NamedTuple):
-    """The arrays that a walk through B sequences fills."""
-
-    x: np.ndarray  # (B, T, n_in)
-    x_events: Events
-    masks: list[np.ndarray]  # m, (B, N) a layer
-    v_reset: list[np.ndarray]  # v⁺ of the last step, (B, N) a layer
-    runs: list[Run]
-    e: list[np.ndarray]  # (B, T, N) a layer: e on the way in, δ on the way out
-    q: list[np.ndarray]  # (B, T, N) a layer
-    slope: list[np.ndarray]  # (B, T, N) a layer
-
-
-def new_events(shape, dtype) -> Events:
-    """Room for the events of an array of this shape, (B, T, n)."""
-    B, T, n = shape
-    return Events(aligned((B, T * n), np.int64), aligned((B, T * n), dtype), np.zeros((B, T + 1), np.int64))
-
-
-def new_room(n_sequences: int, n_steps: int, layers: list[Layer]) -> Room:
-    """Room for a forward pass through so many sequences; masks are 1."""
-    dtype = layers[0].bias.dtype
-    n_in = len(layers[0].w_in)
-    shapes = [(n_sequences, n_steps, len(layer.bias)) for layer in layers]
-    return Room(
-        x=aligned((n_sequences, n_steps, n_in), dtype),
-        x_events=new_events((n_sequences, n_steps, n_in), dtype),
-        masks=[np.ones((n_sequences, len(layer.bias)), dtype) for layer in layers],
-        v_reset=[np.zeros((n_sequences, len(layer.bias)), dtype) for layer in layers],
-        runs=[Run(aligned(shape, dtype), aligned(shape, dtype), *new_events(shape, dtype)) for shape in shapes],
-        e=[],
-        q=[],
-        slope=[],
-    )
-
-
-def with_backward(room: Room, layers: list[Layer], surrogate, keep: bool) -> Room:
-    """The same room, with space for a backward pass as well.
-
-    With `keep`, z and δ of every layer stay to be looked at. Otherwise there is no z of layers with one tap, and
-    layers share two buffers for e, since layer i reads its own and writes that of layer i - 1. All share one for q and
-    one for slope, which hold a piece of the steps (a slope that Python fills: all of them).
-    """
-    B, T = room.x.shape[:2]
-    sizes = [len(layer.bias) for layer in layers]
-    piece = min(T, kernels.PIECE)
-
-    def buffers(n_buffers, n_rows):
-        memory = [aligned(B * n_rows * max(sizes), room.x.dtype) for _ in range(n_buffers)]
-        return [memory[i % n_buffers][: B * n_rows * N].reshape(B, n_rows, N) for i, N in enumerate(sizes)]
-
-    def without_z(run, layer):
-        return run if keep or len(layer.delays) > 1 else run._replace(z=aligned((B, T, 0), room.x.dtype))
-
-    return room._replace(
-        runs=[without_z(run, layer) for run, layer in zip(room.runs, layers)],
-        e=buffers(len(layers) if keep else 2, T),
-        q=buffers(1, piece),
-        slope=buffers(1, T if slope_numbers(surrogate)[0] < 0 else piece),
-    )
-
-
-def take(arrays, part: slice):
-    """`arrays[part]` for every array in a (nested) list or named tuple."""
-    if isinstance(arrays, np.ndarray):
-        return arrays[part]
-    items = [take(item, part) for item in arrays]
-    return items if isinstance(arrays, list) else type(arrays)(*items)
-
-
-def n_lanes(n_sequences: int) -> int:
-    """How many sequences run at once: as many as there are threads, made a power of two; at least 4, at most SLABS."""
-    lanes = FEWEST_LANES
-    while lanes < min(SLABS, numba.get_num_threads()):
-        lanes *= 2
-    return min(lanes, n_sequences)
-
-
-def micro_batches(n_sequences: int) -> list[slice]:
-    """Slices of at most `n_lanes` sequences."""
-    step = n_lanes(n_sequences)
-    return [slice(start, min(start + step, n_sequences)) for start in range(0, n_sequences, step)]
-
-
-def slabs_of(slabs: list[Grads], part: slice) -> list[Grads]:
-    """The slabs that the sequences of a micro-batch add to: sequence b to slab b mod SLABS."""
-    return take(slabs, slice(part.start % SLABS, part.start % SLABS + part.stop - part.start))
-
-
-def new_slabs(n_sequences: int, layers: list[Layer], learns_decay: list[bool]) -> list[Grads]:
-    """SLABS slabs of gradients of all layers, or as many as there are sequences; zero.
-
-    Empty for a decay that is fixed, and for the weight of a single tap, which is always 1: kernels then leave them out.
-    """
-    slabs = []
-    for layer, learns in zip(layers, learns_decay):
-        decay = layer.decay if learns else layer.decay[:0]
-        weights = layer.weights if len(layer.weights) > 1 else layer.weights[:0]
-        blocks = (layer.w_in, layer.bias, layer.w_rec, decay, weights)
-        slabs.append(Grads(*(aligned((min(SLABS, n_sequences), *block.shape), block.dtype) for block in blocks)))
-    return slabs
-
-
-def sum_slabs(slabs: list[Grads]) -> list[Grads]:
-    """All slabs added up, the first first."""
-    return [Grads(*(np.add.reduce(block, axis=0) for block in slab)) for slab in slabs]
-
-
-def aligned_layers(layers: list[Layer]) -> list[Layer]:
-    """The same layers in arrays as the kernels like them: contiguous, aligned, writable."""
-    return [Layer(*(aligned_copy(a) for a in layer)) for layer in layers]
-
-
-def transposes(layers: list[Layer], input_gradient: bool) -> list[tuple[np.ndarray, np.ndarray]]:
-    """W_inᵀ and W_recᵀ of each layer as copies; W_inᵀ of the first without columns unless its dx is wanted."""
-    pairs = [(aligned_copy(layer.w_in.T), aligned_copy(layer.w_rec.T)) for layer in layers]
-    if not input_gradient:
-        pairs[0] = (pairs[0][0][:, :0].copy(), pairs[0][1])
-    return pairs
-
-
-def forward(room: Room, layers: list[Layer], rows, first: int = 0, origin: int = 0) -> None:
-    """Equations (1) to (5) through all layers: from `room.x` and `room.masks` to `room.runs`.
-
-    Parameters
-    ----------
-    rows : array (B,) of int64
-        Up to which row each sequence goes: its length, if the room holds it whole.
-    first, origin : int
-        See `kernels.layer_forward`.
-    """
-    if first == origin:
-        for v_reset in room.v_reset:
-            v_reset[...] = 0
-    below = room.x_events
-    with _one_at_a_time:
-        kernels.input_events_lanes(room.x, room.x_events)
-        for layer, mask, v_reset, run in zip(layers, room.masks, room.v_reset, room.runs):
-            kernels.forward_lanes(rows, below, layer, mask, v_reset, first, origin, run)
-            below = Events(run.columns, run.values, run.start)
-
-
-def new_chunk_room(n_sequences: int, n_steps: int, layers: list[Layer]) -> Room:
-    """Room for `forward_in_chunks`: a chunk of steps, and before it as many as the longest delay reaches back."""
-    longest = max((int(layer.delays.max()) for layer in layers if layer.delays.size), default=0)
-    return new_room(n_sequences, min(n_steps, longest) + min(n_steps, CHUNK), layers)
-
-
-def forward_in_chunks(room: Room, layers: list[Layer], x, lengths, starts) -> tuple[np.ndarray, np.ndarray]:
-    """The forward pass of one micro-batch without a tape, in memory O(B (K + CHUNK) N) for any T.
-
-    A chunk of steps is run at a time; of those before, z is kept for as many as the longest delay. The numbers are
-    those of `forward`, bit for bit.
-
-    Parameters
-    ----------
-    room : Room
-        From `new_chunk_room`, for B sequences of T steps.
-    x : array (B, T, n_in)
-    lengths, starts : arrays (B,) of int64
-        The readout reads the steps starts .. lengths - 1.
-
-    Returns
-    -------
-    counts : array (B, N)
-        Spikes of the last layer that the readout reads.
-    spikes : array (layers,)
-        All spikes of each layer.
-    """
-    B, T = x.shape[:2]
-    H = room.x.shape[1] - min(T, CHUNK)  # rows of history
-    counts, spikes = np.zeros((B, len(layers[-1].bias)), room.x.dtype), np.zeros(len(layers))
-    for t in range(0, T, CHUNK):
-        n_steps = min(CHUNK, T - t)
-        room.x[:, H : H + n_steps] = x[:, t : t + n_steps]
-        rows = H + np.clip(lengths - t, 0, n_steps)
-        forward(room, layers, rows, first=H, origin=H - t)
-        counts += count_spikes(np.clip(H + starts - t, H, rows), rows, room.runs[-1])
-        for i, run in enumerate(room.runs):
-            spikes[i] += run.start[np.arange(B), rows].sum()
-            run.z[:, :H] = run.z[:, n_steps : n_steps + H].copy()
-    return counts, spikes
-
-
-def backward(room: Room, layers: list[Layer], transposed, surrogate, lengths, slabs: list[Grads]) -> np.ndarray:
-    """Equations (7) to (10) and (12) through all layers, the last first, after `forward`.
-
-    On entry `room.e[-1]` holds e; on return `room.e` holds each layer's δ (if the room keeps them), and each lane has
-    added its gradients to its slab. Returns dx of the first layer (without columns if `transposed` has none for it).
-    """
-    dtype = room.x.dtype.type
-    code, peak, width = slope_numbers(surrogate)
-    numbers = (code, dtype(peak), dtype(width))
-    dx = np.zeros((*room.x.shape[:2], transposed[0][0].shape[1]), dtype)
-    inputs = [room.x_events] + [Events(run.columns, run.values, run.start) for run in room.runs[:-1]]
-    d_inputs = [dx, *room.e[:-1]]  # (12): dx of a layer is the e of the layer below
-    for i in reversed(range(len(layers))):
-        if code < 0:
-            room.slope[i][...] = custom_slope(surrogate, room.runs[i].v, layers[i].threshold)
-        with _one_at_a_time:
-            kernels.backward_lanes(
-                *(lengths, inputs[i], room.runs[i], numbers, room.slope[i]),
-                *(layers[i], *transposed[i], room.masks[i], room.e[i], room.q[i], d_inputs[i], slabs[i]),
-            )
-    return dx
+# Surrogates
 
 
 def slope_numbers(surrogate) -> tuple[int, float, float]:
@@ -257,6 +294,13 @@ def slope_numbers(surrogate) -> tuple[int, float, float]:
     if type(surrogate) in BUILT_IN:
         return BUILT_IN.index(type(surrogate)), surrogate.peak, surrogate.width
     return -1, 1.0, 1.0
+
+
+def fill_slopes(surrogate, layers, net: Net, work: Work, T: int) -> None:
+    """σ′(v - θ) of all layers into `work.slope`, from a user's own derivative."""
+    for i, layer in enumerate(layers):
+        v = _rows(work.v, net, i, work.room, T)
+        _rows(work.slope, net, i, work.room, T)[...] = custom_slope(surrogate, v, layer.threshold)
 
 
 def custom_slope(surrogate, v, threshold) -> np.ndarray:
@@ -274,17 +318,7 @@ def custom_slope(surrogate, v, threshold) -> np.ndarray:
     return slope
 
 
-def count_spikes(starts, lengths, last: Run) -> np.ndarray:
-    """Equation (6): the spikes of the last layer in each sequence's steps R, (B, N)."""
-    counts = np.zeros((len(lengths), last.v.shape[2]), last.v.dtype)
-    kernels.count_spikes_lanes(starts, lengths, last, counts)
-    return counts
-
-
-def readout_error(starts, lengths, d_counts, e) -> None:
-    """Equation (12): fills e (B, T, N) with `d_counts` (B, N) in the steps R, else 0."""
-    with _one_at_a_time:
-        kernels.readout_error_lanes(starts, lengths, d_counts, e)
+# Compilation
 
 
 @contextmanager
@@ -304,18 +338,14 @@ def announce(message: str, after: float = 1.0):
             print(f" {seconds:.0f} s", file=sys.stderr, flush=True)
 
 
-@functools.cache
+@cache
 def prepare(dtype: str) -> None:
     """Compile the kernels for a dtype, or load them from the cache, by one tiny run; only the first call does that."""
-    one = np.ones(1, dtype)
-    square = np.ones((1, 1), dtype)
-    layers = aligned_layers([Layer(square, one, square, np.ones(1, np.int64), one, one, one, np.zeros(3, dtype))])
-    room = with_backward(new_room(1, 2, layers), layers, BUILT_IN[0](), keep=False)
-    lengths, starts = np.full(1, 2), np.zeros(1, np.int64)
+    one, square = np.ones(1, dtype), np.ones((1, 1), dtype)
+    layers = [Layer(square, one, square, np.ones(1, np.int64), one, one, one, np.zeros(3, dtype))]
+    batch = (layers, Readout(np.ones((1, 2), dtype), np.ones(2, dtype), None), BUILT_IN[0](), np.ones((1, 2, 1), dtype))
     with announce(f"preparing the {dtype} kernels: compiled at the first use, later read from the cache"):
-        forward(room, layers, lengths)
-        readout_error(starts, lengths, count_spikes(starts, lengths, room.runs[-1]), room.e[-1])
-        backward(room, layers, transposes(layers, True), BUILT_IN[0](), lengths, new_slabs(1, layers, [True]))
+        gradients(*batch, np.zeros(1, np.int64), np.full(1, 2), None)
 
 
 def warmup(net) -> float:

@@ -1,37 +1,84 @@
-"""The engine as Numba loops: the equations of `reference.py`, with its names, numbers and order.
+"""The algorithm as Numba loops: `reference.py` once more, with its names, its steps and its equation numbers.
 
-Kernels take arrays and fill arrays. They check nothing, know no kinds of neuron or recurrence (those arrive as
-numbers), and work in the dtype of their arrays, float32 or float64. What makes them fast, and yet plain loops:
+`sequence_gradients` is all of it, for one sequence: layers up, readout and loss, layers down. A batch is a loop over it
+(`slab_gradients`). Kernels take arrays and fill arrays. They check nothing and know no kinds of neuron or recurrence:
+those arrive as numbers. What makes them fast, and yet plain loops:
 
 - *Events.* Spikes are mostly 0. A list of what is not 0 turns x[t] W_in, s[t] W_rec and the outer products of (10) into
-  a few row additions. The lists of all steps lie one behind the other, so they touch as little memory as there is.
+  a few row additions.
 - *Rows.* A row of weights is contiguous, so adding a multiple of it is one vectorised loop. (8) and (12) multiply by a
   transpose; they get a transposed copy for the same reason.
-- *Blocks.* δ[t] hears δ[t + k_j], no δ nearer than the shortest delay. So (8) can be done for min(4, shortest delay)
-  steps at once, and each weight that is loaded serves four steps: a skip in time also skips memory traffic.
+- *Blocks.* δ[t] hears δ[t + k_j], no δ nearer than the shortest delay. So (8) is done for min(4, shortest delay) steps
+  at once, and each weight that is loaded serves four steps: a skip in time also skips memory traffic.
 - *Pieces.* The backward pass takes 64 steps through all its equations before it goes further back, while they are in
   the cache. What later steps don't need (q, σ′) is kept for one piece only.
-- *Lanes.* The drivers at the end run one sequence in each lane, in parallel. A lane has its own slab of gradients, so
-  the result does not depend on how many threads there are.
+- *No denormals.* A δ that nothing feeds halves every step, until it is a denormal number, with which some processors
+  compute a hundred times slower. What is smaller than `tiny`, 10⁸ times the smallest normal number, becomes 0.
+- *Fused multiply-adds* in their order: `out = out + a * b + c * d` is two of them, `out += a * b + c * d` is not.
 
-What docstrings call measured was measured on one core of a Zen 5 server at 128 neurons in float32 (GMAC/s: 10⁹
-multiply-adds a second; BLAS reaches 50 on large matrices); `minisnn bench` measures the whole.
-
-Loops over neurons are kept to one array expression each, since those vectorise. No number literal takes part in float
-arithmetic: 1 as well as 1.0 would turn float32 into float64. All kernels are in this one file, because Numba's disk
-cache does not notice an edit in another.
+All layers lie in a few flat arrays (`Net`), so one compilation serves networks of any depth. Loops over neurons are one
+expression each, since those vectorise. No number literal takes part in float arithmetic: 1 as well as 1.0 would turn
+float32 into float64. All kernels are in this one file: Numba's disk cache does not notice an edit in another.
 """
 
+import math
 from typing import NamedTuple
 
 import numba
 import numpy as np
 
-jit = numba.njit(cache=True, nogil=True, fastmath={"contract"})
-jit_parallel = numba.njit(cache=True, nogil=True, fastmath={"contract"}, parallel=True)
+OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy", "no_cfunc_wrapper": True}
+jit = numba.njit(**OPTIONS, cache=True)
+# Two kinds that compile faster: steps of the walk become part of their caller; the rest is called by kernels alone.
+jit_step = numba.njit(**OPTIONS, inline="always")
+jit_inner = numba.njit(**OPTIONS, no_cpython_wrapper=True)
 
-BLOCK = 4  # rows that share a load of weights in `add_product`
-PIECE = 64  # steps that `layer_backward` takes through all its equations while they are in the cache
+SLABS = 16  # sequence b adds its gradients to slab b mod SLABS: sums are grouped by this, not by threads
+BLOCK = 4  # steps that share a load of weights
+PIECE = 64  # steps that go through all equations of the backward pass while they are in the cache
+
+# Columns of `Net.table`: sizes, then where the blocks of a layer start.
+N_IN, N_OUT, N_TAPS, NEURON, W_IN, BIAS, W_REC, DECAY, TAP_WEIGHTS, THRESHOLD, RESET, W_IN_T, W_REC_T, DELAYS = range(
+    14
+)
+
+
+class Net(NamedTuple):
+    """A network as numbers. Row i of `table` is layer i; the last is the readout, W_out and b_out as W_in and b."""
+
+    table: np.ndarray  # (L + 1, 14) int64, see the columns above
+    weights: np.ndarray  # flat: W_in, b, W_rec, β and p of all layers; gradients lie in an array of the same layout
+    constants: np.ndarray  # flat: θ, reset and transposes
+    delays: np.ndarray  # flat, int64
+    surrogate: tuple  # (code, peak, width) for `fill_slope`; code -1: slopes are filled by Python
+    keep_z: bool  # whether z is kept where it can be made anew, to be looked at
+    window: int  # R is the last `window` steps
+    tiny: float  # smaller numbers become 0
+
+
+class Layer(NamedTuple):
+    """One layer as numbers: `reference.Layer`, and transposed copies."""
+
+    w_in: np.ndarray  # (n_in, N)
+    bias: np.ndarray  # (N,)
+    w_rec: np.ndarray  # (N, N), feedforward (0, N)
+    delays: np.ndarray  # (J,)
+    tap_weights: np.ndarray  # (J,)
+    decay: np.ndarray  # (N,)
+    threshold: np.ndarray  # (N,)
+    reset: np.ndarray  # (3,)
+    w_in_T: np.ndarray  # (N, n_in)
+    w_rec_T: np.ndarray  # (N, N), feedforward (0, N)
+
+
+class Grads(NamedTuple):
+    """Gradients of one layer, which kernels add to."""
+
+    d_w_in: np.ndarray
+    d_bias: np.ndarray
+    d_w_rec: np.ndarray
+    d_decay: np.ndarray
+    d_tap_weights: np.ndarray
 
 
 class Events(NamedTuple):
@@ -42,150 +89,336 @@ class Events(NamedTuple):
     start: np.ndarray  # (T + 1,) int64
 
 
-class Run(NamedTuple):
-    """What `layer_forward` fills; s[t] stands there as events alone."""
+class Tape(NamedTuple):
+    """What the forward pass of a layer leaves for the backward pass."""
 
     v: np.ndarray  # (T, N)
-    z: np.ndarray  # (T, N), or (T, 0) if nobody waits for it
-    columns: np.ndarray  # (T N,) int64, the events of s
-    values: np.ndarray  # (T N,)
-    start: np.ndarray  # (T + 1,) int64
+    z: np.ndarray  # (T, N), or (0, N) with a single tap: its rows are made when they arrive
+    s: Events
 
 
-class Grads(NamedTuple):
-    """The gradients that `layer_backward` adds to; with a leading axis of lanes, the slabs of `backward_lanes`."""
+class Work(NamedTuple):
+    """Room for one sequence of up to T steps, used again for the next; flat, all layers one behind the other."""
 
-    d_w_in: np.ndarray  # (n_in, N)
-    d_bias: np.ndarray  # (N,)
-    d_w_rec: np.ndarray  # (N, N)
-    d_decay: np.ndarray  # (N,), or (0,) if nobody waits for it
-    d_weights: np.ndarray  # (J,), or (0,)
-
-
-@jit
-def find_events(row, columns, values):
-    """Write where `row` (n,) is not 0, and what stands there, into `columns` and `values`; return how many."""
-    count = 0
-    for i in range(row.size):
-        columns[count] = i  # overwritten by the next unless it counts
-        values[count] = row[i]
-        count += row[i] != 0
-    return count
+    room: int  # T
+    x: Events
+    v: np.ndarray  # (T · all neurons,), as are z, columns and values
+    z: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+    start: np.ndarray  # ((T + 1) L,)
+    e: np.ndarray  # ((T + 1) · all neurons,): e on the way in, δ on the way out, in the last row δ[T] = 0
+    slope: np.ndarray  # σ′: a piece of one layer; all of all layers if Python fills them
+    q: np.ndarray  # a piece of one layer
+    z_delta: np.ndarray  # (J N,) of one layer
+    counts: np.ndarray  # (N,) of the last layer
+    logits: np.ndarray  # (classes,), then g
 
 
-@jit
-def taps_within(delays, steps):
-    """How many of the delays (ascending) are at most `steps`: the taps that reach a step of the sequence."""
-    count = delays.size
-    while count > 0 and delays[count - 1] > steps:
-        count -= 1
-    return count
+@jit_step
+def sequence_gradients(x, y, mask, share, net, work, grads):
+    """The whole algorithm for one sequence: returns its loss, adds its gradients to `grads`, flat as `net.weights`.
 
-
-@jit
-def add_rows(weights, rows, base, offsets, count, out):
-    """out (N,) += Σ_j weights[j] rows[base + offsets[j]], j < count: four rows at a time share each access to out.
-
-    Measured: 37 GMAC/s for 128 rows, each of which is loaded from L2 for one multiply-add; eight rows at a time: 33.
+    x is (T, n_in), `mask` the masks of all layers side by side, `share` 1/B.
     """
-    N = out.size
-    for j in range(0, count - 3, 4):
-        p0, p1, p2, p3 = weights[j], weights[j + 1], weights[j + 2], weights[j + 3]
-        i0, i1, i2, i3 = offsets[j] + base, offsets[j + 1] + base, offsets[j + 2] + base, offsets[j + 3] + base
+    dx = matrix(work.e, 0, len(x), 0)  # the gradient of the input: not asked for
+    sequence_forward(x, mask, net, work)
+    loss = loss_and_error(len(x), y, share, net, work, grads)
+    sequence_backward(mask, dx, net, work, grads)
+    return loss
+
+
+@jit_step
+def sequence_forward(x, mask, net, work):
+    """All layers, one above the other, (1) to (5), and the readout (6): fills tapes, counts and logits of `work`."""
+    find_events(x, work.x)
+    below = work.x
+    for i in range(len(net.table) - 1):
+        N, neuron = net.table[i, N_OUT], net.table[i, NEURON]
+        tape = tape_of(net, work, i, len(x))
+        layer_forward(below, layer_of(net, i), mask[neuron : neuron + N], net.tiny, tape)
+        below = tape.s
+    read_out(len(x), below, layer_of(net, len(net.table) - 1), net.window, work.counts, work.logits)
+
+
+@jit_inner
+def read_out(T, s, output, window, counts, logits):
+    """Equation (6): fills counts (N,) and logits (classes,) of a sequence of T steps."""
+    start = max(0, T - window)
+    # counts = Σ_{t in R} s[t]
+    clear(counts)
+    for k in range(s.start[start], s.start[T]):
+        counts[s.columns[k]] += s.values[k]
+    # logits = counts W_out + |R| b_out
+    n_read = counts.dtype.type(T - start)
+    for c in range(logits.size):
+        logits[c] = n_read * output.bias[c]
+    for n in range(counts.size):
+        for c in range(logits.size):
+            logits[c] += counts[n] * output.w_in[n, c]
+
+
+@jit_step
+def loss_and_error(T, y, share, net, work, grads):
+    """Equations (6) and (12): returns the loss, fills e of the last layer, adds the gradients of the readout."""
+    last = len(net.table) - 1
+    e = matrix(work.e, net.table[last - 1, NEURON] * (work.room + 1), T, net.table[last, N_IN])
+    return readout_gradients(
+        y,
+        share,
+        max(0, T - net.window),
+        net.tiny,
+        work.counts,
+        work.logits,
+        layer_of(net, last),
+        e,
+        grads_of(net, last, grads),
+    )
+
+
+@jit_inner
+def readout_gradients(y, share, start, tiny, counts, g, output, e, grads):
+    """The loss (6) from the logits, which turn into g; e (T, N) and the gradients of the readout (12)."""
+    # loss = cross-entropy(softmax(logits), y)
+    largest, total = g[0], share - share
+    for c in range(g.size):
+        largest = max(largest, g[c])
+    for c in range(g.size):
+        total += math.exp(g[c] - largest)
+    log_total = largest + math.log(total)
+    loss = log_total - g[y]
+    # g = (softmax(logits) - onehot(y)) / B
+    for c in range(g.size):
+        g[c] = flushed(share * math.exp(g[c] - log_total), tiny)
+    g[y] -= share
+    # e[t] = g W_outᵀ for t in R
+    T, N = e.shape
+    for t in range(start + 1):
+        clear(e[t])
+    for n in range(N):
+        for c in range(g.size):
+            e[start, n] += output.w_in[n, c] * g[c]
+        e[start, n] = flushed(e[start, n], tiny)
+    for t in range(start + 1, T):
         for n in range(N):
-            out[n] += p0 * rows[i0, n] + p1 * rows[i1, n] + p2 * rows[i2, n] + p3 * rows[i3, n]
-    for j in range(count - count % 4, count):
-        p, i = weights[j], offsets[j] + base
+            e[t, n] = e[start, n]
+    # d_w_out = countsᵀ g,  d_b_out = |R| g
+    n_read = counts.dtype.type(T - start)
+    for c in range(g.size):
+        grads.d_bias[c] += n_read * g[c]
         for n in range(N):
-            out[n] += p * rows[i, n]
+            grads.d_w_in[n, c] += counts[n] * g[c]
+    return loss
 
 
-@jit
-def find_all_events(x, x_events):
-    """The events of an analog input x (T, n_in)."""
-    columns, values, start = x_events
-    for t in range(x.shape[0]):
-        start[t + 1] = start[t] + find_events(x[t], columns[start[t] :], values[start[t] :])
+@jit_step
+def sequence_backward(mask, dx, net, work, grads):
+    """All layers, from the last to the first, (7) to (10) and (12): `work.e` turns from e into δ, `grads` is added to.
 
-
-@jit
-def add_event_rows(events, t, rows, out):
-    """out (N,) += Σ_i a[t, i] rows[i] for the array a of these events: a[t] @ rows."""
-    columns, values, start = events
-    add_rows(values[start[t] : start[t + 1]], rows, 0, columns[start[t] : start[t + 1]], start[t + 1] - start[t], out)
-
-
-@jit
-def layer_forward(x_events, layer, mask, v_reset, first, origin, run):
-    """Equations (1) to (5) for one sequence, or for a piece of one: fills the rows of `run` from `first` on.
-
-    The step t = 0 of the sequence is row `origin`, which may lie before row 0. `v_reset` (N,) holds v⁺ of the step
-    before row `first` and is left at that of the last; rows of z before `first` are read. A whole sequence has first
-    = origin = 0 and v_reset = 0. A layer with one tap may do without z: its row is made when it arrives.
-
-    Measured: 0.25 µs a step where 5 to 10 % fire above and below (dense products would take 0.65), 0.4 with 41 taps.
+    dx is (T, n_in), or (T, 0) if nobody waits for it.
     """
-    w_in, bias, w_rec, delays, weights, decay, threshold, reset = layer
-    v, z, columns, values, start = run
-    s_events = Events(columns, values, start)
+    T, by_python = len(dx), net.surrogate[0] < 0
+    for i in range(len(net.table) - 2, -1, -1):
+        layer, N, neuron = layer_of(net, i), net.table[i, N_OUT], net.table[i, NEURON]
+        x, d_below = work.x, dx
+        if i > 0:  # (12): dx of this layer is e of the layer below
+            x = tape_of(net, work, i - 1, T).s
+            d_below = matrix(work.e, net.table[i - 1, NEURON] * (work.room + 1), T, net.table[i - 1, N_OUT])
+        tape, m, d = tape_of(net, work, i, T), mask[neuron : neuron + N], grads_of(net, i, grads)
+        delta = matrix(work.e, neuron * (work.room + 1), T + 1, N)
+        slope = matrix(work.slope, neuron * work.room if by_python else 0, T if by_python else PIECE, N)
+        q = matrix(work.q, 0, PIECE, N)
+        z_delta = matrix(work.z_delta, 0, layer.delays.size if len(tape.z) > 0 else 0, N)
+        layer_backward(x, tape, layer, m, net.surrogate, net.tiny, slope, q, z_delta, delta, d_below, d)
+
+
+# One layer
+
+
+@jit_inner
+def layer_forward(x, layer, mask, tiny, tape):
+    """Equations (1) to (5) for one layer: from the events of x to v, z and the events of s."""
+    w_in, bias, w_rec, delays, tap_weights, decay, threshold, reset, _, _ = layer
+    v, z, s = tape
     a, h = reset[0], reset[1]
     T, N = v.shape
-    back = -delays
-    s, z_past = np.zeros_like(bias), np.zeros_like(bias)
-    for t in range(first, T):
+    s.start[0] = 0
+    for t in range(T):
         # (2) I[t] = m ⊙ (x[t] W_in + b) + Σ_j p_j z[t - k_j], gathered in v[t]
         for n in range(N):
             v[t, n] = bias[n]
-        add_event_rows(x_events, t, w_in, v[t])
+        add_rows(x.values, w_in, x.columns, x.start[t], x.start[t + 1], 0, 1, v[t])
         for n in range(N):
             v[t, n] *= mask[n]
-        n_taps = taps_within(delays, t - origin)
-        if z.shape[1] > 0:
-            add_rows(weights, z, t, back, n_taps, v[t])
+        n_taps = taps_within(delays, t)
+        if len(z) > 0:
+            add_rows(tap_weights, z, delays, 0, n_taps, t, -1, v[t])
         elif n_taps == 1:
-            z_past[:] = 0
-            add_event_rows(s_events, t - delays[0], w_rec, z_past)
+            t_spike = t - delays[0]
+            add_rows(s.values, w_rec, s.columns, s.start[t_spike], s.start[t_spike + 1], 0, 1, v[t])
+        # (3) v[t] = β v⁺[t-1] + I[t], with (5)
+        if t > 0:
             for n in range(N):
-                v[t, n] += weights[0] * z_past[n]
-        # (3) v[t] = β v⁺[t-1] + I[t]
-        for n in range(N):
-            v[t, n] += decay[n] * v_reset[n]
+                v[t, n] = flushed(v[t, n] + decay[n] * after_reset(v[t - 1, n], threshold[n], a, h), tiny)
         # (4) s[t] = Θ(v[t] - θ)
-        for n in range(N):
-            s[n] = v[t, n] >= threshold[n]
-        start[t + 1] = start[t] + find_events(s, columns[start[t] :], values[start[t] :])
-        # (5) v⁺[t] = v[t] - s[t] (a θ + h v[t])
-        for n in range(N):
-            v_reset[n] = v[t, n] - s[n] * (a * threshold[n] + h * v[t, n])
+        find_spikes(v[t], threshold, t, s)
         # (1) z[t] = s[t] W_rec
-        if delays.size > 0 and z.shape[1] > 0:
-            z[t] = 0
-            add_event_rows(s_events, t, w_rec, z[t])
+        if len(z) > 0 and delays.size > 0:
+            clear(z[t])
+            add_rows(s.values, w_rec, s.columns, s.start[t], s.start[t + 1], 0, 1, z[t])
+
+
+@jit_step
+def layer_backward(x, tape, layer, mask, surrogate, tiny, slope, q, z_delta, delta, dx, grads):
+    """Equations (7) to (10) and (12) for one layer, a piece of PIECE steps at a time, the last first.
+
+    `delta` (T + 1, N) holds e on entry and δ on return; dx is filled; `grads` is added to.
+    """
+    T, N = tape.v.shape
+    code, peak, width = surrogate
+    clear(delta[T])
+    for j in range(len(z_delta)):
+        clear(z_delta[j])
+    for last in range(T, 0, -PIECE):
+        first = max(0, last - PIECE)
+        slopes = slope[first:last] if code < 0 else slope[: last - first]
+        if code >= 0:
+            fill_slope(code, peak, width, tape.v[first:last], layer.threshold, slopes)
+        potential_gradients(first, last, tape.v, slopes, layer, tiny, delta, q)
+        parameter_gradients(first, last, x, tape, layer, mask, delta, q, grads)
+        if len(z_delta) > 0:
+            tap_gradients(first, last, tape.z, delta, layer.delays, z_delta)
+        if dx.shape[1] > 0:
+            input_gradients(first, last, mask, delta, layer.w_in_T, q, dx)
+    for j in range(len(z_delta)):
+        for n in range(N):
+            grads.d_tap_weights[j] += z_delta[j, n]
+
+
+@jit_inner
+def potential_gradients(first, last, v, slope, layer, tiny, delta, q):
+    """Equations (7) to (9) for the steps first .. last - 1, after those behind them.
+
+    `delta` holds e in these steps on entry; (8) turns it into ε and (9) into δ, a block of steps at a time. Fills q;
+    row 0 of q and `slope` is step `first`.
+    """
+    _, _, _, delays, tap_weights, decay, threshold, reset, _, w_rec_T = layer
+    a, h, detached = reset[0], reset[1], reset[2]
+    zero = delta.dtype.type(0)
+    T, N = v.shape
+    block = min(BLOCK, delays[0]) if delays.size > 0 else BLOCK
+    for stop in range(last, first, -block):
+        start = max(first, stop - block)
+        # (7) q[t] = Σ_j p_j δ[t + k_j]
+        for t in range(start, stop):
+            clear(q[t - first])
+            add_rows(tap_weights, delta, delays, 0, taps_within(delays, T - 1 - t), t, 1, q[t - first])
+            if delays.size > 1:
+                for n in range(N):
+                    q[t - first, n] = flushed(q[t - first, n], tiny)
+        # (8) ε[t] = e[t] + q[t] W_recᵀ
+        if delays.size > 0 and start + delays[0] < T:
+            add_product(q[start - first : stop - first], w_rec_T, delta[start:stop])
+        # (9) δ[t] = (1 - h s[t]) c[t] + σ′[t] (ε[t] - (a θ + h v[t]) c[t]),  c[t] = β δ[t+1]
+        for t in range(stop - 1, start - 1, -1):
+            for n in range(N):
+                c = decay[n] * delta[t + 1, n]
+                through_reset = (a * threshold[n] + h * v[t, n]) * c
+                through_reset -= detached * through_reset
+                h_s = h if v[t, n] >= threshold[n] else zero  # h s[t]
+                delta[t, n] = flushed(c - h_s * c + slope[t - first, n] * (delta[t, n] - through_reset), tiny)
+
+
+@jit_inner
+def parameter_gradients(first, last, x, tape, layer, mask, delta, q, grads):
+    """Equation (10) for the steps first .. last - 1, but for the taps: adds to `grads`. Row 0 of q is step `first`."""
+    v, _, s = tape
+    threshold, a, h = layer.threshold, layer.reset[0], layer.reset[1]
+    d_w_in, d_bias, d_w_rec, d_decay, _ = grads
+    N = v.shape[1]
+    for t in range(first, last):
+        # d_w_in = Σ x[t]ᵀ (m ⊙ δ[t]),  d_bias = Σ m ⊙ δ[t]
+        for k in range(x.start[t], x.start[t + 1]):
+            i, x_ti = x.columns[k], x.values[k]
+            for n in range(N):
+                d_w_in[i, n] += x_ti * (mask[n] * delta[t, n])
+        for n in range(N):
+            d_bias[n] += mask[n] * delta[t, n]
+        # d_w_rec = Σ s[t]ᵀ q[t]
+        if layer.delays.size > 0:
+            for k in range(s.start[t], s.start[t + 1]):
+                i = s.columns[k]
+                for n in range(N):
+                    d_w_rec[i, n] += q[t - first, n]
+        # d_decay = Σ v⁺[t-1] ⊙ δ[t]
+        if t > 0:
+            for n in range(N):
+                d_decay[n] += after_reset(v[t - 1, n], threshold[n], a, h) * delta[t, n]
+
+
+@jit_inner
+def tap_gradients(first, last, z, delta, delays, z_delta):
+    """Equation (10) for the taps, Σ z[t - k_j] · δ[t], t = first .. last - 1: adds to `z_delta` (J, N).
+
+    Products are added up neuron by neuron, four steps at a time; their sum over neurons is d_tap_weights.
+    """
+    N = delta.shape[1]
+    blocked = last - (last - first) % BLOCK
+    for t in range(first, blocked, BLOCK):
+        whole = taps_within(delays, t)
+        for j in range(whole):
+            k = delays[j]
+            for n in range(N):
+                z_delta[j, n] = (
+                    z_delta[j, n]
+                    + z[t - k, n] * delta[t, n]
+                    + z[t + 1 - k, n] * delta[t + 1, n]
+                    + z[t + 2 - k, n] * delta[t + 2, n]
+                    + z[t + 3 - k, n] * delta[t + 3, n]
+                )
+        for j in range(whole, taps_within(delays, t + BLOCK - 1)):
+            for late in range(max(t + 1, delays[j]), t + BLOCK):
+                for n in range(N):
+                    z_delta[j, n] += z[late - delays[j], n] * delta[late, n]
+    for t in range(blocked, last):
+        for j in range(taps_within(delays, t)):
+            for n in range(N):
+                z_delta[j, n] += z[t - delays[j], n] * delta[t, n]
+
+
+@jit_inner
+def input_gradients(first, last, mask, delta, w_in_T, m_delta, dx):
+    """Equation (12), dx[t] = (m ⊙ δ[t]) W_inᵀ: fills dx (T, n_in) in the steps first .. last - 1, and m_delta."""
+    for t in range(first, last):
+        for n in range(delta.shape[1]):
+            m_delta[t - first, n] = mask[n] * delta[t, n]
+        clear(dx[t])
+    add_product(m_delta[: last - first], w_in_T, dx[first:last])
 
 
 @jit
 def fill_slope(code, peak, width, v, threshold, slope):
     """σ′(v - θ) into `slope` (T, N), for the built-in surrogate with this integer code (see `surrogate.BUILT_IN`)."""
-    one, four = v.dtype.type(1), v.dtype.type(4)
+    zero, one, four = v.dtype.type(0), v.dtype.type(1), v.dtype.type(4)
     for t in range(v.shape[0]):
         for n in range(v.shape[1]):
             slope[t, n] = abs(v[t, n] - threshold[n]) / width
         if code == 0:  # Triangle
             for n in range(v.shape[1]):
-                slope[t, n] = peak * max(one - one, one - slope[t, n])
+                slope[t, n] = peak * max(zero, one - slope[t, n])
         elif code == 1:  # Rectangle
             for n in range(v.shape[1]):
-                slope[t, n] = peak if slope[t, n] < one else one - one
+                slope[t, n] = peak if slope[t, n] < one else zero
         elif code == 2:  # Exponential
             for n in range(v.shape[1]):
-                slope[t, n] = peak * np.exp(-slope[t, n])
+                slope[t, n] = peak * math.exp(-slope[t, n])
         elif code == 3:  # Sigmoid
             for n in range(v.shape[1]):
-                tail = np.exp(-slope[t, n])
+                tail = math.exp(-slope[t, n])
                 slope[t, n] = peak * four * tail / ((one + tail) * (one + tail))
         elif code == 4:  # Gaussian
             for n in range(v.shape[1]):
-                slope[t, n] = peak * np.exp(-slope[t, n] * slope[t, n] / (one + one))
+                slope[t, n] = peak * math.exp(-slope[t, n] * slope[t, n] / (one + one))
         elif code == 5:  # ATan
             for n in range(v.shape[1]):
                 slope[t, n] = peak / (one + slope[t, n] * slope[t, n])
@@ -194,249 +427,188 @@ def fill_slope(code, peak, width, v, threshold, slope):
                 slope[t, n] = peak / ((one + slope[t, n]) * (one + slope[t, n]))
 
 
-@jit
-def add_product(a, w, out):
-    """out (R, N) += a (R, M) @ w (M, N), for few rows: four rows at a time share each load of w.
-
-    Measured: 47 to 65 GMAC/s with two rows of w at a time, 33 to 41 with one; a single row of a: see `add_rows`.
-    """
-    R, M, N = a.shape[0], w.shape[0], w.shape[1]
-    blocked = R - R % BLOCK
-    for r in range(0, blocked, BLOCK):
-        for j in range(0, M - 1, 2):
-            a00, a10, a20, a30 = a[r, j], a[r + 1, j], a[r + 2, j], a[r + 3, j]
-            a01, a11, a21, a31 = a[r, j + 1], a[r + 1, j + 1], a[r + 2, j + 1], a[r + 3, j + 1]
-            for n in range(N):
-                w0, w1 = w[j, n], w[j + 1, n]
-                out[r, n] += a00 * w0 + a01 * w1
-                out[r + 1, n] += a10 * w0 + a11 * w1
-                out[r + 2, n] += a20 * w0 + a21 * w1
-                out[r + 3, n] += a30 * w0 + a31 * w1
-        if M % 2 == 1:
-            for i in range(r, r + BLOCK):
-                for n in range(N):
-                    out[i, n] += a[i, M - 1] * w[M - 1, n]
-    every = np.arange(M)
-    for r in range(blocked, R):
-        add_rows(a[r], w, 0, every, M, out[r])
+# A batch
 
 
 @jit
-def potential_gradients(first, last, v, slope, layer, w_rec_T, c, delta, q):
-    """Equations (7) to (9) for the steps first .. last - 1 of one sequence, after those behind them.
-
-    `delta` (T, N) holds e in these steps on entry; (8) turns it into ε and (9) into δ, a block of steps at a time. c
-    (N,) holds β δ[last] on entry and β δ[first] on return. Fills q; row 0 of q and `slope` is step `first`.
-
-    Measured: 0.33 µs a step in blocks of four, 0.66 where λ = 1 allows no block, 0.82 with 41 taps.
-    """
-    _, _, _, delays, weights, decay, threshold, reset = layer
-    a, h, detached = reset[0], reset[1], reset[2]
-    T, N = v.shape
-    block = min(BLOCK, delays.min()) if delays.size > 0 else BLOCK
-    for stop in range(last, first, -block):
-        start = max(first, stop - block)
-        # (7) q[t] = Σ_j p_j δ[t + k_j]
-        for t in range(start, stop):
-            q[t - first] = 0
-            add_rows(weights, delta, t, delays, taps_within(delays, T - 1 - t), q[t - first])
-        # (8) ε[t] = e[t] + q[t] W_recᵀ
-        if delays.size > 0 and start + delays.min() < T:
-            add_product(q[start - first : stop - first], w_rec_T, delta[start:stop])
-        # (9) δ[t] = (1 - h s[t]) c[t] + σ′[t] (ε[t] - (a θ + h v[t]) c[t])
-        for t in range(stop - 1, start - 1, -1):
-            for n in range(N):
-                through_reset = (a * threshold[n] + h * v[t, n]) * c[n]
-                through_reset -= detached * through_reset
-                h_s = h if v[t, n] >= threshold[n] else h - h  # h s[t]
-                delta[t, n] = c[n] - h_s * c[n] + slope[t - first, n] * (delta[t, n] - through_reset)
-            for n in range(N):
-                c[n] = decay[n] * delta[t, n]
+def slab_gradients(slab, x, y, lengths, masks, net, work, grads, losses):
+    """The sequences slab, slab + SLABS, ... of a batch, one after the other: fills `losses` and this slab of `grads`."""
+    share = x.dtype.type(1) / x.dtype.type(len(x))
+    clear(grads[slab])
+    for b in range(slab, len(x), SLABS):
+        losses[b] = sequence_gradients(x[b, : lengths[b]], y[b], masks[b], share, net, work, grads[slab])
 
 
 @jit
-def parameter_gradients(first, last, x_events, run, layer, mask, delta, q, grads):
-    """Equation (10) for the steps first .. last - 1 of one sequence, but for the taps: adds to `grads`.
-
-    Row 0 of q is step `first`; d_decay is empty where nobody learns it. Measured: 0.15 µs a step.
-    """
-    v, _, columns, _, start = run
-    _, _, _, delays, _, _, threshold, reset = layer
-    a, h = reset[0], reset[1]
-    N = v.shape[1]
-    d_w_in, d_bias, d_w_rec, d_decay, _ = grads
-    m_delta = np.zeros_like(mask)
-    for t in range(first, last):
-        # d_decay = Σ v⁺[t-1] ⊙ δ[t]
-        if t > 0 and d_decay.size > 0:
-            for n in range(N):
-                taken = a * threshold[n] + h * v[t - 1, n]
-                s_taken = taken if v[t - 1, n] >= threshold[n] else taken - taken
-                d_decay[n] += (v[t - 1, n] - s_taken) * delta[t, n]
-        # d_w_rec = Σ s[t]ᵀ q[t]
-        if delays.size > 0:
-            for i in columns[start[t] : start[t + 1]]:
-                for n in range(N):
-                    d_w_rec[i, n] += q[t - first, n]
-        # d_bias = Σ m ⊙ δ[t],  d_w_in = Σ x[t]ᵀ (m ⊙ δ[t])
-        for n in range(N):
-            m_delta[n] = mask[n] * delta[t, n]
-        for n in range(N):
-            d_bias[n] += m_delta[n]
-        for e in range(x_events.start[t], x_events.start[t + 1]):
-            i, x_ti = x_events.columns[e], x_events.values[e]
-            for n in range(N):
-                d_w_in[i, n] += x_ti * m_delta[n]
+def slab_logits(slab, x, lengths, masks, net, work, logits, n_spikes):
+    """The same sequences forward: fills `logits` (B, classes), adds the spikes of each layer to `n_spikes` (SLABS, L)."""
+    for b in range(slab, len(x), SLABS):
+        T = lengths[b]
+        sequence_forward(x[b, :T], masks[b], net, work)
+        for c in range(work.logits.size):
+            logits[b, c] = work.logits[c]
+        for i in range(len(net.table) - 1):
+            n_spikes[slab, i] += tape_of(net, work, i, T).s.start[T]
 
 
-@jit
-def tap_gradients(first, last, z, delta, delays, z_delta):
-    """Equation (10) for the taps, Σ z[t - k_j] · δ[t], t = first .. last - 1: adds to `z_delta` (J, N).
-
-    Products are added up neuron by neuron, four steps at a time; their sum over neurons is d_weights. Measured: 0.18 µs
-    a step with 41 taps, 29 GMAC/s.
-    """
-    N = delta.shape[1]
-    blocked = last - (last - first) % BLOCK
-    for t in range(first, blocked, BLOCK):
-        for j in range(taps_within(delays, t)):
-            k = delays[j]
-            for n in range(N):
-                z_delta[j, n] += (
-                    z[t - k, n] * delta[t, n]
-                    + z[t + 1 - k, n] * delta[t + 1, n]
-                    + z[t + 2 - k, n] * delta[t + 2, n]
-                    + z[t + 3 - k, n] * delta[t + 3, n]
-                )
-        for j in range(taps_within(delays, t), taps_within(delays, t + BLOCK - 1)):
-            for late in range(t + 1, t + BLOCK):
-                if late >= delays[j]:
-                    for n in range(N):
-                        z_delta[j, n] += z[late - delays[j], n] * delta[late, n]
-    for t in range(blocked, last):
-        for j in range(taps_within(delays, t)):
-            for n in range(N):
-                z_delta[j, n] += z[t - delays[j], n] * delta[t, n]
+# Views into what is flat
 
 
-@jit
-def input_gradients(first, last, mask, delta, w_in_T, dx):
-    """Equation (12) for one sequence, dx[t] = (m ⊙ δ[t]) W_inᵀ: fills dx (T, n_in) in the steps first .. last - 1.
-
-    Measured: 0.28 µs a step, 58 GMAC/s.
-    """
-    N = delta.shape[1]
-    m_delta = np.zeros((BLOCK, N), delta.dtype)
-    dx[first:last] = 0
-    for start in range(first, last, BLOCK):
-        stop = min(last, start + BLOCK)
-        for t in range(start, stop):
-            for n in range(N):
-                m_delta[t - start, n] = mask[n] * delta[t, n]
-        add_product(m_delta[: stop - start], w_in_T, dx[start:stop])
+@jit_inner
+def matrix(flat, start, m, n):
+    """A view (m, n) of what begins at `start`."""
+    return flat[start : start + m * n].reshape(m, n)
 
 
-@jit
-def layer_backward(x_events, run, surrogate, slope, layer, w_in_T, w_rec_T, mask, delta, q, dx, grads):
-    """Equations (7) to (10) and (12) for one sequence, a piece of PIECE steps at a time, the last first.
-
-    `delta` holds e on entry and δ on return; dx is filled; `grads` is added to. `surrogate` is (code, peak, width) for
-    `fill_slope`; with code < 0, `slope` (T, N) is full already. Otherwise `slope` needs PIECE rows, as q does: they
-    hold one piece at a time. `w_in_T` may have no columns: then dx has none either and nothing is computed for it (the
-    first layer, below which nobody waits for it).
-
-    Measured: with s, z, q and slope kept for all steps, 256 sequences of 784 steps took a fifth longer, and twice as
-    many steps took 2.2 times as long instead of 2.05.
-    """
-    T, N = delta.shape
-    code, peak, width = surrogate
-    c = np.zeros_like(mask)  # β δ[T]
-    z_delta = np.zeros((grads.d_weights.size, N), delta.dtype)
-    for last in range(T, 0, -PIECE):
-        first = max(0, last - PIECE)
-        slope_, q_ = slope[first:last] if code < 0 else slope[: last - first], q[: last - first]
-        if code >= 0:
-            fill_slope(code, peak, width, run.v[first:last], layer.threshold, slope_)
-        potential_gradients(first, last, run.v, slope_, layer, w_rec_T, c, delta, q_)
-        parameter_gradients(first, last, x_events, run, layer, mask, delta, q_, grads)
-        tap_gradients(first, last, run.z, delta, layer.delays[: len(z_delta)], z_delta)
-        if dx.shape[1] > 0:
-            input_gradients(first, last, mask, delta, w_in_T, dx)
-    for j in range(len(z_delta)):
-        grads.d_weights[j] += z_delta[j].sum()
+@jit_inner
+def layer_of(net, i):
+    """Layer i, or the readout."""
+    at = net.table[i]
+    n_in, N, J = at[N_IN], at[N_OUT], at[N_TAPS]
+    n_rec = N if J > 0 else 0
+    return Layer(
+        matrix(net.weights, at[W_IN], n_in, N),
+        net.weights[at[BIAS] : at[BIAS] + N],
+        matrix(net.weights, at[W_REC], n_rec, N),
+        net.delays[at[DELAYS] : at[DELAYS] + J],
+        net.weights[at[TAP_WEIGHTS] : at[TAP_WEIGHTS] + J],
+        net.weights[at[DECAY] : at[DECAY] + N],
+        net.constants[at[THRESHOLD] : at[THRESHOLD] + N],
+        net.constants[at[RESET] : at[RESET] + 3],
+        matrix(net.constants, at[W_IN_T], N, n_in),
+        matrix(net.constants, at[W_REC_T], n_rec, N),
+    )
 
 
-# What follows has a leading axis of lanes.
+@jit_inner
+def grads_of(net, i, flat):
+    """The gradients of layer i, or of the readout."""
+    at = net.table[i]
+    n_in, N, J = at[N_IN], at[N_OUT], at[N_TAPS]
+    return Grads(
+        matrix(flat, at[W_IN], n_in, N),
+        flat[at[BIAS] : at[BIAS] + N],
+        matrix(flat, at[W_REC], N if J > 0 else 0, N),
+        flat[at[DECAY] : at[DECAY] + N],
+        flat[at[TAP_WEIGHTS] : at[TAP_WEIGHTS] + J],
+    )
 
 
-@jit
-def events_of_lane(events, lane):
-    """The events of a lane."""
+@jit_inner
+def tape_of(net, work, i, T):
+    """Room for the first T steps of layer i."""
+    N, neuron, room = net.table[i, N_OUT], net.table[i, NEURON], work.room
+    at = neuron * room
+    keeps_z = net.keep_z or net.table[i, N_TAPS] > 1
+    events = Events(
+        work.columns[at : at + T * N], work.values[at : at + T * N], work.start[i * (room + 1) : (i + 1) * (room + 1)]
+    )
+    return Tape(matrix(work.v, at, T, N), matrix(work.z, at, T if keeps_z else 0, N), events)
+
+
+# Primitives
+
+
+@jit_inner
+def flushed(value, tiny):
+    """The value, or 0 if it is smaller than `tiny`; NaN stays NaN."""
+    return tiny - tiny if abs(value) < tiny else value
+
+
+@jit_inner
+def clear(row):
+    """Zero it."""
+    for n in range(row.size):
+        row[n] = 0
+
+
+@jit_inner
+def after_reset(v, threshold, a, h):
+    """Equation (5): v⁺ = v - s (a θ + h v), with s by (4)."""
+    return v - (a * threshold + h * v) if v >= threshold else v
+
+
+@jit_inner
+def find_spikes(v, threshold, t, events):
+    """Equation (4): where v (N,) is at its threshold or above, as the events of step t."""
     columns, values, start = events
-    return Events(columns[lane], values[lane], start[lane])
+    at = start[t]
+    for n in range(v.size):
+        columns[at] = n  # overwritten by the next unless it counts
+        values[at] = 1
+        at += v[n] >= threshold[n]
+    start[t + 1] = at
 
 
-@jit
-def run_of_lane(runs, lane, T):
-    """The first T steps of a lane's run."""
-    v, z, columns, values, start = runs
-    return Run(v[lane, :T], z[lane, :T], columns[lane], values[lane], start[lane])
+@jit_inner
+def find_events(x, events):
+    """The events of an analog input x (T, n_in)."""
+    columns, values, start = events
+    at = start[0] = 0
+    for t in range(len(x)):
+        for i in range(x.shape[1]):
+            columns[at] = i
+            values[at] = x[t, i]
+            at += x[t, i] != 0
+        start[t + 1] = at
 
 
-@jit
-def grads_of_lane(slabs, lane):
-    """The gradients of a lane."""
-    d_w_in, d_bias, d_w_rec, d_decay, d_weights = slabs
-    return Grads(d_w_in[lane], d_bias[lane], d_w_rec[lane], d_decay[lane], d_weights[lane])
+@jit_inner
+def taps_within(delays, steps):
+    """How many of the delays (ascending) are at most `steps`: the taps that reach a step of the sequence."""
+    count = delays.size
+    while count > 0 and delays[count - 1] > steps:
+        count -= 1
+    return count
 
 
-@jit_parallel
-def input_events_lanes(x, x_events):
-    """The events of an analog input x (lanes, T, n_in)."""
-    for lane in numba.prange(x.shape[0]):
-        find_all_events(x[lane], events_of_lane(x_events, lane))
+@jit_inner
+def add_rows(weights, rows, columns, first, last, base, sign, out):
+    """out (N,) += Σ_k weights[k] rows[base + sign columns[k]], k = first .. last - 1. Four rows share an access to out."""
+    N = out.size
+    k = first
+    while k + 4 <= last:
+        p0, p1, p2, p3 = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
+        i0, i1 = base + sign * columns[k], base + sign * columns[k + 1]
+        i2, i3 = base + sign * columns[k + 2], base + sign * columns[k + 3]
+        for n in range(N):
+            out[n] = out[n] + p0 * rows[i0, n] + p1 * rows[i1, n] + p2 * rows[i2, n] + p3 * rows[i3, n]
+        k += 4
+    while k < last:
+        p, i = weights[k], base + sign * columns[k]
+        for n in range(N):
+            out[n] += p * rows[i, n]
+        k += 1
 
 
-@jit_parallel
-def forward_lanes(rows, x_events, layer, masks, v_reset, first, origin, runs):
-    """`layer_forward` for one sequence in each lane, up to row `rows[lane]`."""
-    for lane in numba.prange(rows.size):
-        T = rows[lane]
-        events, run = events_of_lane(x_events, lane), run_of_lane(runs, lane, T)
-        layer_forward(events, layer, masks[lane], v_reset[lane], first, origin, run)
-
-
-@jit
-def count_spikes_lanes(starts, lengths, runs, counts):
-    """Equation (6), counts = Σ_{t in R} s[t] with R = starts .. lengths - 1: fills counts (lanes, N)."""
-    counts[:] = 0
-    for lane in range(lengths.size):
-        start = runs.start[lane]
-        for i in runs.columns[lane, start[starts[lane]] : start[lengths[lane]]]:
-            counts[lane, i] += 1
-
-
-@jit_parallel
-def readout_error_lanes(starts, lengths, d_counts, e):
-    """Equation (12), e[t] = g W_outᵀ = d_counts for t in R, else 0: fills e (lanes, T, N)."""
-    for lane in numba.prange(lengths.size):
-        for t in range(lengths[lane]):
-            for n in range(e.shape[2]):
-                e[lane, t, n] = d_counts[lane, n] if t >= starts[lane] else 0
-
-
-@jit_parallel
-def backward_lanes(lengths, x_events, runs, surrogate, slope, layer, w_in_T, w_rec_T, masks, delta, q, dx, slabs):
-    """`layer_backward` for one sequence in each lane; lane i adds to slab i."""
-    for lane in numba.prange(lengths.size):
-        T = lengths[lane]
-        events, run, grads = events_of_lane(x_events, lane), run_of_lane(runs, lane, T), grads_of_lane(slabs, lane)
-        layer_backward(
-            *(events, run, surrogate, slope[lane], layer, w_in_T, w_rec_T),
-            *(masks[lane], delta[lane, :T], q[lane], dx[lane, :T], grads),
-        )
+@jit_inner
+def add_product(a, w, out):
+    """out (R, N) += a (R, M) @ w (M, N): four rows of out share each load of w, four rows of w each access to out."""
+    R, M, N = len(a), len(w), out.shape[1]
+    for r in range(0, R - R % 4, 4):
+        for j in range(0, M - M % 4, 4):
+            a0, a1, a2, a3 = a[r, j], a[r, j + 1], a[r, j + 2], a[r, j + 3]
+            b0, b1, b2, b3 = a[r + 1, j], a[r + 1, j + 1], a[r + 1, j + 2], a[r + 1, j + 3]
+            c0, c1, c2, c3 = a[r + 2, j], a[r + 2, j + 1], a[r + 2, j + 2], a[r + 2, j + 3]
+            d0, d1, d2, d3 = a[r + 3, j], a[r + 3, j + 1], a[r + 3, j + 2], a[r + 3, j + 3]
+            for n in range(N):
+                w0, w1, w2, w3 = w[j, n], w[j + 1, n], w[j + 2, n], w[j + 3, n]
+                out[r, n] = out[r, n] + a0 * w0 + a1 * w1 + a2 * w2 + a3 * w3
+                out[r + 1, n] = out[r + 1, n] + b0 * w0 + b1 * w1 + b2 * w2 + b3 * w3
+                out[r + 2, n] = out[r + 2, n] + c0 * w0 + c1 * w1 + c2 * w2 + c3 * w3
+                out[r + 3, n] = out[r + 3, n] + d0 * w0 + d1 * w1 + d2 * w2 + d3 * w3
+    for r in range(R - R % 4, R):  # rows of out behind the last four
+        for j in range(0, M - M % 4, 4):
+            a0, a1, a2, a3 = a[r, j], a[r, j + 1], a[r, j + 2], a[r, j + 3]
+            for n in range(N):
+                out[r, n] = out[r, n] + a0 * w[j, n] + a1 * w[j + 1, n] + a2 * w[j + 2, n] + a3 * w[j + 3, n]
+    for r in range(R):  # rows of w behind the last four
+        for j in range(M - M % 4, M):
+            a0 = a[r, j]
+            for n in range(N):
+                out[r, n] += a0 * w[j, n]
 
 
 def cache_folder() -> str:
     """Where Numba keeps the compiled kernels; with NUMBA_DISABLE_JIT there are none."""
-    return "no folder: NUMBA_DISABLE_JIT is set" if numba.config.DISABLE_JIT else str(forward_lanes.stats.cache_path)
+    return "no folder: NUMBA_DISABLE_JIT is set" if numba.config.DISABLE_JIT else str(slab_gradients.stats.cache_path)

@@ -1,14 +1,16 @@
-"""Parameters: one flat vector with named views; their first values; and their way into layers and back.
+"""Parameters: one flat vector with named views; their initial values; and their way into layers and back.
 
-The names are `layers.0.w_in`, `layers.0.bias`, `layers.0.w_rec` (unless feedforward), `layers.0.span_logits` (ASRC;
-shared: `span_logits`), `layers.0.decay_logit` (PLIF), `readout.w` and `readout.bias`. Gradients and optimiser states
-have the same type, so one line of arithmetic on `.flat` serves all of them.
+The names are `layers.0.w_in`, `layers.0.bias`, `layers.0.w_rec` (unless feedforward), `layers.0.decay_logit` (PLIF),
+`layers.0.span_logits` (ASRC; shared: `span_logits`), `readout.w` and `readout.bias`. Each has a role, by which
+optimisers group them: "weight", "span logit" or "neuron". Gradients and optimiser states have the same type, so one
+line of arithmetic on `.flat` serves all of them.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,50 +21,92 @@ from minisnn.core.neuron import PLIF
 from minisnn.core.recurrence import ASRC, Feedforward
 from minisnn.core.reference import Layer
 
+WEIGHT, SPAN_LOGIT, NEURON = ROLES = ("weight", "span logit", "neuron")
+
+
+class Block(NamedTuple):
+    """What a parameter is."""
+
+    shape: tuple[int, ...]
+    role: str  # one of ROLES
+
+
+class Structure(NamedTuple):
+    """What turns parameters into numbers, besides the parameters themselves."""
+
+    sizes: list[int]  # inputs, hidden layers, classes
+    recurrence: list  # one per hidden layer, as is neuron
+    neuron: list
+    temperature: float  # T° of the span softmax
+    span_mode: str  # "soft": the mixture of an ASRC; "hard": its arg-max span alone
+
 
 @dataclass(eq=False)
 class Params:
-    """A flat vector and the shapes of the blocks that lie in it, one after the other.
+    """A flat vector and the blocks that lie in it, one after the other.
 
     `params["layers.0.w_in"]` is a view: writing into it (`params[name][...] = 0`) changes `params.flat`.
+
+    >>> import minisnn as ms
+    >>> params = ms.Network([2, 3, 2], recurrence=ms.ASRC(4)).params
+    >>> params["layers.0.span_logits"]
+    array([0., 0., 0., 0.], dtype=float32)
+    >>> params.flat.shape
+    (30,)
     """
 
     flat: np.ndarray
-    shapes: dict[str, tuple[int, ...]]
+    blocks: dict[str, Block]
 
     @classmethod
-    def zeros(cls, shapes: dict[str, tuple[int, ...]], dtype) -> "Params":
-        return cls(np.zeros(sum(math.prod(shape) for shape in shapes.values()), dtype), dict(shapes))
+    def zeros(cls, blocks: dict[str, Block], dtype) -> "Params":
+        return cls(np.zeros(sum(math.prod(block.shape) for block in blocks.values()), dtype), dict(blocks))
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each parameter, by name."""
+        return {name: block.shape for name, block in self.blocks.items()}
 
     def copy(self) -> "Params":
-        return Params(self.flat.copy(), self.shapes)
+        return Params(self.flat.copy(), self.blocks)
 
     def astype(self, dtype) -> "Params":
-        return Params(self.flat.astype(dtype), self.shapes)
+        return Params(self.flat.astype(dtype), self.blocks)
 
     def block(self, name: str) -> slice:
-        """Where the block `name` lies in `flat`."""
+        """Where the parameter `name` lies in `flat`; KeyError if there is none."""
         start = 0
-        for other, shape in self.shapes.items():
+        for other, (shape, _) in self.blocks.items():
             if other == name:
                 return slice(start, start + math.prod(shape))
             start += math.prod(shape)
-        raise KeyError(f"no parameter is called {name!r}; there are {', '.join(self.shapes)}")
+        raise KeyError(f"no parameter is called {name!r}; there are {', '.join(self.blocks)}")
+
+    def names(self, role: str) -> list[str]:
+        """The parameters with this role."""
+        return [name for name, block in self.blocks.items() if block.role == role]
+
+    def by_role(self, **values) -> np.ndarray:
+        """One value for each entry of `flat`, by role: `by_role(weight=1, span_logit=2, neuron=3)`."""
+        return np.repeat(
+            [values[block.role.replace(" ", "_")] for block in self.blocks.values()],
+            [math.prod(block.shape) for block in self.blocks.values()],
+        ).astype(self.flat.dtype)
 
     def __getitem__(self, name: str) -> np.ndarray:
-        return self.flat[self.block(name)].reshape(self.shapes[name])
+        return self.flat[self.block(name)].reshape(self.blocks[name].shape)
 
     def __setitem__(self, name: str, value) -> None:
         self[name][...] = value
 
     def __contains__(self, name: str) -> bool:
-        return name in self.shapes
+        return name in self.blocks
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.shapes)
+        return iter(self.blocks)
 
     def items(self) -> Iterator[tuple[str, np.ndarray]]:
-        return ((name, self[name]) for name in self.shapes)
+        return ((name, self[name]) for name in self.blocks)
 
 
 def span_logits_name(i: int, recurrence) -> str | None:
@@ -72,20 +116,20 @@ def span_logits_name(i: int, recurrence) -> str | None:
     return "span_logits" if recurrence.shared else f"layers.{i}.span_logits"
 
 
-def shapes(sizes, recurrence, neuron) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of all parameters of a network, in the order of the flat vector."""
+def blocks(sizes, recurrence, neuron) -> dict[str, Block]:
+    """All parameters of a network, in the order of the flat vector."""
     result = {}
     for i, (n_in, n) in enumerate(pairwise(sizes[:-1])):
-        result[f"layers.{i}.w_in"] = (n_in, n)
-        result[f"layers.{i}.bias"] = (n,)
+        result[f"layers.{i}.w_in"] = Block((n_in, n), WEIGHT)
+        result[f"layers.{i}.bias"] = Block((n,), WEIGHT)
         if not isinstance(recurrence[i], Feedforward):
-            result[f"layers.{i}.w_rec"] = (n, n)
+            result[f"layers.{i}.w_rec"] = Block((n, n), WEIGHT)
         if isinstance(neuron[i], PLIF):
-            result[f"layers.{i}.decay_logit"] = (n if neuron[i].per_neuron else 1,)
+            result[f"layers.{i}.decay_logit"] = Block((n if neuron[i].per_neuron else 1,), NEURON)
         if isinstance(recurrence[i], ASRC):
-            result[span_logits_name(i, recurrence[i])] = (recurrence[i].max_span,)
-    result["readout.w"] = (sizes[-2], sizes[-1])
-    result["readout.bias"] = (sizes[-1],)
+            result[span_logits_name(i, recurrence[i])] = Block((recurrence[i].max_span,), SPAN_LOGIT)
+    result["readout.w"] = Block((sizes[-2], sizes[-1]), WEIGHT)
+    result["readout.bias"] = Block((sizes[-1],), WEIGHT)
     return result
 
 
@@ -103,30 +147,35 @@ def orthogonal(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def initial(sizes, recurrence, neuron, seed: int, dtype) -> Params:
-    """First values: W_in, b, readout uniform in ±1/√n_in, W_rec orthogonal, span logits 0, PLIF's decay as given."""
-    params = Params.zeros(shapes(sizes, recurrence, neuron), dtype)
-    for name, block in params.items():
-        part, _, kind = name.rpartition(".")
-        rng = stream(seed, "init", name)
-        if kind in ("w_in", "bias", "w"):
-            n_in = sizes[-2] if part == "readout" else sizes[int(part.removeprefix("layers."))]
-            block[...] = rng.uniform(-1, 1, block.shape) / math.sqrt(n_in)
-        elif kind == "w_rec":
-            block[...] = orthogonal(rng, len(block))
-        elif kind == "decay_logit":
-            block[...] = neurons.decay_to_logit(neuron[int(part.removeprefix("layers."))].decay)
+    """Initial values: W_in, b, readout uniform in ±1/√n_in, W_rec orthogonal, span logits 0, PLIF's decay as given."""
+    params = Params.zeros(blocks(sizes, recurrence, neuron), dtype)
+
+    def uniform(name: str, n_in: int) -> None:
+        params[name] = stream(seed, "init", name).uniform(-1, 1, params[name].shape) / math.sqrt(n_in)
+
+    for i, n_in in enumerate(sizes[:-2]):
+        name = f"layers.{i}."
+        uniform(name + "w_in", n_in)
+        uniform(name + "bias", n_in)
+        if name + "w_rec" in params:
+            params[name + "w_rec"] = orthogonal(stream(seed, "init", name + "w_rec"), sizes[i + 1])
+        if name + "decay_logit" in params:
+            params[name + "decay_logit"] = neurons.decay_to_logit(neuron[i].decay)
+    uniform("readout.w", sizes[-2])
+    uniform("readout.bias", sizes[-2])
     return params
 
 
-def to_layers(params: Params, sizes, recurrence, neuron, temperature: float, spans: str) -> list[Layer]:
+def to_layers(params: Params, structure: Structure) -> list[Layer]:
     """The hidden layers as numbers: what `reference.py` and `kernels.py` compute with, in the parameters' dtype."""
+    sizes, recurrence, neuron, temperature, span_mode = structure
     dtype = params.flat.dtype
     real = params.flat.real.dtype  # thresholds and resets stay real in complex steps
     layers = []
     for i, n in enumerate(sizes[1:-1]):
         logits_name = span_logits_name(i, recurrence[i])
         logits = params[logits_name] if logits_name else None
-        delays, weights = recurrences.taps(recurrence[i], logits, temperature, spans)
+        delays, tap_weights = recurrences.taps(recurrence[i], logits, temperature, span_mode)
         if isinstance(neuron[i], PLIF):
             decay = neurons.decay_from_logit(params[f"layers.{i}.decay_logit"], n)
         else:
@@ -138,7 +187,7 @@ def to_layers(params: Params, sizes, recurrence, neuron, temperature: float, spa
                 bias=params[f"layers.{i}.bias"],
                 w_rec=np.zeros((n, n), dtype) if no_recurrence else params[f"layers.{i}.w_rec"],
                 delays=delays,
-                weights=weights.astype(dtype),
+                tap_weights=tap_weights.astype(dtype),
                 decay=decay.astype(dtype),
                 threshold=np.broadcast_to(neuron[i].threshold, n).astype(real),
                 reset=np.array(neurons.reset_numbers(neuron[i]), real),
@@ -147,26 +196,26 @@ def to_layers(params: Params, sizes, recurrence, neuron, temperature: float, spa
     return layers
 
 
-def from_layers(
-    layer_grads, d_w_out, d_b_out, layers, params: Params, recurrence, neuron, temperature: float, spans: str
-):
-    """The adjoint of `to_layers`, equation (11): gradients of all parameters, as Params.
+def from_layers(grads, layers: list[Layer], params: Params, structure: Structure) -> Params:
+    """The adjoint of `to_layers`, equation (11): from the gradients of numbers to those of the parameters.
 
-    `layer_grads` holds, for each layer, an object with `d_w_in`, `d_bias`, `d_w_rec`, `d_decay` and `d_weights`. What
-    several layers share gets the sum. With `spans="hard"` nothing reaches the span logits.
+    `grads` holds `d_w_in`, `d_bias`, `d_w_rec`, `d_decay` and `d_tap_weights` of each layer, then of the readout W_out
+    and b_out by the first two names. What several layers share gets the sum. With hard spans nothing reaches the span
+    logits.
     """
-    grads = Params.zeros(params.shapes, params.flat.dtype)
-    for i, (d, layer) in enumerate(zip(layer_grads, layers)):
-        grads[f"layers.{i}.w_in"] += d.d_w_in
-        grads[f"layers.{i}.bias"] += d.d_bias
+    _, recurrence, neuron, temperature, span_mode = structure
+    result = Params.zeros(params.blocks, params.flat.dtype)
+    for i, (d, layer) in enumerate(zip(grads, layers)):
+        result[f"layers.{i}.w_in"] += d.d_w_in
+        result[f"layers.{i}.bias"] += d.d_bias
         if not isinstance(recurrence[i], Feedforward):
-            grads[f"layers.{i}.w_rec"] += d.d_w_rec
+            result[f"layers.{i}.w_rec"] += d.d_w_rec
         if isinstance(neuron[i], PLIF):
             name = f"layers.{i}.decay_logit"
-            grads[name] += neurons.d_decay_logit(layer.decay, d.d_decay, grads[name].size)
-        if isinstance(recurrence[i], ASRC) and spans == "soft" and len(layer.delays) > 1:
+            result[name] += neurons.d_decay_logit(layer.decay, d.d_decay, result[name].size)
+        if isinstance(recurrence[i], ASRC) and span_mode == "soft" and len(layer.delays) > 1:
             name = span_logits_name(i, recurrence[i])
-            grads[name][layer.delays - 1] += recurrences.d_span_logits(layer.weights, d.d_weights, temperature)
-    grads["readout.w"] += d_w_out
-    grads["readout.bias"] += d_b_out
-    return grads
+            result[name][layer.delays - 1] += recurrences.d_span_logits(layer.tap_weights, d.d_tap_weights, temperature)
+    result["readout.w"] += grads[-1].d_w_in
+    result["readout.bias"] += grads[-1].d_bias
+    return result

@@ -1,12 +1,10 @@
 """The readout: spikes of the last layer are counted, counts become logits, logits a loss; and back.
 
-    (6)  counts = Σ_{t in R} s[t];  logits = counts W_out + |R| b_out;
-         loss = batch mean of cross-entropy(softmax(logits), y)
-    (12) g = (softmax(logits) - onehot(y)) / B;  e[t] = g W_outᵀ for t in R;  d_w_out = Σ countsᵀ g;  d_b_out = Σ |R| g
+    (6)  counts = Σ_{t in R} s[t];  logits = counts W_out + |R| b_out;  loss = cross-entropy(softmax(logits), y)
+    (12) g = softmax(logits) - onehot(y), divided by the size of the batch whose mean the loss is;  e[t] = g W_outᵀ
 
-R is all steps of a sequence, or its last w. All functions take a batch, and complex numbers as well (for complex-step
-checks). Products go through `einsum`, which adds in one fixed order on one thread, so results don't depend on the
-number of threads.
+R is all steps of a sequence, or its last w. The functions take one sequence or, with a leading axis, a batch, and
+complex numbers as well, for complex-step checks.
 """
 
 import numpy as np
@@ -19,8 +17,8 @@ def window(length: int, readout_window: int | None) -> tuple[int, int]:
 
 
 def logits(counts, n_read, w, bias) -> np.ndarray:
-    """Equation (6): from counts (B, N) and |R| (B,) to logits (B, classes)."""
-    return np.einsum("bn,nc->bc", counts, w) + n_read[:, np.newaxis] * bias
+    """Equation (6): from counts (..., N) and |R| (...) to logits (..., classes)."""
+    return counts @ w + np.multiply.outer(n_read, bias)
 
 
 def log_softmax(logits) -> np.ndarray:
@@ -29,23 +27,12 @@ def log_softmax(logits) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
-def losses(logits, y) -> np.ndarray:
-    """Cross-entropy of each sequence, (B,): minus the log-probability of its label."""
-    return -log_softmax(logits)[np.arange(len(y)), y]
+def cross_entropy(logits, y) -> np.ndarray:
+    """Equation (6), the loss of each sequence: minus the log-probability of its label y (...)."""
+    return -np.take_along_axis(log_softmax(logits), np.expand_dims(y, -1), axis=-1)[..., 0]
 
 
-def d_logits(logits, y, batch_size: int) -> np.ndarray:
-    """g of equation (12), (B, classes): the adjoint of the mean of `losses` over `batch_size` sequences."""
-    g = np.exp(log_softmax(logits))
-    g[np.arange(len(y)), y] -= 1
-    return g / batch_size
-
-
-def d_counts(g, w) -> np.ndarray:
-    """Equation (12), g W_outᵀ (B, N): it is e[t] for every t in R, since each spike there counts once."""
-    return np.einsum("bc,nc->bn", g, w)
-
-
-def d_weights(g, counts, n_read) -> tuple[np.ndarray, np.ndarray]:
-    """Equation (12): d_w_out (N, classes) and d_b_out (classes,), sums over the batch."""
-    return np.einsum("bn,bc->nc", counts, g), np.einsum("b,bc->c", n_read.astype(g.dtype), g)
+def d_logits(logits, y) -> np.ndarray:
+    """Equation (12), the adjoint of `cross_entropy`: softmax(logits) - onehot(y), (..., classes)."""
+    onehot = np.arange(np.shape(logits)[-1]) == np.expand_dims(y, -1)
+    return np.exp(log_softmax(logits)) - onehot

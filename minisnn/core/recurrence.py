@@ -79,7 +79,7 @@ KINDS = (Feedforward, Recurrent, SRC, ASRC, Mixture)
 Recurrence = Feedforward | Recurrent | SRC | ASRC | Mixture
 
 
-def taps(recurrence: Recurrence, span_logits, temperature: float, spans: str) -> tuple[np.ndarray, np.ndarray]:
+def taps(recurrence: Recurrence, span_logits, temperature: float, span_mode: str) -> tuple[np.ndarray, np.ndarray]:
     """The taps of a layer. Of an ASRC those whose weight is exactly 0, as when the softmax is cold, are left out.
 
     Parameters
@@ -89,13 +89,13 @@ def taps(recurrence: Recurrence, span_logits, temperature: float, spans: str) ->
         Read for ASRC only.
     temperature : float
         T° > 0 of the softmax.
-    spans : {"soft", "hard"}
+    span_mode : {"soft", "hard"}
         For ASRC: the softmax mixture, or the arg-max span alone.
 
     Returns
     -------
     delays : array (J,) of int64, at least 1
-    weights : array (J,) of float
+    tap_weights : array (J,) of float
     """
     match recurrence:
         case Feedforward():
@@ -104,7 +104,7 @@ def taps(recurrence: Recurrence, span_logits, temperature: float, spans: str) ->
             return np.ones(1, np.int64), np.ones(1)
         case SRC(span):
             return np.full(1, span, np.int64), np.ones(1)
-        case ASRC() if spans == "hard":
+        case ASRC() if span_mode == "hard":
             return np.full(1, hard_span(span_logits), np.int64), np.ones(1)
         case ASRC(max_span):
             p = span_weights(span_logits, temperature)
@@ -127,6 +127,6 @@ def hard_span(span_logits) -> int:
     return int(np.argmax(np.real(span_logits))) + 1
 
 
-def d_span_logits(weights, d_weights, temperature: float) -> np.ndarray:
+def d_span_logits(tap_weights, d_tap_weights, temperature: float) -> np.ndarray:
     """Equation (11), the adjoint of `span_weights`: d_a_k = p_k (d_p_k - Σ_m p_m d_p_m) / T°. Its sum is 0."""
-    return weights * (d_weights - (weights * d_weights).sum()) / temperature
+    return tap_weights * (d_tap_weights - (tap_weights * d_tap_weights).sum()) / temperature

@@ -1,6 +1,7 @@
-"""The engine as equations, in plain NumPy, one sequence at a time. Read this file first.
+"""The algorithm as equations, in plain NumPy, one sequence at a time. Read this file first.
 
-A layer of N spiking neurons hears its input x and, through taps (k_j, p_j), its own spikes of k_j steps ago:
+`sequence_gradients` is all of it: x and y in, the loss and all gradients out. Upwards, layer by layer. A layer of N
+spiking neurons hears its input x and, through taps (k_j, p_j), its own spikes of k_j steps ago:
 
     (1) z[t] = s[t] W_rec
     (2) I[t] = m ⊙ (x[t] W_in + b) + Σ_j p_j z[t - k_j]
@@ -9,23 +10,26 @@ A layer of N spiking neurons hears its input x and, through taps (k_j, p_j), its
     (5) v⁺[t] = v[t] - s[t] (a θ + h v[t])
 
 with β the decay, θ the threshold, m a dropout mask (1 in evaluation), Θ the step function and (a, h) the reset: soft
-(1, 0), hard (0, 1), none (0, 0). Everything is 0 before t = 0. σ′[t], the surrogate derivative at v[t] - θ
-(`surrogate.py`), stands in for Θ′, which is 0 almost everywhere. Backwards, given e[t] = ∂L/∂s[t] from above, with
-δ[t] = ∂L/∂v[t] and c[t] = β δ[t+1]:
+(1, 0), hard (0, 1), none (0, 0). Everything is 0 before t = 0. The readout counts the spikes of the last layer in the
+steps R, all of them or the last w; B is the number of sequences in the batch, whose mean the loss is:
+
+    (6) counts = Σ_{t in R} s[t];  logits = counts W_out + |R| b_out;  loss = cross-entropy(softmax(logits), y)
+
+Downwards, σ′[t], the surrogate derivative at v[t] - θ (`surrogate.py`), stands in for Θ′, which is 0 almost everywhere.
+Given e[t] = ∂L/∂s[t] from above, with δ[t] = ∂L/∂v[t] and c[t] = β δ[t+1]:
 
     (7) q[t] = Σ_j p_j δ[t + k_j]
     (8) ε[t] = e[t] + q[t] W_recᵀ
     (9) δ[t] = (1 - h s[t]) c[t] + σ′[t] (ε[t] - (a θ + h v[t]) c[t])      detach_reset drops the last term
    (10) d_w_in = Σ x[t]ᵀ (m ⊙ δ[t]),  d_bias = Σ m ⊙ δ[t],  d_w_rec = Σ s[t]ᵀ q[t],  d_decay = Σ v⁺[t-1] ⊙ δ[t],
-        d_weights_j = Σ z[t - k_j] · δ[t]
-   (12) dx[t] = (m ⊙ δ[t]) W_inᵀ, the e[t] of the layer below
+        d_tap_weights_j = Σ z[t - k_j] · δ[t]
+   (11) d_span_logits_k = p_k (d_p_k - Σ_m p_m d_p_m) / T°,  d_decay_logit = d_decay β (1 - β)
+   (12) dx[t] = (m ⊙ δ[t]) W_inᵀ is e[t] of the layer below.  Of the last layer e[t] = g W_outᵀ for t in R, with
+        g = (softmax(logits) - onehot(y)) / B;  d_w_out = countsᵀ g,  d_b_out = |R| g
 
-(6), the readout, and its part of (12) are in `readout.py`; (11), how taps and decays are learned, in `recurrence.py`
-and `neuron.py`.
-
-This file is the definition; `kernels.py` says the same in fast loops and is tested to be equal. It leaves out: batches
-(call it once a sequence), the choice of neuron and recurrence (they arrive as numbers), and all checks of its input.
-Weights are [pre, post], vectors are rows.
+This file is the definition; `kernels.py` says the same in fast loops and is tested to be equal. It leaves out batches
+(call it for each sequence and add up), the choice of neuron and recurrence (they arrive as numbers), and all checks of
+its input. Weights are [pre, post], vectors are rows.
 """
 
 from typing import NamedTuple
@@ -42,7 +46,7 @@ class Layer(NamedTuple):
     bias: np.ndarray  # (N,)
     w_rec: np.ndarray  # (N, N)
     delays: np.ndarray  # (J,) int64, k_j >= 1
-    weights: np.ndarray  # (J,) p_j
+    tap_weights: np.ndarray  # (J,) p_j
     decay: np.ndarray  # (N,) β
     threshold: np.ndarray  # (N,) θ
     reset: np.ndarray  # (3,) a, h, detached (0 or 1)
@@ -56,8 +60,8 @@ class Readout(NamedTuple):
     window: int | None  # R is the last `window` steps; None: all
 
 
-class LayerRun(NamedTuple):
-    """What the forward pass of a layer leaves; all (T, N)."""
+class LayerTape(NamedTuple):
+    """What the forward pass of a layer leaves; all (T, N), in the tape of a batch (B, T, N)."""
 
     current: np.ndarray  # I
     v: np.ndarray
@@ -77,7 +81,96 @@ class LayerGrads(NamedTuple):
     d_bias: np.ndarray  # (N,)
     d_w_rec: np.ndarray  # (N, N)
     d_decay: np.ndarray  # (N,)
-    d_weights: np.ndarray  # (J,)
+    d_tap_weights: np.ndarray  # (J,)
+
+
+class Gradients(NamedTuple):
+    """What the backward pass of a sequence leaves."""
+
+    layers: list[LayerGrads]
+    d_span_logits: list[np.ndarray]  # (J,) of each layer: what logits behind its p would get
+    d_decay_logit: list[np.ndarray]  # (N,) of each layer: what logits behind its β would get
+    d_w_out: np.ndarray  # (N, classes)
+    d_b_out: np.ndarray  # (classes,)
+
+
+def sequence_gradients(x, y, layers, output, masks, derivative, temperature=1.0, batch_size=1, fires=None):
+    """The whole algorithm for one sequence: its loss and its share of the batch's gradients.
+
+    Parameters
+    ----------
+    x : array (T, n_in)
+        Analog input, or spikes.
+    y : int
+        The label.
+    layers : list of Layer
+        The first first.
+    output : Readout
+    masks : list of array (N,)
+        Dropout masks m, one per layer; ones in evaluation.
+    derivative : callable
+        σ′, from an array of u = v - θ to an array of that shape: `surrogate.derivative`.
+    temperature : float
+        T° of the softmax that made the tap weights; counts for `d_span_logits` alone.
+    batch_size : int
+        B.
+    fires : list of callable, optional
+        What stands for Θ in (4), one per layer; see `layer_forward`.
+
+    Returns
+    -------
+    loss : float
+    grads : Gradients
+    """
+    # Layers up: (1) to (5)
+    tapes, counts, logits = sequence_forward(x, layers, output, masks, fires)
+    # Readout and loss: (6), and (12) from the loss to e of the last layer
+    loss = readout.cross_entropy(logits, y)
+    g = readout.d_logits(logits, y) / batch_size
+    start, stop = readout.window(len(x), output.window)
+    d_w_out, d_b_out = np.outer(counts, g), (stop - start) * g
+    # Layers down: (7) to (10) and (12)
+    slopes = [derivative(tape.v - layer.threshold) for tape, layer in zip(tapes, layers)]
+    grads = sequence_backward(readout_error(g, len(x), output), x, tapes, slopes, layers, masks)
+    # (11) From tap weights and decays to the logits behind them
+    d_span_logits = [span_logit_gradient(layer, d.d_tap_weights, temperature) for layer, d in zip(layers, grads)]
+    d_decay_logit = [decay_logit_gradient(layer, d.d_decay) for layer, d in zip(layers, grads)]
+    return loss, Gradients(grads, d_span_logits, d_decay_logit, d_w_out, d_b_out)
+
+
+def sequence_forward(x, layers, output, masks, fires=None, reset_spikes=None):
+    """All layers, one above the other, and the readout (6): (tapes of the layers, counts (N,), logits (classes,)).
+
+    Arguments as in `sequence_gradients`; `reset_spikes`, one (T, N) per layer, as in `layer_forward`.
+    """
+    fires = fires or [heaviside] * len(layers)
+    reset_spikes = reset_spikes or [None] * len(layers)
+    tapes = []
+    for layer, mask, fire, replay in zip(layers, masks, fires, reset_spikes):
+        tapes.append(layer_forward(x, layer, mask, fire, replay))
+        x = tapes[-1].s
+    # (6) counts = Σ_{t in R} s[t];  logits = counts W_out + |R| b_out
+    start, stop = readout.window(len(x), output.window)
+    counts = x[start:stop].sum(axis=0)
+    return tapes, counts, readout.logits(counts, stop - start, output.w, output.bias)
+
+
+def sequence_backward(e, x, tapes, slopes, layers, masks):
+    """All layers, from the last to the first, for any e (T, N) on the last layer's spikes: a list of LayerGrads."""
+    grads = []
+    for i in reversed(range(len(layers))):
+        below = tapes[i - 1].s if i > 0 else x
+        grads.append(layer_backward(e, below, tapes[i], slopes[i], layers[i], masks[i]))
+        e = grads[-1].dx
+    return grads[::-1]
+
+
+def readout_error(g, length, output):
+    """Equation (12): e[t] = g W_outᵀ for t in R, else 0; from g (classes,) to e (T, N)."""
+    e = np.zeros((length, len(output.w)), np.result_type(g, output.w))
+    start, stop = readout.window(length, output.window)
+    e[start:stop] = g @ output.w.T
+    return e
 
 
 def heaviside(t, u):
@@ -90,12 +183,12 @@ def smooth(surrogate):
     return lambda t, u: surrogate.primitive(u)
 
 
-def frozen(run, slope, threshold):
-    """A `fire` for checks: s = s0 + σ′0 (v - v0), the linearisation of (4) around a recorded run.
+def frozen(tape, slope, threshold):
+    """A `fire` for checks: s = s0 + σ′0 (v - v0), the linearisation of (4) around a recorded tape.
 
     At the recorded point it gives the recorded hard spikes, and its true derivative there is the surrogate's.
     """
-    return lambda t, u: run.s[t] + slope[t] * (u - (run.v[t] - threshold))
+    return lambda t, u: tape.s[t] + slope[t] * (u - (tape.v[t] - threshold))
 
 
 def layer_forward(x, layer, mask, fire=heaviside, reset_spikes=None):
@@ -115,17 +208,17 @@ def layer_forward(x, layer, mask, fire=heaviside, reset_spikes=None):
 
     Returns
     -------
-    LayerRun
+    LayerTape
     """
-    w_in, bias, w_rec, delays, weights, decay, threshold, (a, h, _) = layer
+    w_in, bias, w_rec, delays, tap_weights, decay, threshold, (a, h, _) = layer
     T, N = len(x), len(bias)
-    dtype = np.result_type(x, w_in, bias, w_rec, weights, decay)
+    dtype = np.result_type(x, w_in, bias, w_rec, tap_weights, decay)
     current, v, v_reset, s, z = (np.zeros((T, N), dtype) for _ in range(5))
     v_before = np.zeros(N, dtype)  # v⁺[-1]
     for t in range(T):
         # (2) I[t] = m ⊙ (x[t] W_in + b) + Σ_j p_j z[t - k_j]
         current[t] = mask * (x[t] @ w_in + bias)
-        for k, p in zip(delays, weights):
+        for k, p in zip(delays, tap_weights):
             if t - k >= 0:
                 current[t] += p * z[t - k]
         # (3) v[t] = β v⁺[t-1] + I[t]
@@ -138,10 +231,10 @@ def layer_forward(x, layer, mask, fire=heaviside, reset_spikes=None):
         v_before = v_reset[t]
         # (1) z[t] = s[t] W_rec
         z[t] = s[t] @ w_rec
-    return LayerRun(current, v, v_reset, s, z)
+    return LayerTape(current, v, v_reset, s, z)
 
 
-def layer_backward(e, x, run, slope, layer, mask):
+def layer_backward(e, x, tape, slope, layer, mask):
     """Equations (7) to (10) and (12) for one layer and one sequence: the adjoint of `layer_forward`.
 
     Parameters
@@ -150,7 +243,7 @@ def layer_backward(e, x, run, slope, layer, mask):
         What reaches s[t] from the layer above, or from the readout.
     x, layer, mask
         As the forward pass got them.
-    run : LayerRun
+    tape : LayerTape
         What it left.
     slope : array (T, N)
         σ′(v[t] - θ).
@@ -159,86 +252,46 @@ def layer_backward(e, x, run, slope, layer, mask):
     -------
     LayerGrads
     """
-    w_in, _, w_rec, delays, weights, decay, threshold, (a, h, detached) = layer
+    w_in, _, w_rec, delays, tap_weights, decay, threshold, (a, h, detached) = layer
     T, N = e.shape
-    dtype = np.result_type(e, run.v, w_rec, weights)
+    dtype = np.result_type(e, tape.v, w_rec, tap_weights)
     eps, delta, q = (np.zeros((T, N), dtype) for _ in range(3))
-    dx, d_w_in, d_bias, d_w_rec, d_decay, d_weights = (
+    dx, d_w_in, d_bias, d_w_rec, d_decay, d_tap_weights = (
         np.zeros(shape, dtype) for shape in (x.shape, w_in.shape, N, w_rec.shape, N, len(delays))
     )
     delta_after = np.zeros(N, dtype)  # δ[T]
     for t in reversed(range(T)):
         # (7) q[t] = Σ_j p_j δ[t + k_j]                          from (2): z[t] went into I[t + k_j] with weight p_j
-        for k, p in zip(delays, weights):
+        for k, p in zip(delays, tap_weights):
             if t + k < T:
                 q[t] += p * delta[t + k]
         # (8) ε[t] = e[t] + q[t] W_recᵀ                          from (1): z[t] = s[t] W_rec
         eps[t] = e[t] + q[t] @ w_rec.T
         # (9) δ[t] = (1 - h s[t]) c[t] + σ′[t] (ε[t] - (a θ + h v[t]) c[t])          from (3), (4), (5)
         c = decay * delta_after
-        through_reset = (1 - detached) * (a * threshold + h * run.v[t]) * c
-        delta[t] = (1 - h * run.s[t]) * c + slope[t] * (eps[t] - through_reset)
+        through_reset = (1 - detached) * (a * threshold + h * tape.v[t]) * c
+        delta[t] = (1 - h * tape.s[t]) * c + slope[t] * (eps[t] - through_reset)
         delta_after = delta[t]
         # (10) from (2), (1) and (3)
         d_w_in += np.outer(x[t], mask * delta[t])
         d_bias += mask * delta[t]
-        d_w_rec += np.outer(run.s[t], q[t])
+        d_w_rec += np.outer(tape.s[t], q[t])
         if t > 0:
-            d_decay += run.v_reset[t - 1] * delta[t]
+            d_decay += tape.v_reset[t - 1] * delta[t]
         for j, k in enumerate(delays):
             if t - k >= 0:
-                d_weights[j] += run.z[t - k] @ delta[t]
+                d_tap_weights[j] += tape.z[t - k] @ delta[t]
         # (12) dx[t] = (m ⊙ δ[t]) W_inᵀ                           from (2)
         dx[t] = (mask * delta[t]) @ w_in.T
-    return LayerGrads(eps, delta, q, dx, d_w_in, d_bias, d_w_rec, d_decay, d_weights)
+    return LayerGrads(eps, delta, q, dx, d_w_in, d_bias, d_w_rec, d_decay, d_tap_weights)
 
 
-def network_forward(x, layers, output, masks, fires=None, reset_spikes=None):
-    """All layers, one above the other, and the readout (6), for one sequence.
-
-    Parameters
-    ----------
-    x : array (T, n_in)
-    layers : list of Layer
-    output : Readout
-    masks : list of array (N,)
-    fires : list of callable, optional
-        One a layer; default: `heaviside`.
-    reset_spikes : list of array (T, N), optional
-        See `layer_forward`.
-
-    Returns
-    -------
-    runs : list of LayerRun
-    counts : array (N,)
-    logits : array (classes,)
-    """
-    fires = fires or [heaviside] * len(layers)
-    reset_spikes = reset_spikes or [None] * len(layers)
-    runs = []
-    for layer, mask, fire, replay in zip(layers, masks, fires, reset_spikes):
-        runs.append(layer_forward(x, layer, mask, fire, replay))
-        x = runs[-1].s
-    # (6) counts = Σ_{t in R} s[t];  logits = counts W_out + |R| b_out
-    start, stop = readout.window(len(x), output.window)
-    counts = x[start:stop].sum(axis=0)
-    n_read = np.array([stop - start])
-    return runs, counts, readout.logits(counts[np.newaxis], n_read, output.w, output.bias)[0]
+def span_logit_gradient(layer, d_tap_weights, temperature):
+    """Equation (11), of taps that are a softmax p = softmax(a / T°): p_k (d_p_k - Σ_m p_m d_p_m) / T°, (J,)."""
+    p = layer.tap_weights
+    return p * (d_tap_weights - (p * d_tap_weights).sum()) / temperature
 
 
-def network_backward(e, x, runs, slopes, layers, masks):
-    """All layers, from the last to the first, for any e (T, N) on the last layer's spikes: a list of LayerGrads."""
-    grads = []
-    for i in reversed(range(len(layers))):
-        below = runs[i - 1].s if i > 0 else x
-        grads.append(layer_backward(e, below, runs[i], slopes[i], layers[i], masks[i]))
-        e = grads[-1].dx
-    return grads[::-1]
-
-
-def readout_error(g, length, output):
-    """Equation (12): e[t] = g W_outᵀ for t in R, else 0; from g (classes,) to e (T, N)."""
-    e = np.zeros((length, len(output.w)), np.result_type(g, output.w))
-    start, stop = readout.window(length, output.window)
-    e[start:stop] = g @ output.w.T
-    return e
+def decay_logit_gradient(layer, d_decay):
+    """Equation (11), of decays that are a logistic function of a logit: d_decay β (1 - β), (N,)."""
+    return d_decay * layer.decay * (1 - layer.decay)

@@ -4,20 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minisnn.core.kernels import Run
-from minisnn.core.parameters import Params
-from minisnn.core.reference import Layer
-
-
-@dataclass(frozen=True, eq=False)
-class LayerTape:
-    """What one layer did; all (B, T, N), zero after the end of a sequence."""
-
-    current: np.ndarray  # I
-    v: np.ndarray
-    v_reset: np.ndarray  # v⁺
-    s: np.ndarray
-    z: np.ndarray
+from minisnn.core.parameters import Params, Structure
+from minisnn.core.reference import Layer, LayerTape
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,13 +19,12 @@ class Tape:
     x: np.ndarray  # (B, T, n_in)
     lengths: np.ndarray  # (B,)
     masks: list[np.ndarray]  # m, (B, N) a layer
-    layers: list[LayerTape]
+    layers: list[LayerTape]  # all (B, T, N), zero after the end of a sequence
     counts: np.ndarray  # (B, N)
     n_read: np.ndarray  # (B,) |R|
     logits: np.ndarray  # (B, classes)
     params: Params
-    temperature: float
-    spans: str
+    structure: Structure  # of the network, temperature and span mode included
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,22 +46,22 @@ class Evaluation:
     firing_rates: tuple[float, ...]  # of each layer: spikes a neuron and step
 
 
-def layer_tape(layer: Layer, run: Run, lengths) -> LayerTape:
-    """The recorded arrays of a layer, with s by (4), v⁺ by (5) and I by (3) solved for it: the kernels keep none."""
+def layer_tape(layer: Layer, v, z, lengths) -> LayerTape:
+    """The tape of a layer from v and z (B, T, N), with s by (4), v⁺ by (5) and I by (3) solved for it."""
     a, h, _ = layer.reset
-    s = (run.v >= layer.threshold).astype(run.v.dtype)
-    v_reset = run.v - s * (a * layer.threshold + h * run.v)
-    current = run.v.copy()
+    s = (v >= layer.threshold).astype(v.dtype)
+    v_reset = v - s * (a * layer.threshold + h * v)
+    current = v.copy()
     current[:, 1:] -= layer.decay * v_reset[:, :-1]
     for array in (current, v_reset, s):
         clear_after(array, lengths)
-    return LayerTape(current, run.v, v_reset, s, run.z)
+    return LayerTape(current, v, v_reset, s, z)
 
 
 def gather(delta, layer: Layer) -> np.ndarray:
     """Equation (7), q[t] = Σ_j p_j δ[t + k_j], for all sequences, (B, T, N): the kernels keep a few steps of it."""
     T, q = delta.shape[1], np.zeros_like(delta)
-    for k, p in zip(layer.delays, layer.weights):
+    for k, p in zip(layer.delays, layer.tap_weights):
         if k < T:
             q[:, : T - k] += p * delta[:, k:]
     return q

@@ -56,12 +56,12 @@ def lif_backward_asrc(tape, e, params):
     a, h, detached = params.reset
     q, eps, delta, dx = np.zeros((T, N)), np.zeros((T, N)), np.zeros((T, N)), np.zeros(tape.x.shape)
     d_w_in, d_bias, d_w_rec = np.zeros(params.w_in.shape), np.zeros(N), np.zeros((N, N))
-    d_weights = np.zeros(len(params.delays))
+    d_tap_weights = np.zeros(len(params.delays))
     for t in reversed(range(T)):
-        for j, (k, p) in enumerate(zip(params.delays, params.weights)):
+        for j, (k, p) in enumerate(zip(params.delays, params.tap_weights)):
             if t + k < T:
                 q[t] += p * delta[t + k]  # (7)
-                d_weights[j] += tape.z[t] @ delta[t + k]  # (10): z[t] went into I[t + k] with weight p
+                d_tap_weights[j] += tape.z[t] @ delta[t + k]  # (10): z[t] went into I[t + k] with weight p
         eps[t] = e[t] + q[t] @ params.w_rec.T  # (8)
         c = params.decay * (delta[t + 1] if t + 1 < T else np.zeros(N))
         through_reset = (1 - detached) * (a * params.threshold + h * tape.v[t]) * c
@@ -71,6 +71,6 @@ def lif_backward_asrc(tape, e, params):
         d_w_rec += np.outer(tape.s[t], q[t])
         dx[t] = (tape.mask * delta[t]) @ params.w_in.T  # (12)
     grads = {"q": q, "eps": eps, "delta": delta, "dx": dx, "d_w_in": d_w_in, "d_bias": d_bias, "d_w_rec": d_w_rec}
-    grads["d_weights"] = d_weights
-    grads["d_span_logits"] = d_span_logits(params.weights, d_weights, params.temperature)  # (11)
+    grads["d_tap_weights"] = d_tap_weights
+    grads["d_span_logits"] = d_span_logits(params.tap_weights, d_tap_weights, params.temperature)  # (11)
     return grads

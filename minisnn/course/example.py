@@ -18,9 +18,9 @@ E[5] = 1, 0, 0  # the loss reads neuron 0 at the last step
 MASK = np.ones(3)  # no dropout
 
 
-def layer(delays=(1,), weights=(1.0,), reset=(1.0, 0.0, 0.0)) -> Layer:
+def layer(delays=(1,), tap_weights=(1.0,), reset=(1.0, 0.0, 0.0)) -> Layer:
     """The example's layer with these taps (k_j, p_j) and this reset (a, h, detached); no taps: feedforward."""
     return Layer(
-        W_IN.copy(), BIAS.copy(), W_REC.copy(), np.array(delays, np.int64), np.array(weights, float),
+        W_IN.copy(), BIAS.copy(), W_REC.copy(), np.array(delays, np.int64), np.array(tap_weights, float),
         np.full(3, 1 / 2), np.ones(3), np.array(reset, float),
     )  # fmt: skip

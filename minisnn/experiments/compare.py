@@ -15,7 +15,7 @@ from minisnn import datasets, plots
 from minisnn._internal import storage, validate
 from minisnn._internal.version import __version__
 from minisnn.analysis import gradients
-from minisnn.core import batch as engine
+from minisnn.core.batch import prepare
 from minisnn.core.recurrence import ASRC, SRC, Recurrent
 from minisnn.network import Network
 from minisnn.training import fit as training
@@ -75,7 +75,7 @@ def compare(
         "seeds": seeds,
         "epochs": epochs,
         "batch_size": batch_size,
-        "optimizer": storage.to_json(AdamW(rate=RATE)),
+        "optimizer": storage.to_json(AdamW(lr=RATE)),
         "sizes": [data.n_in, *sizes, data.n_classes],
         "data": data.record,
         "models": {name: storage.to_json(recurrence) for name, recurrence in models.items()},
@@ -83,7 +83,7 @@ def compare(
     storage.write_text(folder / "config.json", json.dumps(config, indent=1))
 
     start = time.perf_counter()
-    engine.prepare("float32")
+    prepare("float32")
     with tqdm(total=seeds * len(models) * epochs, unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
         nets, histories = _train_all(models, data, config, folder / "histories", bar)
     runs = {name: [_result(net, data, h) for net, h in zip(nets[name], histories[name])] for name in models}
@@ -105,7 +105,7 @@ def _train_all(models, data, config, folder: Path, bar):
         for seed in range(config["seeds"]):
             bar.set_description(f"{name}, seed {seed}")
             net = Network(config["sizes"], recurrence=recurrence, seed=seed)
-            options = {"epochs": config["epochs"], "batch_size": config["batch_size"], "optimizer": AdamW(rate=RATE)}
+            options = {"epochs": config["epochs"], "batch_size": config["batch_size"], "optimizer": AdamW(lr=RATE)}
             history = training.fit(net, data, **options, seed=seed, progress=False, callback=show_epoch)
             stem = f"{name.split()[0].lower()}-{seed}"
             history.to_json(folder / f"{stem}.json")
@@ -117,7 +117,7 @@ def _train_all(models, data, config, folder: Path, bar):
 
 def _result(net, data, history) -> dict:
     """What the table says of one run. The only place that reads test data."""
-    hard, soft = net.evaluate(data.test, spans="hard"), net.evaluate(data.test, spans="soft")
+    hard, soft = net.evaluate(data.test, span_mode="hard"), net.evaluate(data.test, span_mode="soft")
     return {
         "seed": net.seed,
         "accuracy_hard": hard.accuracy,
@@ -171,13 +171,13 @@ def draw(folder: Path, histories, nets, data) -> None:
 
     def rasters(axes):
         for ax, (name, (net, *_)) in zip(axes, nets.items()):
-            plots.spikes(net.record(x[:1], spans="hard"), ax=ax)
+            plots.spikes(net.record(x[:1], span_mode="hard"), ax=ax)
             ax.set_title(f"{name}: the digit {y[0]}", fontsize="medium")
 
     adaptive = list(histories.values())[-1]
     n_layers = len(adaptive[0].rows[0]["span_weights"])
     x, y = data.validation.x, data.validation.y
-    flows = {name: [gradients.gradient_flow(net, x, y, spans="hard") for net in nets[name]] for name in nets}
+    flows = {name: [gradients.gradient_flow(net, x, y, span_mode="hard") for net in nets[name]] for name in nets}
     plots.save(folder / "learning_curves.png", curves, 1, 2, 10, 3.8)
     plots.save(folder / "span_weights.png", heat_maps, len(adaptive), n_layers, 3.6 * n_layers, 2.8 * len(adaptive))
     plots.save(folder / "gradient_flow.png", flow, 1, n_layers, 3.6 * n_layers, 3.4)

@@ -103,7 +103,7 @@ def _check_same_run(folder: Path, recipe: Recipe, resume: bool) -> None:
 
 def _result(recipe: Recipe, net: Network, data, history: History) -> dict:
     """What the run came to. The only place that reads test data."""
-    hard, soft = net.evaluate(data.test, spans="hard"), net.evaluate(data.test, spans="soft")
+    hard, soft = net.evaluate(data.test, span_mode="hard"), net.evaluate(data.test, span_mode="soft")
     return {
         "test_accuracy": hard.accuracy,
         "test_accuracy_soft": soft.accuracy,
@@ -161,7 +161,7 @@ def draw(folder) -> list[Path]:
 
     def raster(axes):
         data = recipes.make_data(recipe)
-        plots.spikes(net.record(data.validation.x[:1], spans="hard"), ax=axes[0])
+        plots.spikes(net.record(data.validation.x[:1], span_mode="hard"), ax=axes[0])
 
     drawn = [plots.save(figures / "learning.png", curves, 1, 2, 10, 3.8)]
     if recipe.model == "asrc":

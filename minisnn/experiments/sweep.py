@@ -26,7 +26,7 @@ from tqdm.auto import tqdm
 
 from minisnn import plots
 from minisnn._internal import storage, validate
-from minisnn.core import batch as engine
+from minisnn.core.batch import n_threads, prepare
 from minisnn.experiments import recipes
 from minisnn.experiments import run as runs
 
@@ -179,19 +179,19 @@ def _result_file(folder: Path, name: str) -> Path:
 
 def processes(n_tasks: int) -> ProcessPoolExecutor:
     """New processes, one a core, that share out the threads; kernels are compiled before, here."""
-    engine.prepare("float32")
-    n_threads = numba.get_num_threads()
-    n_workers = max(1, min(n_threads, n_tasks))
+    prepare("float32")
+    threads = n_threads()
+    n_workers = max(1, min(threads, n_tasks))
     return ProcessPoolExecutor(
         n_workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
-        initargs=(n_threads // n_workers,),
+        initargs=(threads // n_workers,),
     )
 
 
-def _start_worker(n_threads: int) -> None:
-    numba.set_num_threads(n_threads)
+def _start_worker(threads: int) -> None:
+    numba.config.NUMBA_NUM_THREADS = threads
 
 
 def run_one(recipe: str, settings: dict, folder: str, call: str) -> dict:

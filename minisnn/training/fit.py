@@ -1,4 +1,4 @@
-"""Training: `fit`.
+"""Training: one step, and `fit`, the loop around it.
 
 A run is named by its seed. The order of epoch 7 is drawn from `stream(seed, "shuffle", 7)`, its dropout masks from
 `stream(seed, "dropout", 7, batch)`; so two networks trained with one seed see equal data in equal order, and a run that
@@ -10,13 +10,14 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from minisnn._internal import storage, validate
 from minisnn._internal.rng import stream
-from minisnn.core import batch as engine
+from minisnn.core.batch import prepare
 from minisnn.core.recurrence import ASRC
 from minisnn.datasets import Dataset, Split
 from minisnn.network import Network
@@ -34,6 +35,57 @@ def temperature_at(fraction: float, start: float = 1.0, end: float = 2.8e-4) -> 
     one does.
     """
     return start * (end / start) ** fraction
+
+
+class Batch(NamedTuple):
+    """What one step of training sees."""
+
+    x: np.ndarray  # (B, T, n_in)
+    y: np.ndarray  # (B,)
+    lengths: np.ndarray | None = None  # (B,)
+    masks: list[np.ndarray] | None = None  # dropout masks m, (B, N) per layer
+
+
+def train_step(
+    net: Network,
+    batch: Batch,
+    optimizer: optim.SGD | optim.AdamW,
+    state: optim.State,
+    lr_factor: float = 1.0,
+    clip_norm: float | None = None,
+) -> tuple[float, float]:
+    """One step of training: forward, backward, update. Changes the parameters of `net` and the optimiser's `state`.
+
+    Parameters
+    ----------
+    net : Network
+    batch : Batch
+    optimizer : AdamW or SGD
+    state : dict of array
+        From `optimizer.start(net.params)`, the same in every step.
+    lr_factor : float
+        Scales the learning rates: what a schedule gives.
+    clip_norm : float, optional
+        Largest norm of the gradient; None: no clipping.
+
+    Returns
+    -------
+    loss, gradient_norm : float
+        Of this batch, before the update and before clipping.
+
+    Examples
+    --------
+    >>> import minisnn as ms
+    >>> data, net, adam = ms.datasets.digits(), ms.Network([1, 8, 10]), ms.AdamW()
+    >>> state = adam.start(net.params)
+    >>> losses = [ms.train_step(net, ms.Batch(data.train.x[:4], data.train.y[:4]), adam, state)[0] for _ in range(20)]
+    >>> losses[-1] < losses[0]
+    True
+    """
+    loss, grads = net.loss_and_grad(batch.x, batch.y, batch.lengths, masks=batch.masks)  # forward and backward
+    norm = optim.clip(grads, clip_norm)
+    optimizer.update(net.params, grads, state, lr_factor)  # update
+    return loss, norm
 
 
 def fit(
@@ -106,7 +158,7 @@ def fit(
     save = _saver(checkpoint, checkpoint_minutes, run)
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to go on from")
-    engine.prepare(net.dtype)
+    prepare(net.dtype)
     done = Progress(net.params, optimizer.start(net.params), net.params.copy(), net.temperature)
     if resume and Path(checkpoint).exists():
         load_checkpoint(checkpoint, run, done)
@@ -172,7 +224,7 @@ def _checked_run(net, data, optimizer, schedule, options: dict) -> dict:
         "network": {**net.config(), "temperature": None},
         "optimizer": storage.to_json(optimizer),
         "epochs": epochs,
-        "rate_factors": [
+        "lr_factors": [
             validate.number(schedule(epoch, epochs), "what schedule returns", 0.0, np.inf) for epoch in range(epochs)
         ],
         "batch_size": validate.integer(options["batch_size"], "batch_size", 1),
@@ -189,25 +241,22 @@ def _checked_run(net, data, optimizer, schedule, options: dict) -> dict:
 
 def _train_epoch(net, train, epoch, optimizer, done: Progress, run, save, progress: bool) -> dict:
     """One pass over the training data, or what is left of it; the row of the history as far as known."""
-    rate_factor = run["rate_factors"][epoch]
+    lr_factor = run["lr_factors"][epoch]
     first = len(done.batches)
     in_all = -(-len(train) // run["batch_size"]) if isinstance(train, Split) else None
     bar = tqdm(
         *(batches(train, epoch, first, run["batch_size"], run["seed"]), f"epoch {epoch + 1}", in_all),
         **{"initial": first, "unit": "batch", "disable": not progress, "leave": False, "dynamic_ncols": True},
     )
-    for batch, (x, y, lengths) in enumerate(bar, first):
+    for number, (x, y, lengths) in enumerate(bar, first):
         start = time.perf_counter()
-        masks = dropout_masks(net, len(x), run["dropout"], stream(run["seed"], "dropout", epoch, batch))
-        loss, grads = net.loss_and_grad(x, y, lengths, "soft", masks)
-        norm = optim.gradient_norm(grads)
-        if run["clip_norm"] is not None:
-            optim.clip(grads, run["clip_norm"])
-        optimizer.update(net.params, grads, done.state, rate_factor)
+        masks = dropout_masks(net, len(x), run["dropout"], stream(run["seed"], "dropout", epoch, number))
+        batch = Batch(x, y, lengths, masks)
+        loss, norm = train_step(net, batch, optimizer, done.state, lr_factor, run["clip_norm"])
         if not (np.isfinite(loss) and np.isfinite(norm) and np.isfinite(net.params.flat).all()):
             raise FloatingPointError(
-                f"epoch {epoch}, batch {batch}: loss {loss}, gradient norm {norm}, or a parameter is not finite; "
-                f"try a lower rate (factor {rate_factor:.3g} of the peak now) or clip_norm=1.0"
+                f"epoch {epoch}, batch {number}: loss {loss}, gradient norm {norm}, or a parameter is not finite; "
+                f"try a lower lr (factor {lr_factor:.3g} of the peak now) or clip_norm=1.0"
             )
         seconds = time.perf_counter() - start
         done.batches.append({"loss": loss, "norm": norm, "size": len(x), "seconds": seconds})
@@ -221,7 +270,7 @@ def _train_epoch(net, train, epoch, optimizer, done: Progress, run, save, progre
     done.batches = []
     return {
         "epoch": epoch,
-        "rate_factor": rate_factor,
+        "lr_factor": lr_factor,
         "temperature": net.temperature,
         "train_loss": float(np.average(losses, weights=sizes)),
         "gradient_norm": float(np.mean(norms)),
@@ -252,8 +301,8 @@ def dropout_masks(net: Network, n_sequences: int, dropout: float, rng: np.random
 def _validate_epoch(net, split, row) -> dict:
     """Adds to a row what validation data shows."""
     start = time.perf_counter()
-    hard = net.evaluate(split, spans="hard")
-    soft = net.evaluate(split, spans="soft") if any(isinstance(r, ASRC) for r in net.recurrence) else hard
+    hard = net.evaluate(split)
+    soft = net.evaluate(split, span_mode="soft") if any(isinstance(r, ASRC) for r in net.recurrence) else hard
     row |= {"validation_loss_soft": soft.loss, "validation_accuracy_soft": soft.accuracy}
     row |= {"validation_loss_hard": hard.loss, "validation_accuracy_hard": hard.accuracy}
     row["firing_rates"] = list(hard.firing_rates)

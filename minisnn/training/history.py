@@ -15,7 +15,7 @@ from minisnn._internal import storage
 class History:
     """One row (a dict) for each epoch.
 
-    Columns: `epoch` (from 0); `rate_factor` of the schedule and `temperature` while it was trained; `train_loss`, the
+    Columns: `epoch` (from 0); `lr_factor` of the schedule and `temperature` while it was trained; `train_loss`, the
     mean over the epoch's batches; on validation data `validation_loss_soft`, `validation_accuracy_soft` and the same
     with `hard` spans (equal where no layer is ASRC); `firing_rates` of each layer there (hard; spikes a neuron and
     step); `span_weights` p of each layer after the epoch (None unless ASRC); `gradient_norm`, mean over batches, before

@@ -1,10 +1,13 @@
-"""Optimisers on the flat parameter vector, and schedules of their rate.
+"""Optimisers on the flat parameter vector, and schedules of their learning rate.
 
 An optimiser is a frozen dataclass of numbers. Its memory is a dict of plain arrays, made by `start` and handed to
-`update`: it lies in checkpoints as it is. Every optimiser has two groups of parameters: the span logits of ASRC have
-a rate of their own and no weight decay; all other parameters share one rate and the decay.
+`update`: it lies in checkpoints as it is. Parameters are grouped by their role (`core/parameters.py`):
 
-A schedule maps (epoch, epochs) to a factor of the peak rate; it is called once an epoch, as the paper does.
+    weights             lr            weight_decay
+    span logits         span_lr       no decay: it would pull the spans of ASRC together
+    neuron parameters   neuron_lr     no decay: it would pull the β of PLIF to 0.5
+
+A schedule maps (epoch, epochs) to a factor of the peak rates; it is called once per epoch, as the paper does.
 """
 
 import math
@@ -18,39 +21,42 @@ from minisnn.core.parameters import Params
 State = dict[str, np.ndarray]
 
 
-def _check(optimiser) -> None:
-    for name in ("rate", "span_rate", "weight_decay", "eps"):
-        if hasattr(optimiser, name):
-            object.__setattr__(optimiser, name, validate.number(getattr(optimiser, name), name, 0.0, np.inf))
+def _check(optimizer) -> None:
+    for name in ("lr", "span_lr", "neuron_lr", "weight_decay", "eps"):
+        if hasattr(optimizer, name):
+            object.__setattr__(optimizer, name, validate.number(getattr(optimizer, name), name, 0.0, np.inf))
     for name in ("beta1", "beta2", "momentum"):
-        if hasattr(optimiser, name):
+        if hasattr(optimizer, name):
             below_1 = float(np.nextafter(1.0, 0.0))
-            object.__setattr__(optimiser, name, validate.number(getattr(optimiser, name), name, 0.0, below_1))
+            object.__setattr__(optimizer, name, validate.number(getattr(optimizer, name), name, 0.0, below_1))
 
 
-def _span_logits(params: Params) -> np.ndarray:
-    """Which entries of the flat vector are span logits, bool."""
-    mask = np.zeros(params.flat.size, bool)
-    for name in params:
-        mask[params.block(name)] = name.endswith("span_logits")
-    return mask
+def _groups(optimizer, params: Params, lr_factor: float) -> tuple[np.ndarray, np.ndarray]:
+    """The learning rate and the weight decay of each entry of the flat vector."""
+    lr = params.by_role(weight=optimizer.lr, span_logit=optimizer.span_lr, neuron=optimizer.neuron_lr)
+    weight_decay = params.by_role(weight=optimizer.weight_decay, span_logit=0.0, neuron=0.0)
+    return lr * lr.dtype.type(lr_factor), weight_decay
 
 
-def _rates(optimiser, params: Params, factor: float) -> np.ndarray:
-    """The rate of each entry of the flat vector."""
-    rates = np.where(_span_logits(params), optimiser.span_rate, optimiser.rate)
-    return (factor * rates).astype(params.flat.dtype)
+def _flush(array, limit: float) -> None:
+    """Set to 0, in place, what is smaller: what decays step by step would become denormal numbers, which are slow."""
+    array[np.abs(array) < limit] = 0
 
 
 @dataclass(frozen=True)
 class SGD:
-    """Stochastic gradient descent with momentum: u ← momentum u + g + weight_decay w;  w ← w - rate u.
+    """Stochastic gradient descent with momentum: u ← momentum u + g + weight_decay w;  w ← w - lr u.
 
-    Rates and decay are at least 0, the momentum in [0, 1).
+    Learning rates and decay are at least 0, the momentum in [0, 1).
+
+    >>> import minisnn as ms
+    >>> ms.SGD(lr=0.05).momentum
+    0.9
     """
 
-    rate: float = 0.1
-    span_rate: float = 0.1
+    lr: float = 0.1
+    span_lr: float = 0.1
+    neuron_lr: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 0.0
 
@@ -58,14 +64,16 @@ class SGD:
         _check(self)
 
     def start(self, params: Params) -> State:
+        """The memory before the first step."""
         return {"velocity": np.zeros_like(params.flat)}
 
-    def update(self, params: Params, grads: Params, state: State, factor: float = 1.0) -> None:
-        """One step on `params` and `state`, in place; `factor` scales the rates."""
-        decay = np.where(_span_logits(params), 0, self.weight_decay).astype(params.flat.dtype)
+    def update(self, params: Params, grads: Params, state: State, lr_factor: float = 1.0) -> None:
+        """One step on `params` and `state`, in place; `lr_factor` scales the learning rates."""
+        lr, weight_decay = _groups(self, params, lr_factor)
         state["velocity"] *= self.momentum
-        state["velocity"] += grads.flat + decay * params.flat
-        params.flat -= _rates(self, params, factor) * state["velocity"]
+        state["velocity"] += grads.flat + weight_decay * params.flat
+        _flush(state["velocity"], 1e8 * np.finfo(params.flat.dtype).tiny)
+        params.flat -= lr * state["velocity"]
 
 
 @dataclass(frozen=True)
@@ -73,14 +81,19 @@ class AdamW:
     """Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101):
 
         m ← β1 m + (1 - β1) g,   v ← β2 v + (1 - β2) g²,
-        w ← w - rate weight_decay w - rate (m / (1 - β1ⁿ)) / (√(v / (1 - β2ⁿ)) + eps)   in step n = 1, 2, ...
+        w ← w - lr weight_decay w - lr (m / (1 - β1ⁿ)) / (√(v / (1 - β2ⁿ)) + eps)   in step n = 1, 2, ...
 
-    Here m and v are Adam's moments, not a mask and a potential. Rates, decay and eps are at least 0, β1 and β2 in [0,
-    1). The defaults are the paper's for (P)S-MNIST. `Adam` is AdamW without decay.
+    Here m and v are Adam's moments, not a mask and a potential. Learning rates, decay and eps are at least 0, β1 and β2
+    in [0, 1). The defaults are the paper's for (P)S-MNIST. `Adam` is AdamW without decay.
+
+    >>> import minisnn as ms
+    >>> ms.AdamW(lr=5e-3).span_lr
+    0.1
     """
 
-    rate: float = 1e-3
-    span_rate: float = 0.1
+    lr: float = 1e-3
+    span_lr: float = 0.1
+    neuron_lr: float = 1e-4
     weight_decay: float = 0.01
     beta1: float = 0.9
     beta2: float = 0.999
@@ -90,26 +103,35 @@ class AdamW:
         _check(self)
 
     def start(self, params: Params) -> State:
+        """The memory before the first step."""
         return {"m": np.zeros_like(params.flat), "v": np.zeros_like(params.flat), "step": np.zeros(1, np.int64)}
 
-    def update(self, params: Params, grads: Params, state: State, factor: float = 1.0) -> None:
-        """One step on `params` and `state`, in place; `factor` scales the rates."""
-        m, v, g = state["m"], state["v"], grads.flat
+    def update(self, params: Params, grads: Params, state: State, lr_factor: float = 1.0) -> None:
+        """One step on `params` and `state`, in place; `lr_factor` scales the learning rates."""
+        m, v, g = state["m"], state["v"], grads.flat.copy()
+        tiny = float(np.finfo(g.dtype).tiny)
+        _flush(g, math.sqrt(1e8 * tiny))  # what g² can't hold, m shall not see either
         state["step"] += 1
         n = int(state["step"][0])
         m += (1 - self.beta1) * (g - m)
         v += (1 - self.beta2) * (g * g - v)
-        rates = _rates(self, params, factor)
-        decay = np.where(_span_logits(params), 0, self.weight_decay).astype(params.flat.dtype)
-        params.flat -= rates * decay * params.flat
-        params.flat -= rates * (m / (1 - self.beta1**n)) / (np.sqrt(v / (1 - self.beta2**n)) + self.eps)
+        _flush(m, 1e8 * tiny)
+        _flush(v, tiny)  # long after its m
+        lr, weight_decay = _groups(self, params, lr_factor)
+        params.flat -= lr * weight_decay * params.flat
+        params.flat -= lr * (m / (1 - self.beta1**n)) / (np.sqrt(v / (1 - self.beta2**n)) + self.eps)
 
 
 def Adam(
-    rate: float = 1e-3, span_rate: float = 0.1, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
+    lr: float = 1e-3,
+    span_lr: float = 0.1,
+    neuron_lr: float = 1e-4,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
 ) -> AdamW:
     """AdamW with weight_decay = 0 (Kingma and Ba, arXiv 1412.6980)."""
-    return AdamW(rate, span_rate, weight_decay=0.0, beta1=beta1, beta2=beta2, eps=eps)
+    return AdamW(lr, span_lr, neuron_lr, weight_decay=0.0, beta1=beta1, beta2=beta2, eps=eps)
 
 
 def gradient_norm(grads: Params) -> float:
@@ -117,15 +139,16 @@ def gradient_norm(grads: Params) -> float:
     return math.sqrt(float(np.square(grads.flat, dtype=np.float64).sum()))
 
 
-def clip(grads: Params, max_norm: float) -> None:
-    """Scale `grads`, in place, so that their norm is at most `max_norm`."""
+def clip(grads: Params, max_norm: float | None) -> float:
+    """Scale `grads`, in place, so that their norm is at most `max_norm` (None: any); returns the norm that it was."""
     norm = gradient_norm(grads)
-    if norm > max_norm:
+    if max_norm is not None and norm > max_norm:
         grads.flat *= grads.flat.dtype.type(max_norm / norm)
+    return norm
 
 
 def constant(epoch: int, epochs: int) -> float:
-    """The peak rate throughout."""
+    """The peak throughout."""
     return 1.0
 
 
@@ -138,8 +161,8 @@ def one_cycle(epoch: int, epochs: int, warmup: float = 0.3, first: float = 1 / 2
     """Up from `first` to 1 during `warmup` of all epochs, then down to `last`, each along half a cosine (arXiv
     1708.07120).
 
-    With the defaults and four epochs or more, the rates of PyTorch's `OneCycleLR(max_lr, total_steps=epochs)` stepped
-    once an epoch. Shorter runs have no time to warm up and start at the peak.
+    With the defaults and four epochs or more, the learning rates of PyTorch's `OneCycleLR(max_lr, total_steps=epochs)`
+    stepped once per epoch. Shorter runs have no time to warm up and start at the peak.
     """
     peak = max(warmup * epochs - 1, 0.0)
     if epoch < peak:

@@ -39,7 +39,7 @@ def test_jacobian_is_a_product_of_companion_matrices(recurrence, neuron):
     N, K, start, lag = 4, int(max(numbers.delays, default=1)), 2, 9
     w_rec = np.zeros((N, N)) if isinstance(recurrence, ms.Feedforward) else numbers.w_rec
     p = np.zeros(K + 1)
-    p[numbers.delays] = numbers.weights
+    p[numbers.delays] = numbers.tap_weights
     jacobians = ms.jacobian(net, x, LAYER, lag, start)
     assert jacobians.shape == (2, lag + 1, N, N)
     for b in range(2):
@@ -208,14 +208,14 @@ def test_gradient_flow_is_the_adjoint_of_one_step(spans):
     rng = np.random.default_rng(1)
     net = random_network(rng, (3, 6, 4), recurrence=ms.ASRC(4), neuron=ms.LIF(0.6, 0.4))
     x, y = random_batch(rng, net, B=5, T=10)
-    flow = ms.gradient_flow(net, x, y, at=7, spans=spans)
-    tape, numbers = net.record(x, spans=spans), net.layers(spans)[0]
+    flow = ms.gradient_flow(net, x, y, at=7, span_mode=span_mode)
+    tape, numbers = net.record(x, span_mode=span_mode), net.layers(spans)[0]
     slope = net.surrogate.derivative(tape.layers[0].v - numbers.threshold)
     logits = tape.layers[0].s[:, 7] @ net.params["readout.w"] + net.params["readout.bias"]
     g = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True) - np.eye(4)[y]
     at = slope[:, 7] * (g @ net.params["readout.w"].T)
     for t in range(8):
-        jacobian = ms.jacobian(net, x, 0, 7 - t, start=t, spans=spans)[:, -1]
+        jacobian = ms.jacobian(net, x, 0, 7 - t, start=t, span_mode=span_mode)[:, -1]
         np.testing.assert_allclose(
             flow.norms[0][:, t], np.linalg.norm(np.einsum("bij,bj->bi", jacobian, at), axis=1), rtol=1e-10
         )

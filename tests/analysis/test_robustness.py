@@ -24,7 +24,7 @@ def net(rng):
 def data(rng, net):
     """Labels that the network gives, so that accuracy is 1 and falls with any disturbance that matters."""
     x = rng.standard_normal((40, 12, 3))
-    return Split(x, net.logits(x, spans="hard").argmax(axis=1))
+    return Split(x, net.logits(x, span_mode="hard").argmax(axis=1))
 
 
 @pytest.mark.parametrize("noise", module.NOISES)
@@ -187,7 +187,7 @@ def test_noisy_spikes_without_noise_are_the_plain_network(net, data):
 
 def test_lengths_are_kept(net, data):
     lengths = np.full(40, 5)
-    short = Split(data.x[:, :5], net.logits(data.x[:, :5], spans="hard").argmax(axis=1))
+    short = Split(data.x[:, :5], net.logits(data.x[:, :5], span_mode="hard").argmax(axis=1))
     long = Split(data.x, short.y, lengths)
     for noise in ("deleted", "weights"):
         for level in (1e-12, 0.4):
@@ -202,7 +202,7 @@ def test_weights_by_the_size_of_their_array(net, data, monkeypatch):
     module.weights(net, data, 0.3, DRAW, "hard")
     for name, block in net.params.items():
         difference = changed[0].params[name] - block
-        if name.endswith(("span_logits", "decay_logit")):
+        if net.params.blocks[name].role != "weight":
             assert not difference.any()
         else:
             size = np.sqrt((block**2).mean())

@@ -83,7 +83,7 @@ def relative_error(ours, theirs):
     return difference / largest if largest > 0 else np.inf if difference > 0 else 0.0
 
 
-def assert_equal_to_torch(net, x, y, lengths=None, spans="soft", masks=None, zero=()):
+def assert_equal_to_torch(net, x, y, lengths=None, span_mode="soft", masks=None, zero=()):
     """All that minisnn computes is what torch computes.
 
     Silence would agree as well, so each layer must fire, and each block of gradients must be different from 0, except
@@ -142,7 +142,7 @@ def test_spans_masks_lengths_and_window(rng, spans, masked, lengths, window):
     net.params["layers.2.span_logits"][1] = 2
     masks = [(rng.random((B, n)) < 0.8) / 0.8 for n in SIZES[1:-1]] if masked else None
     zero = ["span_logits"] if spans == "hard" else []
-    assert_equal_to_torch(net, *batch(rng, net), lengths=lengths, spans=spans, masks=masks, zero=zero)
+    assert_equal_to_torch(net, *batch(rng, net), lengths=lengths, span_mode=span_mode, masks=masks, zero=zero)
 
 
 @pytest.mark.parametrize("spans", ["soft", "hard"])
@@ -151,7 +151,7 @@ def test_temperatures(rng, temperature, spans):
     net = network(rng, recurrence=RECURRENCES["mixed-own-and-shared"])
     net.temperature = temperature
     zero = ["span_logits"] if spans == "hard" else []
-    assert_equal_to_torch(net, *batch(rng, net), spans=spans, zero=zero)
+    assert_equal_to_torch(net, *batch(rng, net), span_mode=span_mode, zero=zero)
 
 
 @pytest.mark.parametrize("surrogate", [ms.Triangle(width=0.5), ms.Rectangle(width=0.5)], ids=["triangle", "rectangle"])

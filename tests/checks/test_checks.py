@@ -154,12 +154,12 @@ def right_backward(tape, e, params):
         delta[t] = (1 - h * tape.s[t]) * c + tape.slope[t] * (eps[t] - reset)
     q, eps, delta = q[:T], eps[:T], delta[:T]
     m_delta = tape.mask * delta
-    d_weights = np.array([(tape.z[: T - k] * delta[k:]).sum() if k < T else 0.0 for k in delays])
+    d_tap_weights = np.array([(tape.z[: T - k] * delta[k:]).sum() if k < T else 0.0 for k in delays])
     return {
         **{"q": q, "eps": eps, "delta": delta, "dx": m_delta @ w_in.T},
         **{"d_w_in": tape.x.T @ m_delta, "d_bias": m_delta.sum(axis=0), "d_w_rec": tape.s.T @ q},
-        **{"d_decay": (tape.v_reset[:-1] * delta[1:]).sum(axis=0), "d_weights": d_weights},
-        "d_span_logits": weights * (d_weights - weights @ d_weights) / temperature,
+        **{"d_decay": (tape.v_reset[:-1] * delta[1:]).sum(axis=0), "d_tap_weights": d_tap_weights},
+        "d_span_logits": weights * (d_tap_weights - weights @ d_tap_weights) / temperature,
     }
 
 
@@ -175,7 +175,7 @@ def test_a_right_backward_passes(rng):
         report = ms.gradcheck(net, x, y, lengths=[9, 4, 1], backward=right_backward)
         assert report.ok
         assert {row.block.split(".")[-1] for row in report.rows} == {
-            *("q", "eps", "delta", "dx", "d_w_in", "d_bias", "d_w_rec", "d_decay", "d_weights", "d_span_logits")
+            *("q", "eps", "delta", "dx", "d_w_in", "d_bias", "d_w_rec", "d_decay", "d_tap_weights", "d_span_logits")
         }
 
 

@@ -51,7 +51,7 @@ def relative(a, b) -> float:
     return np.abs(a - b).max() / (np.abs(b).max() or 1.0)
 
 
-def assert_kernels_equal_spec(net, x, y, lengths=None, spans="soft", masks=None):
+def assert_kernels_equal_spec(net, x, y, lengths=None, span_mode="soft", masks=None):
     batch = checks.make_batch(net, x, y, lengths, masks, spans)
     spec_loss, logits, runs = oracle.spec_forward(net, net.params, batch)
     tape = net.record(x, lengths, spans, masks)
@@ -120,13 +120,13 @@ def test_float32_backward_on_a_shared_tape(rng):
         totals = None
         for i in range(len(x)):
             run = [
-                reference.LayerRun(*(getattr(t, name)[i].astype(np.float64) for name in reference.LayerRun._fields))
+                reference.LayerTape(*(getattr(t, name)[i].astype(np.float64) for name in reference.LayerTape._fields))
                 for t in tape.layers
             ]
             slopes = oracle.slopes(net, layers, run)
             ones = [np.ones(n) for n in net.sizes[1:-1]]
             x_i = tape.x[i].astype(np.float64)
-            grads = reference.network_backward(e[i].astype(np.float32), x_i, run, slopes, layers, ones)
+            grads = reference.sequence_backward(e[i].astype(np.float32), x_i, run, slopes, layers, ones)
             for delta, q, spec in zip(adjoint.delta, adjoint.q, grads):
                 assert relative(delta[i], spec.delta) < 1e-4
                 assert relative(q[i], spec.q) < 1e-4
@@ -166,7 +166,7 @@ def test_evaluation_in_chunks_has_the_same_bits(rng, monkeypatch, chunk):
             lengths = rng.integers(1, 26, 19)
             tape = net.record(x, lengths)
             np.testing.assert_array_equal(net.logits(x, lengths), tape.logits)
-            rates = net.evaluate(ms.datasets.Split(x, y, lengths), spans="soft").firing_rates
+            rates = net.evaluate(ms.datasets.Split(x, y, lengths), span_mode="soft").firing_rates
             expected = [layer.s.sum() / (lengths.sum() * layer.s.shape[2]) for layer in tape.layers]
             np.testing.assert_allclose(rates, expected, rtol=1e-6)
 

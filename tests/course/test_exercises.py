@@ -220,7 +220,7 @@ def test_the_example_is_as_it_says():
     layer = example.layer()
     assert (example.X.shape, example.W_IN.shape, example.W_REC.shape) == ((6, 2), (2, 3), (3, 3))
     assert (layer.decay == 0.5).all() and (layer.threshold == 1).all() and tuple(layer.reset) == (1, 0, 0)
-    assert layer.delays.tolist() == [1] and layer.weights.tolist() == [1.0]
+    assert layer.delays.tolist() == [1] and layer.tap_weights.tolist() == [1.0]
     assert (layer.w_rec[1] > 0).all()  # neuron 1 excites itself and the other two
     assert layer.w_rec[0].tolist() == [-0.5, 0, 0]  # neuron 0 inhibits itself
 
@@ -288,7 +288,7 @@ def test_backward_is_right(rng, stage, kind, reset, detach):
         report = ms.gradcheck(net, x, y, np.array([11, 1, 8]), masked, backward=getattr(backward, stage))
         checked = {row.block.split(".")[-1] for row in report.rows if row.note != NOT_RETURNED}
         learned = {"d_span_logits"} if isinstance(KINDS[kind], ms.ASRC) else set()
-        assert checked == RETURNED | learned | ({"d_weights"} if stage == "lif_backward_asrc" else set())
+        assert checked == RETURNED | learned | ({"d_tap_weights"} if stage == "lif_backward_asrc" else set())
         assert {row.block for row in report.rows} >= {f"layers.{i}.{name}" for i in (0, 1) for name in RETURNED}
 
 
@@ -297,12 +297,12 @@ def test_backward_of_hardened_spans(rng, spans):
     """Evaluated at its arg-max, an ASRC is an SRC, and 05's function is right for it; of the mixture it is not."""
     net = random_network(rng, recurrence=ms.ASRC(4))
     x, y = random_batch(rng, net, B=3)
-    ms.gradcheck(net, x, y, spans=spans, backward=backward.lif_backward_asrc)
+    ms.gradcheck(net, x, y, span_mode=span_mode, backward=backward.lif_backward_asrc)
     if spans == "hard":
-        ms.gradcheck(net, x, y, spans=spans, backward=backward.lif_backward_src)
+        ms.gradcheck(net, x, y, span_mode=span_mode, backward=backward.lif_backward_src)
     else:
         with pytest.raises(GradientError):
-            ms.gradcheck(net, x, y, spans=spans, backward=backward.lif_backward_src)
+            ms.gradcheck(net, x, y, span_mode=span_mode, backward=backward.lif_backward_src)
 
 
 @pytest.mark.parametrize(

@@ -60,39 +60,42 @@ def altered(*changes):
     "change, sentence",
     [
         (("q[t] += p * delta[t + k]", "q[t] += delta[t + k]"), "without their weights"),
-        (("zip(params.delays, params.weights)", "[(params.delays[0], 1.0)]"), "one tap only"),
+        (("zip(params.delays, params.tap_weights)", "[(params.delays[0], 1.0)]"), "one tap only"),
         (("tape.z[t] @ delta[t + k]", "tape.s[t] @ delta[t + k]"), "pairs δ with s"),
         (("tape.z[t] @ delta[t + k]", "tape.z[t] @ delta[t]"), "not known yet"),
         (
-            ("    grads = {", "    d_weights[:] = (tape.z * delta).sum()\n    grads = {"),
+            ("    grads = {", "    d_tap_weights[:] = (tape.z * delta).sum()\n    grads = {"),
             "arrives k steps later",
         ),
         (("+= tape.z[t]", "+= p * tape.z[t]"), "has p in it"),
-        (("d_weights, params.temperature)", "d_weights, 1.0)"), "lacks 1/T°"),
-        (
-            ("d_span_logits(params.weights, d_weights, params.temperature)", "params.weights * d_weights / 0.7"),
-            "lacks the mean",
-        ),
-        (("d_span_logits(params.weights, d_weights, params.temperature)", "d_weights"), "softmax between"),
+        (("d_tap_weights, params.temperature)", "d_tap_weights, 1.0)"), "lacks 1/T°"),
         (
             (
-                "d_span_logits(params.weights, d_weights, params.temperature)",
-                "params.weights * (d_weights - d_weights.mean()) / params.temperature",
+                "d_span_logits(params.tap_weights, d_tap_weights, params.temperature)",
+                "params.tap_weights * d_tap_weights / 0.7",
+            ),
+            "lacks the mean",
+        ),
+        (("d_span_logits(params.tap_weights, d_tap_weights, params.temperature)", "d_tap_weights"), "softmax between"),
+        (
+            (
+                "d_span_logits(params.tap_weights, d_tap_weights, params.temperature)",
+                "params.tap_weights * (d_tap_weights - d_tap_weights.mean()) / params.temperature",
             ),
             "plain mean",
         ),
         (
             (
-                "d_span_logits(params.weights, d_weights, params.temperature)",
-                "(d_weights - params.weights @ d_weights) / params.temperature",
+                "d_span_logits(params.tap_weights, d_tap_weights, params.temperature)",
+                "(d_tap_weights - params.tap_weights @ d_tap_weights) / params.temperature",
             ),
             "lacks the factor p_k",
         ),
         (("if t + k < T", "if t + k < T - 1"), "first to go wrong, walking back: step t = "),
         (("eps[t] = e[t] + q[t] @ params.w_rec.T", "eps[t] = e[t] + q[t] @ params.w_rec"), "eps is wrong"),
         (("tape.mask * delta[t])  # (10)", "delta[t])  # (10)"), "a dropout mask: d_w_in is wrong"),
-        (('grads["d_weights"] = d_weights', "pass"), "does not return d_weights yet"),
-        (("d_weights = np.zeros(len(params.delays))", "d_weights = np.zeros(4)"), "raised IndexError"),
+        (('grads["d_tap_weights"] = d_tap_weights', "pass"), "does not return d_tap_weights yet"),
+        (("d_tap_weights = np.zeros(len(params.delays))", "d_tap_weights = np.zeros(4)"), "raised IndexError"),
     ],
 )
 def test_backward_slips(change, sentence):
@@ -102,7 +105,7 @@ def test_backward_slips(change, sentence):
 def test_backward():
     assert check("06.3", backward.lif_backward_asrc)
     assert all("returns nothing yet" in told(name, lambda *args: None) for name in ("06.3", "06.4", "06.5"))
-    assert "does not return d_weights, d_span_logits" in told("06.3", backward.lif_backward)
+    assert "does not return d_tap_weights, d_span_logits" in told("06.3", backward.lif_backward)
 
 
 def test_cooling():

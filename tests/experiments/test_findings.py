@@ -187,7 +187,7 @@ def test_experiments(tmp_path, tiny, monkeypatch):
         recipe = task.chosen(network, 1)
         run = tmp_path / "runs" / tiny / "runs" / sweeps.run_name(task.networks[network], 1)
         net, data = ms.Network.load(run / "best.npz"), recipes.make_data(recipe)
-        accuracy = net.evaluate(data.test, spans="hard").accuracy
+        accuracy = net.evaluate(data.test, span_mode="hard").accuracy
         (row,) = [row for row in rows if row["network"] == network and row["seed"] == 1]
         assert row["test_accuracy"] == accuracy
         at_0 = {r["noise"]: r["accuracy"] for r in noisy if (r["network"], r["seed"], r["level"]) == (network, 1, 0)}
@@ -195,12 +195,12 @@ def test_experiments(tmp_path, tiny, monkeypatch):
         for noise, value in at_0.items():
             n = 30 if noise in ("deleted", "spurious") else 50
             few = ms.datasets.Split(data.test.x[:n], data.test.y[:n])
-            assert value == pytest.approx(net.evaluate(few, spans="hard").accuracy, abs=1e-5)
+            assert value == pytest.approx(net.evaluate(few, span_mode="hard").accuracy, abs=1e-5)
         for when, model in (("before", recipes.make_network(recipe)), ("after", net)):
             curve = findings.curves(flows, network=network, when=when)[1]
             spans = "soft" if when == "before" else "hard"
             x, y = data.validation.x[:64], data.validation.y[:64]
-            norms = ms.gradient_flow(model, x, y, spans=spans).norms[0][:, ::-1]
+            norms = ms.gradient_flow(model, x, y, span_mode=span_mode).norms[0][:, ::-1]
             alive = norms[norms[:, 0] > 0]
             assert curve == pytest.approx(np.median(alive / alive[:, :1], axis=0), rel=0.01)
     before = {path: path.read_bytes() for path in stored.iterdir()}

@@ -112,7 +112,7 @@ def test_settings_of_the_paper(no_download, name, permuted, hidden, span, max_sp
     }
     assert recipes.steps_and_inputs(recipe) == (784, 1)
 
-    assert options["optimizer"] == ms.AdamW(rate=1e-3, span_rate=0.1, weight_decay=0.01)
+    assert options["optimizer"] == ms.AdamW(lr=1e-3, span_lr=0.1, weight_decay=0.01)
     assert (options["batch_size"], options["epochs"]) == (256, 200)
     assert (options["clip_norm"], options["dropout"]) == (None, 0.0)
     factors = [options["schedule"](epoch, 200) for epoch in range(200)]
@@ -297,7 +297,7 @@ def test_each_setting_arrives_where_it_belongs(no_download):
     assert recipes.fit_options(match) == {
         "epochs": 11,
         "batch_size": 13,
-        "optimizer": ms.AdamW(rate=0.002, span_rate=0.3, weight_decay=0.04),
+        "optimizer": ms.AdamW(lr=0.002, span_lr=0.3, weight_decay=0.04),
         "schedule": ms.cosine,
         "temperatures": (2.0, 0.05),
         "clip_norm": 0.7,

@@ -58,8 +58,8 @@ def test_what_a_run_writes(straight):
         *("config.json", "history.csv", "history.json", "best.npz", "result.json")
     }
     result, net, data = runs.read_result(straight), ms.Network.load(straight / "best.npz"), recipes.make_data(SMALL)
-    assert result["test_accuracy"] == net.evaluate(data.test, spans="hard").accuracy
-    assert result["test_accuracy_soft"] == net.evaluate(data.test, spans="soft").accuracy
+    assert result["test_accuracy"] == net.evaluate(data.test, span_mode="hard").accuracy
+    assert result["test_accuracy_soft"] == net.evaluate(data.test, span_mode="soft").accuracy
     history = History.from_json(straight / "history.json")
     best = max(history.rows, key=lambda row: row["validation_accuracy_hard"])
     assert result["best_epoch"] == best["epoch"] and result["validation_accuracy"] == best["validation_accuracy_hard"]

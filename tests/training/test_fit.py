@@ -13,7 +13,7 @@ from minisnn.datasets import Dataset, Split
 from minisnn.network import Evaluation
 from minisnn.training import fit as training
 
-STILL = ms.SGD(rate=0.0, span_rate=0.0)  # trains nothing
+STILL = ms.SGD(lr=0.0, span_lr=0.0)  # trains nothing
 
 
 def split(rng, n, n_steps=9, lengths=False) -> Split:
@@ -40,7 +40,7 @@ def network(recurrence=None, seed=0, **options) -> ms.Network:
 
 
 def fit(net, data=None, **options) -> ms.History:
-    options = {"epochs": 3, "batch_size": 16, "progress": False, "optimizer": ms.AdamW(rate=0.02), **options}
+    options = {"epochs": 3, "batch_size": 16, "progress": False, "optimizer": ms.AdamW(lr=0.02), **options}
     return ms.fit(net, data or problem(), **options)
 
 
@@ -52,7 +52,7 @@ def spy(monkeypatch) -> list[tuple]:
     """The arguments (x, y, lengths, spans, masks) of every call of `loss_and_grad` from here on."""
     seen, original = [], ms.Network.loss_and_grad
 
-    def loss_and_grad(self, x, y, lengths=None, spans="soft", masks=None):
+    def loss_and_grad(self, x, y, lengths=None, span_mode="soft", masks=None):
         seen.append((x, y, lengths, spans, masks))
         return original(self, x, y, lengths, spans, masks)
 
@@ -167,7 +167,7 @@ def test_best_epoch_by_hard_validation_accuracy(monkeypatch, hard, best):
     """Of equal ones the first. Accuracies are scripted: loss and soft accuracy speak for other epochs."""
     evaluated, data = [], problem()
 
-    def evaluate(self, split, spans="hard"):
+    def evaluate(self, split, span_mode="hard"):
         assert split is data.validation
         evaluated.append(spans)
         epoch = evaluated.count(spans) - 1
@@ -210,10 +210,10 @@ def test_schedule():
     first = net.params.flat.copy()
     history = fit(net, epochs=3, schedule=schedule, callback=lambda net, _: flats.append(net.params.flat.copy()))
     assert called == [(0, 3), (1, 3), (2, 3)]
-    assert history.column("rate_factor") == [0.0, 0.0, 1.0]
+    assert history.column("lr_factor") == [0.0, 0.0, 1.0]
     np.testing.assert_array_equal(flats[1], first)
     assert (flats[2] != first).mean() > 0.9
-    assert fit(network(), epochs=5).column("rate_factor") == [ms.one_cycle(epoch, 5) for epoch in range(5)]
+    assert fit(network(), epochs=5).column("lr_factor") == [ms.one_cycle(epoch, 5) for epoch in range(5)]
 
 
 def test_the_default_optimizer_is_adamw():
@@ -319,8 +319,8 @@ def test_clip_norm():
 # Checkpoints
 
 RUNS = [
-    {"recurrence": ms.ASRC(4), "optimizer": ms.AdamW(rate=0.02), "dropout": 0.2, "clip_norm": 0.5},
-    {"recurrence": ms.ASRC(4, shared=True), "optimizer": ms.SGD(rate=0.05), "schedule": ms.cosine, "dtype": "float32"},
+    {"recurrence": ms.ASRC(4), "optimizer": ms.AdamW(lr=0.02), "dropout": 0.2, "clip_norm": 0.5},
+    {"recurrence": ms.ASRC(4, shared=True), "optimizer": ms.SGD(lr=0.05), "schedule": ms.cosine, "dtype": "float32"},
 ]
 
 
@@ -380,9 +380,9 @@ def test_a_run_that_does_not_resume_starts_anew(tmp_path):
         ({"dropout": 0.25}, r"dropout: 0\.0 in the checkpoint, now 0\.25"),
         ({"clip_norm": 2.0}, r"clip_norm: None in the checkpoint, now 2\.0"),
         ({"temperatures": (1.0, 0.5)}, r"temperatures: .* now \[1\.0, 0\.5\]"),
-        ({"optimizer": ms.AdamW(rate=0.03)}, r"optimizer\.rate: 0\.02 in the checkpoint, now 0\.03"),
+        ({"optimizer": ms.AdamW(lr=0.03)}, r"optimizer\.rate: 0\.02 in the checkpoint, now 0\.03"),
         ({"optimizer": ms.SGD()}, r"optimizer\.kind: AdamW in the checkpoint, now SGD"),
-        ({"schedule": ms.cosine}, r"rate_factors: \[1\.0, 0\.5.*now \[1\.0, 0\.75"),
+        ({"schedule": ms.cosine}, r"lr_factors: \[1\.0, 0\.5.*now \[1\.0, 0\.75"),
         ({"data": problem(seed=1)}, r"data\.seed: 0 in the checkpoint, now 1"),
         ({"data": problem(n_train=36)}, "n_train: 37 in the checkpoint, now 36"),
         ({"net": network(ms.ASRC(5))}, r"network\.recurrence: .*'max_span': 4.* now .*'max_span': 5"),
@@ -401,7 +401,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, other, words):
         fit(net, data, checkpoint=path, resume=True, **other)
     assert "run.npz is of another run" in str(caught.value)
     differences = [line.split(":")[0].strip() for line in str(caught.value).splitlines()[1:]]
-    assert len({name.split(".")[0] for name in differences} - {"rate_factors"}) <= 1  # nothing else differs
+    assert len({name.split(".")[0] for name in differences} - {"lr_factors"}) <= 1  # nothing else differs
     np.testing.assert_array_equal(net.params.flat, first)
     assert path.read_bytes() == before
 
@@ -425,7 +425,7 @@ def test_a_loss_that_is_not_finite():
     """Says in which epoch and batch: here the first of epoch 1, which takes a step at an infinite rate."""
     message = r"epoch 1, batch 0: loss \d.*not finite.*lower rate.*clip_norm"
     with pytest.raises(FloatingPointError, match=message), np.errstate(all="ignore"):
-        fit(network(), optimizer=ms.AdamW(rate=100.0), schedule=lambda epoch, epochs: 1e-4 if epoch == 0 else 1e308)
+        fit(network(), optimizer=ms.AdamW(lr=100.0), schedule=lambda epoch, epochs: 1e-4 if epoch == 0 else 1e308)
     net = network()
     net.params["readout.w"] = 1e308  # finite, but the logits are not
     with pytest.raises(FloatingPointError, match="epoch 0, batch 0: loss nan"), np.errstate(all="ignore"):
@@ -491,8 +491,8 @@ def test_numbers_of_numpy_fit_into_checkpoints(tmp_path):
     """Arguments may come as NumPy scalars, out of np.linspace or a sweep."""
     options = {"epochs": np.int64(2), "batch_size": np.int32(16), "seed": np.int64(1), "dropout": np.float32(0.25)}
     options |= {"clip_norm": np.float32(2.0), "temperatures": (np.float32(1.0), np.float32(0.5))}
-    history = fit(network(), optimizer=ms.AdamW(rate=np.float32(0.0625)), checkpoint=tmp_path / "run.npz", **options)
-    again = fit(network(), optimizer=ms.AdamW(rate=0.0625), checkpoint=tmp_path / "run.npz", resume=True, **options)
+    history = fit(network(), optimizer=ms.AdamW(lr=np.float32(0.0625)), checkpoint=tmp_path / "run.npz", **options)
+    again = fit(network(), optimizer=ms.AdamW(lr=0.0625), checkpoint=tmp_path / "run.npz", resume=True, **options)
     assert again == history
 
 
@@ -615,5 +615,5 @@ def test_a_schedule_is_held_to_numbers():
 def test_two_functions_without_a_name_are_two_schedules(tmp_path):
     path = tmp_path / "run.npz"
     fit(network(), schedule=lambda epoch, epochs: 0.5, checkpoint=path)
-    with pytest.raises(ValueError, match=r"rate_factors: \[0\.5, 0\.5, 0\.5\] in the checkpoint, now \[0\.25"):
+    with pytest.raises(ValueError, match=r"lr_factors: \[0\.5, 0\.5, 0\.5\] in the checkpoint, now \[0\.25"):
         fit(network(), schedule=lambda epoch, epochs: 0.25, checkpoint=path, resume=True)

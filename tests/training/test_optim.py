@@ -58,7 +58,7 @@ def plain_sgd(w, gradients, rates, momentum, weight_decay):
     [
         (ms.AdamW(), lambda w, g, rates, decay: plain_adamw(w, g, rates, decay, 0.9, 0.999, 1e-8)),
         (
-            ms.AdamW(rate=0.03, span_rate=0.2, weight_decay=0.3, beta1=0.8, beta2=0.95, eps=1e-3),
+            ms.AdamW(lr=0.03, span_lr=0.2, weight_decay=0.3, beta1=0.8, beta2=0.95, eps=1e-3),
             lambda w, g, rates, decay: plain_adamw(w, g, rates, decay, 0.8, 0.95, 1e-3),
         ),
         (ms.Adam(0.02, beta1=0.7), lambda w, g, rates, decay: plain_adamw(w, g, rates, decay, 0.7, 0.999, 1e-8)),
@@ -89,7 +89,7 @@ def test_decay_alone(rng):
     """Without gradients AdamW shrinks the weights by 1 - rate · weight_decay, and the span logits stay as they are."""
     params = random_params(rng)
     zero = ms.Params.zeros(SHAPES, "float64")
-    trained, _ = descend(ms.AdamW(rate=0.1, weight_decay=0.5), params, [zero], [1.0])
+    trained, _ = descend(ms.AdamW(lr=0.1, weight_decay=0.5), params, [zero], [1.0])
     for name in SHAPES:
         shrunk = 1.0 if name in SPAN_LOGITS else 0.95
         np.testing.assert_allclose(trained[name], shrunk * params[name], rtol=1e-15)
@@ -115,7 +115,7 @@ def test_states_are_flat_arrays_like_the_parameters(rng, optimizer, dtype):
 
 
 def test_adam_is_adamw_without_decay():
-    assert ms.Adam(0.02, 0.3, beta2=0.99) == ms.AdamW(rate=0.02, span_rate=0.3, weight_decay=0.0, beta2=0.99)
+    assert ms.Adam(0.02, 0.3, beta2=0.99) == ms.AdamW(lr=0.02, span_lr=0.3, weight_decay=0.0, beta2=0.99)
 
 
 @pytest.mark.parametrize("kind, names", [(ms.AdamW, ("beta1", "beta2")), (ms.SGD, ("momentum",))])

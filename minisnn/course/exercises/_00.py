@@ -11,14 +11,14 @@ CURRENT = np.array([1 / 2, 1, 1, 1 / 4, 2, 1 / 2])  # (T,), the input of 00.2
 
 
 def unconnected(current, decay, threshold, reset):
-    """Neurons without synapses among them, each with its own column of current (T, N), by the spec: a `LayerRun`."""
+    """Neurons without synapses among them, each with its own column of current (T, N), by the spec: a `LayerTape`."""
     N = current.shape[1]
     layer = reference.Layer(
         w_in=np.eye(N),
         bias=np.zeros(N),
         w_rec=np.zeros((N, N)),
         delays=np.zeros(0, np.int64),
-        weights=np.zeros(0),
+        tap_weights=np.zeros(0),
         decay=np.broadcast_to(decay, N),
         threshold=np.broadcast_to(threshold, N),
         reset=np.array([*reset, 0.0]),

@@ -12,7 +12,7 @@ from minisnn.course.exercises.exercise import Exercise, array, attempt, returnin
 from minisnn.network import Network
 from minisnn.training.fit import temperature_at
 
-NEEDED = ("q", "eps", "delta", "dx", "d_w_in", "d_bias", "d_w_rec", "d_weights", "d_span_logits")
+NEEDED = ("q", "eps", "delta", "dx", "d_w_in", "d_bias", "d_w_rec", "d_tap_weights", "d_span_logits")
 EQUATIONS = {"q": 7, "eps": 8, "delta": 9, "dx": 12, "d_span_logits": 11}  # all others: 10
 
 # 06.1
@@ -78,7 +78,7 @@ def cases():
 
 
 def slip(backward) -> str | None:
-    """The sentence for a typical slip in q, d_weights or d_span_logits, if there is one."""
+    """The sentence for a typical slip in q, d_tap_weights or d_span_logits, if there is one."""
     rng = stream(0, "exercise 06.3", "slip")
     _, net, _ = next(cases())
     layer, x, e, mask = net.layers()[0], rng.standard_normal((9, 3)), rng.standard_normal((9, 5)), np.ones(5)
@@ -86,8 +86,8 @@ def slip(backward) -> str | None:
     slope = Triangle().derivative(run.v - layer.threshold)
     tape, params = checks.StudentTape(x, *run, slope, mask), checks.StudentParams(*layer, net.temperature)
     result = returning(backward, NEEDED)(tape, e.copy(), params)
-    p, T = layer.weights, net.temperature
-    delta, d_p = (np.asarray(result[name], float) for name in ("delta", "d_weights"))
+    p, T = layer.tap_weights, net.temperature
+    delta, d_p = (np.asarray(result[name], float) for name in ("delta", "d_tap_weights"))
     if delta.shape != run.v.shape or d_p.shape != p.shape:
         return None
 
@@ -97,10 +97,18 @@ def slip(backward) -> str | None:
     slips = [
         ("q", _gathered(delta, layer.delays, np.ones(4)), "q adds up the δ of all taps, but without their weights p."),
         ("q", _gathered(delta, layer.delays[:1], np.ones(1)), "q has one tap only; loop over all of params.delays."),
-        ("d_weights", over_taps(run.s), "d_weights pairs δ with s; what the weight multiplies in (2) is z."),
-        ("d_weights", np.full(4, (run.z * delta).sum()), "d_weights pairs z[t] with δ[t]; z[t] arrives k steps later."),
-        ("d_weights", np.zeros(4), "d_weights is 0. If you read δ[t]: it is not known yet, and z[t] arrives at t + k."),
-        ("d_weights", p * over_taps(run.z), "d_weights has p in it; the derivative of p z by p is z."),
+        ("d_tap_weights", over_taps(run.s), "d_tap_weights pairs δ with s; what the weight multiplies in (2) is z."),
+        (
+            "d_tap_weights",
+            np.full(4, (run.z * delta).sum()),
+            "d_tap_weights pairs z[t] with δ[t]; z[t] arrives k steps later.",
+        ),
+        (
+            "d_tap_weights",
+            np.zeros(4),
+            "d_tap_weights is 0. If you read δ[t]: it is not known yet, and z[t] arrives at t + k.",
+        ),
+        ("d_tap_weights", p * over_taps(run.z), "d_tap_weights has p in it; the derivative of p z by p is z."),
         ("d_span_logits", p * (d_p - p @ d_p), "d_span_logits lacks 1/T°; params.temperature has T°."),
         ("d_span_logits", p * d_p / T, "d_span_logits lacks the mean Σ p d_p; its sum must be 0."),
         (
@@ -109,7 +117,7 @@ def slip(backward) -> str | None:
             "d_span_logits takes the plain mean of d_p; in (11) p weighs it.",
         ),
         ("d_span_logits", (d_p - p @ d_p) / T, "d_span_logits lacks the factor p_k in front of (11)."),
-        ("d_span_logits", d_p, "d_span_logits is d_weights; the softmax between them is missing."),
+        ("d_span_logits", d_p, "d_span_logits is d_tap_weights; the softmax between them is missing."),
     ]
     for name, wrong, sentence in slips:
         got = np.asarray(result[name], float)
@@ -118,10 +126,10 @@ def slip(backward) -> str | None:
     return None
 
 
-def _gathered(delta, delays, weights):
+def _gathered(delta, delays, tap_weights):
     """Equation (7)."""
     q = np.zeros_like(delta)
-    for k, p in zip(delays, weights):
+    for k, p in zip(delays, tap_weights):
         q[:-k] += p * delta[k:]
     return q
 
@@ -221,9 +229,9 @@ EXERCISES = {
         attempt(check_backward),
         "This backward pass serves every recurrence here: RSNN and SRC are the case of one tap.",
         (
-            "Two lines change, and two are new: q[t] is a sum over taps, and so is what d_weights collects.",
-            "In the loop over the taps j, k, p, if t + k < T: q[t] += p δ[t + k], d_weights[j] += z[t] · δ[t + k].",
-            "After the loop over time: params.weights * (d_weights - their weighted mean) / params.temperature.",
+            "Two lines change, and two are new: q[t] is a sum over taps, and so is what d_tap_weights collects.",
+            "In the loop over the taps j, k, p, if t + k < T: q[t] += p δ[t + k], d_tap_weights[j] += z[t] · δ[t + k].",
+            "After the loop over time: params.tap_weights * (d_tap_weights - its weighted mean) / params.temperature.",
         ),
     ),
     "06.4": Exercise(

@@ -73,7 +73,7 @@ def measure_gradients(recipe: recipes.Recipe, run: Path) -> list[dict]:
     x, y = split.x[:N_GRADIENTS], split.y[:N_GRADIENTS]
     rows = []
     for when, net in (("before", recipes.make_network(recipe)), ("after", Network.load(run / "best.npz"))):
-        flow = analysis.gradient_flow(net, x, y, spans="soft" if when == "before" else "hard")
+        flow = analysis.gradient_flow(net, x, y, span_mode="soft" if when == "before" else "hard")
         norms = flow.norms[-1][:, ::-1]  # lag 0, 1, ...
         alive = norms[norms[:, 0] > 0]
         curve = np.median(alive / alive[:, :1], axis=0) if len(alive) else np.full(norms.shape[1], np.nan)
@@ -110,9 +110,11 @@ def measure_jacobians(recipe: recipes.Recipe, run: Path) -> list[dict]:
     x = recipes.make_data(recipe).validation.x[:N_JACOBIANS]
     layer, lag = len(recipe.hidden) - 1, min(MOST_LAG, x.shape[1] - 1)
     rows = []
-    for state, spans in _states(net):
-        norms = np.square(analysis.jacobian(net, x, layer, lag, spans=spans)).sum(axis=(2, 3)) / recipe.hidden[-1]
-        predicted = analysis.predicted_norms(net, x, layer, lag, spans=spans)
+    for state, span_mode in _states(net):
+        norms = (
+            np.square(analysis.jacobian(net, x, layer, lag, span_mode=span_mode)).sum(axis=(2, 3)) / recipe.hidden[-1]
+        )
+        predicted = analysis.predicted_norms(net, x, layer, lag, span_mode=span_mode)
         measured = np.sqrt(norms.mean(axis=0))
         kinds = {"measured": measured, "mean field": predicted.mean_field, "bound": predicted.bound}
         rows += [
@@ -123,7 +125,7 @@ def measure_jacobians(recipe: recipes.Recipe, run: Path) -> list[dict]:
 
 
 def _states(net: Network):
-    """The states of its taps in which a network is taken: (name, spans), the network changed to it."""
+    """The states of its taps in which a network is taken: (name, span mode), the network changed to it."""
     if not isinstance(net.recurrence[-1], ASRC):
         yield "", "hard"
         return
