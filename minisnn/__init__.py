@@ -8,7 +8,7 @@ from minisnn._internal.version import __version__
 from minisnn.analysis.gradients import gradient_flow, hops, jacobian, summed_gradient_flow
 from minisnn.analysis.robustness import robustness
 from minisnn.checks import gradcheck
-from minisnn.core.batch import warmup
+from minisnn.compilation import warmup
 from minisnn.core.neuron import LIF, PLIF
 from minisnn.core.parameters import Params
 from minisnn.core.recurrence import ASRC, SRC, Feedforward, Mixture, Recurrent

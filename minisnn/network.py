@@ -8,7 +8,9 @@ import copy
 
 import numpy as np
 
+from minisnn import files
 from minisnn._internal import storage, validate
+from minisnn.compilation import prepare
 from minisnn.core import batch, parameters, readout
 from minisnn.core import recurrence as recurrences
 from minisnn.core import surrogate as surrogates
@@ -18,6 +20,7 @@ from minisnn.core.recurrence import ASRC, Recurrent
 from minisnn.core.reference import Layer, Readout
 from minisnn.core.surrogate import Triangle
 from minisnn.core.tape import Adjoint, Evaluation, Tape, gather
+from minisnn.initial import initial
 
 
 class Network:
@@ -28,9 +31,9 @@ class Network:
     sizes : sequence of int
         At least three: inputs, one or more hidden layers, classes (>= 2).
     recurrence : Feedforward, Recurrent, SRC, ASRC or Mixture, or a list of them
-        One for all hidden layers, or one a layer. Default: Recurrent().
+        One for all hidden layers, or one per layer. Default: Recurrent().
     neuron : LIF or PLIF, or a list of them
-        One for all hidden layers, or one a layer. Default: LIF().
+        One for all hidden layers, or one per layer. Default: LIF().
     surrogate : Triangle, ... (`minisnn.core.surrogate`), or `Custom`
         Default: Triangle().
     readout_window : int, optional
@@ -65,13 +68,9 @@ class Network:
     ):
         self.sizes = validate.sizes(sizes)
         hidden = self.sizes[1:-1]
-        self.recurrence = validate.one_a_layer(
-            Recurrent() if recurrence is None else recurrence,
-            len(hidden),
-            recurrences.KINDS,
-            "recurrence",
-        )
-        self.neuron = validate.one_a_layer(LIF() if neuron is None else neuron, len(hidden), (LIF, PLIF), "neuron")
+        recurrence, neuron = (Recurrent() if recurrence is None else recurrence), (LIF() if neuron is None else neuron)
+        self.recurrence = validate.per_layer(recurrence, len(hidden), recurrences.KINDS, "recurrence")
+        self.neuron = validate.per_layer(neuron, len(hidden), (LIF, PLIF), "neuron")
         self.surrogate = Triangle() if surrogate is None else surrogate
         if not isinstance(self.surrogate, surrogates.Surrogate):
             raise TypeError(
@@ -80,15 +79,11 @@ class Network:
         self.readout_window = None if readout_window is None else validate.integer(readout_window, "readout_window", 1)
         self.seed = validate.integer(seed, "seed", 0)
         self.dtype = validate.choice(str(np.dtype(dtype)), "dtype", validate.DTYPES)
-        for i, n in enumerate(hidden):
-            for name in ("decay", "threshold"):
-                value = getattr(self.neuron[i], name)
-                if isinstance(value, tuple) and len(value) != n:
-                    raise ValueError(f"{name} of layer {i} has {len(value)} values, the layer has {n} neurons")
+        validate.neurons_fit(self.neuron, hidden)
         shared = {r.max_span for r in self.recurrence if isinstance(r, ASRC) and r.shared}
         if len(shared) > 1:
             raise ValueError(f"layers that share span logits need one max_span, got {sorted(shared)}")
-        self.params = parameters.initial(self.sizes, self.recurrence, self.neuron, self.seed, self.dtype)
+        self.params = initial(self.sizes, self.recurrence, self.neuron, self.seed, self.dtype)
         self.temperature = 1.0
 
     @property
@@ -143,7 +138,7 @@ class Network:
     def loss_and_grad(
         self, x, y, lengths=None, span_mode: str = "soft", masks=None, *, threads: int | None = None
     ) -> tuple[float, Params]:
-        """Loss (6) of a batch and its surrogate gradients (7) to (12).
+        """Loss (6) of a batch and its surrogate gradients (7) to (12), as (loss, grads).
 
         Parameters
         ----------
@@ -160,18 +155,11 @@ class Network:
         threads : int, optional
             At most so many; default: NUMBA_NUM_THREADS, or one per core. The result has the same bits for any number.
 
-        Returns
-        -------
-        loss : float
-        grads : Params
-
         Raises
         ------
         TypeError, ValueError
             If the input is of the wrong kind, shape or range.
 
-        Examples
-        --------
         >>> import numpy as np, minisnn as ms
         >>> net = ms.Network([2, 8, 3], recurrence=ms.SRC(4))
         >>> loss, grads = net.loss_and_grad(np.ones((5, 20, 2)), [0, 1, 2, 0, 1])
@@ -199,10 +187,8 @@ class Network:
         return self.logits(x, lengths).argmax(axis=1)
 
     def evaluate(self, data, span_mode: str = "hard") -> Evaluation:
-        """Loss, accuracy and firing rates on `data`, anything with `x`, `y` and perhaps `lengths`, e.g. `data.test`.
-
-        With hard spans, as the paper evaluates, each ASRC layer keeps its arg-max span alone.
-        """
+        """Loss, accuracy and firing rates on anything with `x`, `y` and perhaps `lengths`, e.g. `data.test`; hard spans
+        as the paper evaluates."""
         if not (hasattr(data, "x") and hasattr(data, "y")):
             slip = "; did you mean data.test?" if hasattr(data, "test") else ""
             raise TypeError(f"evaluate() wants x and y in one object, as data.test; got {type(data).__name__}{slip}")
@@ -219,15 +205,14 @@ class Network:
         x, lengths, masks = self._check_batch(x, lengths, masks)
         layers = self.layers(span_mode)
         tapes, counts, logits = batch.record(layers, self.readout(), self.surrogate, x, lengths, masks)
-        if masks is None:
-            masks = [np.ones((len(x), n)) for n in self.sizes[1:-1]]
+        masks = [np.ones((len(x), n)) for n in self.sizes[1:-1]] if masks is None else masks
         return Tape(
             x=np.array(x, self.dtype),
             lengths=lengths,
             masks=[np.array(mask, self.dtype) for mask in masks],
             layers=tapes,
             counts=counts,
-            n_read=lengths - self._starts(lengths),
+            n_read=lengths if self.readout_window is None else np.minimum(lengths, self.readout_window),
             logits=logits,
             params=self.params.copy(),
             structure=self.structure(span_mode),
@@ -245,10 +230,6 @@ class Network:
         e : array (B, T, N)
             ∂L/∂s of the last hidden layer, for any L; what lies after the end of a sequence is ignored.
 
-        Returns
-        -------
-        Adjoint
-
         Raises
         ------
         TypeError, ValueError
@@ -264,18 +245,14 @@ class Network:
             raise ValueError(f"e must have the shape of the last layer's spikes, (B, T, N) = {shape}, got {e.shape}")
         layers = parameters.to_layers(tape.params, tape.structure)
         deltas, dx, grads = batch.adjoint(layers, self.readout(), self.surrogate, tape.x, e, tape.lengths, tape.masks)
-        qs = [gather(delta, layer) for delta, layer in zip(deltas, layers)]
-        return Adjoint(deltas, qs, dx, parameters.from_layers(grads, layers, tape.params, tape.structure))
+        grads = parameters.from_layers(grads, layers, tape.params, tape.structure)
+        return Adjoint(deltas, [gather(delta, layer) for delta, layer in zip(deltas, layers)], dx, grads)
 
     # Files
 
     def config(self) -> dict:
         """All but the parameters, as plain JSON."""
-        names = ("sizes", "recurrence", "neuron", "surrogate", "readout_window", "seed", "dtype", "temperature")
-        config = {name: storage.to_json(getattr(self, name)) for name in names}
-        if isinstance(self.surrogate, surrogates.Custom):
-            config["surrogate"] = {"kind": "Custom", "name": self.surrogate.name}
-        return config
+        return files.to_config(self)
 
     def save(self, path) -> None:
         """Write configuration, parameters and temperature as npz, whole or not at all; OSError if it can't."""
@@ -285,24 +262,19 @@ class Network:
     def load(cls, path, surrogate=None) -> "Network":
         """Read a network from a file of `save`.
 
-        Parameters
-        ----------
-        path : str or path
-        surrogate : Custom, optional
-            The surrogate of a network that was built with a Custom one: files hold no code.
-
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            If there is no such file; if it is corrupt, foreign, newer, or needs a surrogate that was not handed in.
+        Files hold no code: a network that was built with a Custom surrogate needs it again. FileNotFoundError if there
+        is no such file; ValueError if it is corrupt, foreign or newer, or needs a surrogate that was not handed in.
         """
         header, arrays = storage.load_npz(path, "network")
         try:
-            return from_config(header["config"], arrays, surrogate)
-        except KeyError as error:
-            raise ValueError(f"{path} is not a whole network: it has no {error}") from error
-        except TypeError as error:
-            raise ValueError(f"{path} is not a whole network: {error}") from error
+            arguments, temperature = files.from_config(header["config"], surrogate)
+            net = cls(**arguments)
+            net.temperature = temperature
+            files.fill(net.params, arrays)
+        except (KeyError, TypeError) as error:
+            what = f"it has no {error}" if isinstance(error, KeyError) else error
+            raise ValueError(f"{path} is not a whole network: {what}") from error
+        return net
 
     # Inside
 
@@ -314,40 +286,11 @@ class Network:
         x = validate.sequences(x, self.sizes[0], self.dtype)
         lengths = validate.lengths(lengths, *x.shape[:2])
         masks = validate.masks(masks, len(x), self.sizes[1:-1])
-        batch.prepare(self.dtype)
+        prepare(self.dtype)
         return x, lengths, masks
-
-    def _starts(self, lengths) -> np.ndarray:
-        """The first step of R for sequences of these lengths, (B,)."""
-        return np.array([readout.window(length, self.readout_window)[0] for length in lengths])
 
     def _logits_and_rates(self, x, lengths, span_mode):
         """Logits (B, classes) and the firing rate of each layer, without a tape."""
         x, lengths, _ = self._check_batch(x, lengths, None)
         logits, spikes = batch.logits(self.layers(span_mode), self.readout(), self.surrogate, x, lengths)
         return logits, tuple(float(n / (lengths.sum() * size)) for n, size in zip(spikes, self.sizes[1:-1]))
-
-
-def from_config(config: dict, arrays: dict[str, np.ndarray], surrogate=None) -> Network:
-    """A network from its `config()` and parameters by name; KeyError if one is missing, ValueError if it misfits."""
-    saved = config["surrogate"]
-    if saved["kind"] == "Custom":
-        if not isinstance(surrogate, surrogates.Custom) or surrogate.name != saved["name"]:
-            raise ValueError(f"this network needs its own surrogate: hand in surrogate=Custom({saved['name']!r}, ...)")
-    elif surrogate is not None:
-        raise ValueError(f"this network has the built-in surrogate {saved['kind']}; surrogate= is for a Custom one")
-    else:
-        surrogate = storage.from_json(saved, surrogates.BUILT_IN, "surrogate")
-    net = Network(
-        sizes=config["sizes"],
-        recurrence=[storage.from_json(r, recurrences.KINDS, "recurrence") for r in config["recurrence"]],
-        neuron=[storage.from_json(n, (LIF, PLIF), "neuron") for n in config["neuron"]],
-        surrogate=surrogate,
-        **{name: config[name] for name in ("readout_window", "seed", "dtype")},
-    )
-    net.temperature = config["temperature"]
-    for name, block in net.params.items():
-        if arrays[name].shape != block.shape:
-            raise ValueError(f"{name} has the shape {arrays[name].shape}, its network needs {block.shape}")
-        block[...] = arrays[name]
-    return net

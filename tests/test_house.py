@@ -14,6 +14,9 @@ FLOORS = [  # from the ground up
     "_internal",
     "core",
     "datasets",
+    "compilation",
+    "initial",
+    "files",
     "network",
     "plots",
     "training",
@@ -25,7 +28,7 @@ FLOORS = [  # from the ground up
     "cli",
     "__main__",
 ]
-FACE = {"_internal", "core", "datasets", "network", "training", "checks", "analysis"}  # what `import minisnn` may load
+FACE = {"_internal", "compilation", "core", "datasets", "network", "training", "checks", "analysis"}  # what `import minisnn` may load
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -23,3 +23,16 @@ def stream(seed: int, *purpose) -> np.random.Generator:
     digest = hashlib.sha256(name.encode()).digest()
     words = [int.from_bytes(digest[i : i + 4], "little") for i in range(0, 32, 4)]
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *words])))
+
+
+def orthogonal(rng: np.random.Generator, n: int) -> np.ndarray:
+    """A random orthogonal matrix (n, n): Gaussian rows, each freed of its part along the rows before it.
+
+    Freed twice, for rounding. `einsum` rather than a QR of LAPACK, whose last bits depend on the number of threads.
+    """
+    q = rng.standard_normal((n, n))
+    for i in range(n):
+        for _ in range(2):
+            q[i] -= np.einsum("j,jn->n", np.einsum("jn,n->j", q[:i], q[i]), q[:i])
+        q[i] /= np.sqrt(np.square(q[i]).sum())
+    return q

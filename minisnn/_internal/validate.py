@@ -154,8 +154,8 @@ def sizes(sizes) -> list[int]:
     return sizes
 
 
-def one_a_layer(value, n_layers: int, kinds, name: str) -> list:
-    """A value for each layer, from one value for all or from a list with one a layer."""
+def per_layer(value, n_layers: int, kinds, name: str) -> list:
+    """A value for each layer, from one value for all or from a list with one per layer."""
     values = list(value) if isinstance(value, list | tuple) else [value] * n_layers
     if len(values) != n_layers:
         raise ValueError(f"{name} has {len(values)} entries, expected one for each of the {n_layers} hidden layers")
@@ -164,3 +164,25 @@ def one_a_layer(value, n_layers: int, kinds, name: str) -> list:
             slip = f"; did you mean {v.__name__}()?" if isinstance(v, type) else ""
             raise TypeError(f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}, got {v!r}{slip}")
     return values
+
+
+def neurons_fit(neurons: list, sizes: Sequence[int]) -> None:
+    """ValueError if a decay or threshold per neuron has another number of values than its layer has neurons."""
+    for i, (neuron, n) in enumerate(zip(neurons, sizes)):
+        for name in ("decay", "threshold"):
+            value = getattr(neuron, name)
+            if isinstance(value, tuple) and len(value) != n:
+                raise ValueError(f"{name} of layer {i} has {len(value)} values, the layer has {n} neurons")
+
+
+def slope(surrogate, u) -> np.ndarray:
+    """σ′(u) from a user's own derivative: finite real numbers in the shape of u."""
+    result, name = np.asarray(surrogate.derivative(u)), surrogate.name
+    if result.shape != u.shape:
+        raise ValueError(f"the derivative of surrogate {name!r} must keep the shape {u.shape}, got {result.shape}")
+    if result.dtype.kind not in "biuf" or not np.isfinite(result).all():
+        raise ValueError(
+            f"the derivative of surrogate {name!r} must give finite real numbers; "
+            f"got dtype {result.dtype} for u between {u.min():.3g} and {u.max():.3g}"
+        )
+    return result

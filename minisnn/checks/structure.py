@@ -115,7 +115,7 @@ def batches(net: Network, batch: Batch) -> list[Row]:
     (loss, grads), *singles = [net.loss_and_grad(*a) for a in arguments]
     tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
     floor, sizes = np.abs(grads.flat).max(), oracle.cancelled(net, tape, oracle.loss_error(net, tape, batch.y))
-    rows = [compare(RUNG, "batch loss = mean", loss, np.mean([single[0] for single in singles]), 1e-12)]
+    rows = [compare(RUNG, "batch loss = mean", loss, np.mean([single[0] for single in singles]), 1e-12, 1.0)]
     for name in grads:
         mean = np.mean([single[name] for _, single in singles], axis=0)
         rows.append(compare(RUNG, f"mean of singles: {name}", grads[name], mean, 1e-12, max(floor, sizes.get(name, 0))))

@@ -1,24 +1,21 @@
 """The algorithm as Numba loops: `reference.py` once more, with its names, its steps and its equation numbers.
 
 `sequence_gradients` is all of it, for one sequence: layers up, readout and loss, layers down. A batch is a loop over it
-(`slab_gradients`). Kernels take arrays and fill arrays. They check nothing and know no kinds of neuron or recurrence:
-those arrive as numbers. What makes them fast, and yet plain loops:
+(`slab_gradients`). Kernels take arrays and fill arrays, check nothing, and know no kinds of neuron or recurrence: those
+arrive as numbers. What makes them fast, and yet plain loops:
 
-- *Events.* Spikes are mostly 0. A list of what is not 0 turns x[t] W_in, s[t] W_rec and the outer products of (10) into
-  a few row additions.
-- *Rows.* A row of weights is contiguous, so adding a multiple of it is one vectorised loop. (8) and (12) multiply by a
-  transpose; they get a transposed copy for the same reason.
+- *Events.* Spikes are mostly 0. A list of what is not turns x[t] W_in, s[t] W_rec and (10) into a few row additions.
+- *Rows* of weights are contiguous, so adding one is a vectorised loop; (8) and (12) get transposed copies for that.
 - *Blocks.* δ[t] hears δ[t + k_j], no δ nearer than the shortest delay. So (8) is done for min(4, shortest delay) steps
   at once, and each weight that is loaded serves four steps: a skip in time also skips memory traffic.
-- *Pieces.* The backward pass takes 64 steps through all its equations before it goes further back, while they are in
-  the cache. What later steps don't need (q, σ′) is kept for one piece only.
+- *Pieces.* The backward pass takes 64 steps through all its equations while they are in the cache.
 - *No denormals.* A δ that nothing feeds halves every step, until it is a denormal number, with which some processors
   compute a hundred times slower. What is smaller than `tiny`, 10⁸ times the smallest normal number, becomes 0.
 - *Fused multiply-adds* in their order: `out = out + a * b + c * d` is two of them, `out += a * b + c * d` is not.
 
 All layers lie in a few flat arrays (`Net`), so one compilation serves networks of any depth. Loops over neurons are one
-expression each, since those vectorise. No number literal takes part in float arithmetic: 1 as well as 1.0 would turn
-float32 into float64. All kernels are in this one file: Numba's disk cache does not notice an edit in another.
+expression each, since those vectorise. No number literal takes part in float arithmetic: it would turn float32 into
+float64. All kernels are in this one file: Numba's disk cache does not notice an edit in another.
 """
 
 import math
@@ -29,7 +26,7 @@ import numpy as np
 
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy", "no_cfunc_wrapper": True}
 jit = numba.njit(**OPTIONS, cache=True)
-# Two kinds that compile faster: steps of the walk become part of their caller; the rest is called by kernels alone.
+# Two kinds compile faster: steps become part of their caller; inner kernels are called by kernels alone.
 jit_step = numba.njit(**OPTIONS, inline="always")
 jit_inner = numba.njit(**OPTIONS, no_cpython_wrapper=True)
 
@@ -37,10 +34,9 @@ SLABS = 16  # sequence b adds its gradients to slab b mod SLABS: sums are groupe
 BLOCK = 4  # steps that share a load of weights
 PIECE = 64  # steps that go through all equations of the backward pass while they are in the cache
 
-# Columns of `Net.table`: sizes, then where the blocks of a layer start.
-N_IN, N_OUT, N_TAPS, NEURON, W_IN, BIAS, W_REC, DECAY, TAP_WEIGHTS, THRESHOLD, RESET, W_IN_T, W_REC_T, DELAYS = range(
-    14
-)
+# Columns of `Net.table`: sizes of a layer, its first neuron, and where its blocks start.
+N_IN, N_OUT, N_TAPS, NEURON, W_IN, BIAS, W_REC, DECAY, TAP_WEIGHTS = range(9)
+THRESHOLD, RESET, W_IN_T, W_REC_T, DELAYS = range(9, 14)
 
 
 class Net(NamedTuple):
@@ -51,34 +47,29 @@ class Net(NamedTuple):
     constants: np.ndarray  # flat: θ, reset and transposes
     delays: np.ndarray  # flat, int64
     surrogate: tuple  # (code, peak, width) for `fill_slope`; code -1: slopes are filled by Python
-    keep_z: bool  # whether z is kept where it can be made anew, to be looked at
     window: int  # R is the last `window` steps
     tiny: float  # smaller numbers become 0
 
 
-class Layer(NamedTuple):
-    """One layer as numbers: `reference.Layer`, and transposed copies."""
+class Weights(NamedTuple):
+    """What is learned in a layer, or the gradients of it."""
 
     w_in: np.ndarray  # (n_in, N)
     bias: np.ndarray  # (N,)
     w_rec: np.ndarray  # (N, N), feedforward (0, N)
-    delays: np.ndarray  # (J,)
-    tap_weights: np.ndarray  # (J,)
     decay: np.ndarray  # (N,)
+    tap_weights: np.ndarray  # (J,)
+
+
+class Layer(NamedTuple):
+    """One layer as numbers."""
+
+    weights: Weights
+    delays: np.ndarray  # (J,)
     threshold: np.ndarray  # (N,)
-    reset: np.ndarray  # (3,)
-    w_in_T: np.ndarray  # (N, n_in)
-    w_rec_T: np.ndarray  # (N, N), feedforward (0, N)
-
-
-class Grads(NamedTuple):
-    """Gradients of one layer, which kernels add to."""
-
-    d_w_in: np.ndarray
-    d_bias: np.ndarray
-    d_w_rec: np.ndarray
-    d_decay: np.ndarray
-    d_tap_weights: np.ndarray
+    reset: np.ndarray  # (3,) a, h, detached
+    w_in_T: np.ndarray  # (N, n_in), a transposed copy, as is w_rec_T
+    w_rec_T: np.ndarray
 
 
 class Events(NamedTuple):
@@ -98,7 +89,7 @@ class Tape(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Room for one sequence of up to T steps, used again for the next; flat, all layers one behind the other."""
+    """Room for one sequence of up to T steps, used again for the next: all layers one behind the other."""
 
     room: int  # T
     x: Events
@@ -117,10 +108,7 @@ class Work(NamedTuple):
 
 @jit_step
 def sequence_gradients(x, y, mask, share, net, work, grads):
-    """The whole algorithm for one sequence: returns its loss, adds its gradients to `grads`, flat as `net.weights`.
-
-    x is (T, n_in), `mask` the masks of all layers side by side, `share` 1/B.
-    """
+    """All of it, for x (T, n_in), the masks of all layers side by side and `share` = 1/B: the loss; adds to `grads`."""
     dx = matrix(work.e, 0, len(x), 0)  # the gradient of the input: not asked for
     sequence_forward(x, mask, net, work)
     loss = loss_and_error(len(x), y, share, net, work, grads)
@@ -138,17 +126,12 @@ def sequence_forward(x, mask, net, work):
         tape = tape_of(net, work, i, len(x))
         layer_forward(below, layer_of(net, i), mask[neuron : neuron + N], net.tiny, tape)
         below = tape.s
-    read_out(len(x), below, layer_of(net, len(net.table) - 1), net.window, work.counts, work.logits)
-
-
-@jit_inner
-def read_out(T, s, output, window, counts, logits):
-    """Equation (6): fills counts (N,) and logits (classes,) of a sequence of T steps."""
-    start = max(0, T - window)
-    # counts = Σ_{t in R} s[t]
+    # (6) counts = Σ_{t in R} s[t]
+    T, counts, logits, output = len(x), work.counts, work.logits, weights_of(net, len(net.table) - 1, net.weights)
+    start = max(0, T - net.window)
     clear(counts)
-    for k in range(s.start[start], s.start[T]):
-        counts[s.columns[k]] += s.values[k]
+    for k in range(below.start[start], below.start[T]):
+        counts[below.columns[k]] += below.values[k]
     # logits = counts W_out + |R| b_out
     n_read = counts.dtype.type(T - start)
     for c in range(logits.size):
@@ -160,39 +143,27 @@ def read_out(T, s, output, window, counts, logits):
 
 @jit_step
 def loss_and_error(T, y, share, net, work, grads):
-    """Equations (6) and (12): returns the loss, fills e of the last layer, adds the gradients of the readout."""
-    last = len(net.table) - 1
-    e = matrix(work.e, net.table[last - 1, NEURON] * (work.room + 1), T, net.table[last, N_IN])
-    return readout_gradients(
-        y,
-        share,
-        max(0, T - net.window),
-        net.tiny,
-        work.counts,
-        work.logits,
-        layer_of(net, last),
-        e,
-        grads_of(net, last, grads),
-    )
-
-
-@jit_inner
-def readout_gradients(y, share, start, tiny, counts, g, output, e, grads):
-    """The loss (6) from the logits, which turn into g; e (T, N) and the gradients of the readout (12)."""
+    """Equations (6) and (12): returns the loss, fills e of the last layer, adds to the gradients of the readout."""
+    last, start, tiny = len(net.table) - 1, max(0, T - net.window), net.tiny
+    output, d, counts, g = weights_of(net, last, net.weights), weights_of(net, last, grads), work.counts, work.logits
     # loss = cross-entropy(softmax(logits), y)
-    largest, total = g[0], share - share
+    largest, total = g[0], g.dtype.type(0)
     for c in range(g.size):
-        largest = max(largest, g[c])
+        largest = g[c] if g[c] > largest else largest
     for c in range(g.size):
-        total += math.exp(g[c] - largest)
-    log_total = largest + math.log(total)
+        g[c] -= largest
+        total += math.exp(g[c])
+    log_total = math.log(total)
     loss = log_total - g[y]
-    # g = (softmax(logits) - onehot(y)) / B
+    # g = (softmax(logits) - onehot(y)) / B, for y as minus the sum of the others: no digits are lost to 1 - p
+    g[y] = 0
     for c in range(g.size):
-        g[c] = flushed(share * math.exp(g[c] - log_total), tiny)
-    g[y] -= share
+        if c != y:
+            g[c] = flushed(share * math.exp(g[c] - log_total), tiny)
+            g[y] -= g[c]
     # e[t] = g W_outᵀ for t in R
-    T, N = e.shape
+    N = counts.size
+    e = matrix(work.e, net.table[last - 1, NEURON] * (work.room + 1), T, N)
     for t in range(start + 1):
         clear(e[t])
     for n in range(N):
@@ -205,18 +176,15 @@ def readout_gradients(y, share, start, tiny, counts, g, output, e, grads):
     # d_w_out = countsᵀ g,  d_b_out = |R| g
     n_read = counts.dtype.type(T - start)
     for c in range(g.size):
-        grads.d_bias[c] += n_read * g[c]
+        d.bias[c] += n_read * g[c]
         for n in range(N):
-            grads.d_w_in[n, c] += counts[n] * g[c]
+            d.w_in[n, c] += counts[n] * g[c]
     return loss
 
 
 @jit_step
 def sequence_backward(mask, dx, net, work, grads):
-    """All layers, from the last to the first, (7) to (10) and (12): `work.e` turns from e into δ, `grads` is added to.
-
-    dx is (T, n_in), or (T, 0) if nobody waits for it.
-    """
+    """All layers, the last first, (7) to (12): `work.e` turns into δ, `grads` is added to; dx (T, n_in), or (T, 0)."""
     T, by_python = len(dx), net.surrogate[0] < 0
     for i in range(len(net.table) - 2, -1, -1):
         layer, N, neuron = layer_of(net, i), net.table[i, N_OUT], net.table[i, NEURON]
@@ -224,11 +192,11 @@ def sequence_backward(mask, dx, net, work, grads):
         if i > 0:  # (12): dx of this layer is e of the layer below
             x = tape_of(net, work, i - 1, T).s
             d_below = matrix(work.e, net.table[i - 1, NEURON] * (work.room + 1), T, net.table[i - 1, N_OUT])
-        tape, m, d = tape_of(net, work, i, T), mask[neuron : neuron + N], grads_of(net, i, grads)
+        tape, m, d = tape_of(net, work, i, T), mask[neuron : neuron + N], weights_of(net, i, grads)
         delta = matrix(work.e, neuron * (work.room + 1), T + 1, N)
         slope = matrix(work.slope, neuron * work.room if by_python else 0, T if by_python else PIECE, N)
         q = matrix(work.q, 0, PIECE, N)
-        z_delta = matrix(work.z_delta, 0, layer.delays.size if len(tape.z) > 0 else 0, N)
+        z_delta = matrix(work.z_delta, 0, layer.delays.size, N)
         layer_backward(x, tape, layer, m, net.surrogate, net.tiny, slope, q, z_delta, delta, d_below, d)
 
 
@@ -238,7 +206,7 @@ def sequence_backward(mask, dx, net, work, grads):
 @jit_inner
 def layer_forward(x, layer, mask, tiny, tape):
     """Equations (1) to (5) for one layer: from the events of x to v, z and the events of s."""
-    w_in, bias, w_rec, delays, tap_weights, decay, threshold, reset, _, _ = layer
+    (w_in, bias, w_rec, decay, tap_weights), delays, threshold, reset, _, _ = layer
     v, z, s = tape
     a, h = reset[0], reset[1]
     T, N = v.shape
@@ -247,15 +215,14 @@ def layer_forward(x, layer, mask, tiny, tape):
         # (2) I[t] = m ⊙ (x[t] W_in + b) + Σ_j p_j z[t - k_j], gathered in v[t]
         for n in range(N):
             v[t, n] = bias[n]
-        add_rows(x.values, w_in, x.columns, x.start[t], x.start[t + 1], 0, 1, v[t])
+        add_event_rows(x, t, w_in, v[t])
         for n in range(N):
             v[t, n] *= mask[n]
         n_taps = taps_within(delays, t)
         if len(z) > 0:
             add_rows(tap_weights, z, delays, 0, n_taps, t, -1, v[t])
         elif n_taps == 1:
-            t_spike = t - delays[0]
-            add_rows(s.values, w_rec, s.columns, s.start[t_spike], s.start[t_spike + 1], 0, 1, v[t])
+            add_event_rows(s, t - delays[0], w_rec, v[t])
         # (3) v[t] = β v⁺[t-1] + I[t], with (5)
         if t > 0:
             for n in range(N):
@@ -263,9 +230,9 @@ def layer_forward(x, layer, mask, tiny, tape):
         # (4) s[t] = Θ(v[t] - θ)
         find_spikes(v[t], threshold, t, s)
         # (1) z[t] = s[t] W_rec
-        if len(z) > 0 and delays.size > 0:
+        if len(z) > 0:
             clear(z[t])
-            add_rows(s.values, w_rec, s.columns, s.start[t], s.start[t + 1], 0, 1, z[t])
+            add_event_rows(s, t, w_rec, z[t])
 
 
 @jit_step
@@ -286,13 +253,13 @@ def layer_backward(x, tape, layer, mask, surrogate, tiny, slope, q, z_delta, del
             fill_slope(code, peak, width, tape.v[first:last], layer.threshold, slopes)
         potential_gradients(first, last, tape.v, slopes, layer, tiny, delta, q)
         parameter_gradients(first, last, x, tape, layer, mask, delta, q, grads)
-        if len(z_delta) > 0:
+        if len(tape.z) > 0:
             tap_gradients(first, last, tape.z, delta, layer.delays, z_delta)
         if dx.shape[1] > 0:
             input_gradients(first, last, mask, delta, layer.w_in_T, q, dx)
     for j in range(len(z_delta)):
         for n in range(N):
-            grads.d_tap_weights[j] += z_delta[j, n]
+            grads.tap_weights[j] += z_delta[j, n]
 
 
 @jit_inner
@@ -302,7 +269,7 @@ def potential_gradients(first, last, v, slope, layer, tiny, delta, q):
     `delta` holds e in these steps on entry; (8) turns it into ε and (9) into δ, a block of steps at a time. Fills q;
     row 0 of q and `slope` is step `first`.
     """
-    _, _, _, delays, tap_weights, decay, threshold, reset, _, w_rec_T = layer
+    (_, _, _, decay, tap_weights), delays, threshold, reset, _, w_rec_T = layer
     a, h, detached = reset[0], reset[1], reset[2]
     zero = delta.dtype.type(0)
     T, N = v.shape
@@ -358,32 +325,20 @@ def parameter_gradients(first, last, x, tape, layer, mask, delta, q, grads):
 
 @jit_inner
 def tap_gradients(first, last, z, delta, delays, z_delta):
-    """Equation (10) for the taps, Σ z[t - k_j] · δ[t], t = first .. last - 1: adds to `z_delta` (J, N).
-
-    Products are added up neuron by neuron, four steps at a time; their sum over neurons is d_tap_weights.
-    """
+    """Equation (10) for the taps, Σ z[t - k_j] · δ[t], t = first .. last - 1: adds to `z_delta` (J, N), by neuron."""
     N = delta.shape[1]
-    blocked = last - (last - first) % BLOCK
-    for t in range(first, blocked, BLOCK):
-        whole = taps_within(delays, t)
-        for j in range(whole):
+    for t in range(first, last, BLOCK):
+        stop = min(t + BLOCK, last)
+        for j in range(taps_within(delays, stop - 1)):
             k = delays[j]
-            for n in range(N):
-                z_delta[j, n] = (
-                    z_delta[j, n]
-                    + z[t - k, n] * delta[t, n]
-                    + z[t + 1 - k, n] * delta[t + 1, n]
-                    + z[t + 2 - k, n] * delta[t + 2, n]
-                    + z[t + 3 - k, n] * delta[t + 3, n]
-                )
-        for j in range(whole, taps_within(delays, t + BLOCK - 1)):
-            for late in range(max(t + 1, delays[j]), t + BLOCK):
+            if k <= t and t + 4 == stop:
                 for n in range(N):
-                    z_delta[j, n] += z[late - delays[j], n] * delta[late, n]
-    for t in range(blocked, last):
-        for j in range(taps_within(delays, t)):
-            for n in range(N):
-                z_delta[j, n] += z[t - delays[j], n] * delta[t, n]
+                    two = z_delta[j, n] + z[t - k, n] * delta[t, n] + z[t + 1 - k, n] * delta[t + 1, n]
+                    z_delta[j, n] = two + z[t + 2 - k, n] * delta[t + 2, n] + z[t + 3 - k, n] * delta[t + 3, n]
+            else:
+                for u in range(max(t, k), stop):
+                    for n in range(N):
+                        z_delta[j, n] += z[u - k, n] * delta[u, n]
 
 
 @jit_inner
@@ -432,7 +387,7 @@ def fill_slope(code, peak, width, v, threshold, slope):
 
 @jit
 def slab_gradients(slab, x, y, lengths, masks, net, work, grads, losses):
-    """The sequences slab, slab + SLABS, ... of a batch, one after the other: fills `losses` and this slab of `grads`."""
+    """The sequences slab, slab + SLABS, ... of a batch, one after the other: fills `losses` and a slab of `grads`."""
     share = x.dtype.type(1) / x.dtype.type(len(x))
     clear(grads[slab])
     for b in range(slab, len(x), SLABS):
@@ -441,7 +396,7 @@ def slab_gradients(slab, x, y, lengths, masks, net, work, grads, losses):
 
 @jit
 def slab_logits(slab, x, lengths, masks, net, work, logits, n_spikes):
-    """The same sequences forward: fills `logits` (B, classes), adds the spikes of each layer to `n_spikes` (SLABS, L)."""
+    """The same sequences forward: fills `logits` (B, classes), adds each layer's spikes to `n_spikes` (SLABS, L)."""
     for b in range(slab, len(x), SLABS):
         T = lengths[b]
         sequence_forward(x[b, :T], masks[b], net, work)
@@ -461,49 +416,34 @@ def matrix(flat, start, m, n):
 
 
 @jit_inner
-def layer_of(net, i):
-    """Layer i, or the readout."""
+def weights_of(net, i, flat):
+    """The weights of layer i, or of the readout, in a flat array; or the gradients of them."""
     at = net.table[i]
     n_in, N, J = at[N_IN], at[N_OUT], at[N_TAPS]
-    n_rec = N if J > 0 else 0
-    return Layer(
-        matrix(net.weights, at[W_IN], n_in, N),
-        net.weights[at[BIAS] : at[BIAS] + N],
-        matrix(net.weights, at[W_REC], n_rec, N),
-        net.delays[at[DELAYS] : at[DELAYS] + J],
-        net.weights[at[TAP_WEIGHTS] : at[TAP_WEIGHTS] + J],
-        net.weights[at[DECAY] : at[DECAY] + N],
-        net.constants[at[THRESHOLD] : at[THRESHOLD] + N],
-        net.constants[at[RESET] : at[RESET] + 3],
-        matrix(net.constants, at[W_IN_T], N, n_in),
-        matrix(net.constants, at[W_REC_T], n_rec, N),
-    )
+    w_in, w_rec = matrix(flat, at[W_IN], n_in, N), matrix(flat, at[W_REC], N if J > 0 else 0, N)
+    bias, decay = flat[at[BIAS] : at[BIAS] + N], flat[at[DECAY] : at[DECAY] + N]
+    return Weights(w_in, bias, w_rec, decay, flat[at[TAP_WEIGHTS] : at[TAP_WEIGHTS] + J])
 
 
 @jit_inner
-def grads_of(net, i, flat):
-    """The gradients of layer i, or of the readout."""
+def layer_of(net, i):
+    """Layer i."""
     at = net.table[i]
     n_in, N, J = at[N_IN], at[N_OUT], at[N_TAPS]
-    return Grads(
-        matrix(flat, at[W_IN], n_in, N),
-        flat[at[BIAS] : at[BIAS] + N],
-        matrix(flat, at[W_REC], N if J > 0 else 0, N),
-        flat[at[DECAY] : at[DECAY] + N],
-        flat[at[TAP_WEIGHTS] : at[TAP_WEIGHTS] + J],
-    )
+    threshold = net.constants[at[THRESHOLD] : at[THRESHOLD] + N]
+    reset, delays = net.constants[at[RESET] : at[RESET] + 3], net.delays[at[DELAYS] : at[DELAYS] + J]
+    w_in_T = matrix(net.constants, at[W_IN_T], N, n_in)
+    w_rec_T = matrix(net.constants, at[W_REC_T], N if J > 0 else 0, N)
+    return Layer(weights_of(net, i, net.weights), delays, threshold, reset, w_in_T, w_rec_T)
 
 
 @jit_inner
 def tape_of(net, work, i, T):
     """Room for the first T steps of layer i."""
-    N, neuron, room = net.table[i, N_OUT], net.table[i, NEURON], work.room
-    at = neuron * room
-    keeps_z = net.keep_z or net.table[i, N_TAPS] > 1
-    events = Events(
-        work.columns[at : at + T * N], work.values[at : at + T * N], work.start[i * (room + 1) : (i + 1) * (room + 1)]
-    )
-    return Tape(matrix(work.v, at, T, N), matrix(work.z, at, T if keeps_z else 0, N), events)
+    N, at = net.table[i, N_OUT], net.table[i, NEURON] * work.room
+    first, stop = i * (work.room + 1), (i + 1) * (work.room + 1)
+    s = Events(work.columns[at : at + T * N], work.values[at : at + T * N], work.start[first:stop])
+    return Tape(matrix(work.v, at, T, N), matrix(work.z, at, T if net.table[i, N_TAPS] > 1 else 0, N), s)
 
 
 # Primitives
@@ -562,9 +502,15 @@ def taps_within(delays, steps):
     return count
 
 
+@jit_step
+def add_event_rows(events, t, rows, out):
+    """out (N,) += Σ_i a[t, i] rows[i] for the array a of these events: a[t] @ rows."""
+    add_rows(events.values, rows, events.columns, events.start[t], events.start[t + 1], 0, 1, out)
+
+
 @jit_inner
 def add_rows(weights, rows, columns, first, last, base, sign, out):
-    """out (N,) += Σ_k weights[k] rows[base + sign columns[k]], k = first .. last - 1. Four rows share an access to out."""
+    """out (N,) += Σ_k weights[k] rows[base + sign columns[k]], k = first .. last - 1. Four rows share a load of out."""
     N = out.size
     k = first
     while k + 4 <= last:
@@ -607,8 +553,3 @@ def add_product(a, w, out):
             a0 = a[r, j]
             for n in range(N):
                 out[r, n] += a0 * w[j, n]
-
-
-def cache_folder() -> str:
-    """Where Numba keeps the compiled kernels; with NUMBA_DISABLE_JIT there are none."""
-    return "no folder: NUMBA_DISABLE_JIT is set" if numba.config.DISABLE_JIT else str(slab_gradients.stats.cache_path)

@@ -1,12 +1,8 @@
-"""Neurons: leaky integrate-and-fire (LIF), and with a learned decay (PLIF).
-
-Both follow, one step after the other (equations 3 to 5),
+"""Neurons: leaky integrate-and-fire (LIF), and with a learned decay (PLIF). Both follow equations (3) to (5):
 
     v[t]  = β v⁺[t-1] + I[t]                 the membrane leaks and integrates
     s[t]  = Θ(v[t] - θ),  Θ(0) = 1           it fires at the threshold
     v⁺[t] = v[t] - s[t] (a θ + h v[t])       and is reset
-
-A learned decay has the gradient (11): d_decay_logit = d_decay β (1 - β).
 
 Potentials are plain numbers, whose scale the threshold sets; time is counted in steps. A decay β is a membrane
 time constant of -1 / ln β steps: 1.44 for β = 0.5, 9.5 for β = 0.9.
@@ -24,7 +20,7 @@ RESETS = {"soft": (1.0, 0.0), "hard": (0.0, 1.0), "none": (0.0, 0.0)}
 
 @dataclass(frozen=True)
 class LIF:
-    """Leaky integrate-and-fire with a fixed decay.
+    """Leaky integrate-and-fire with a fixed decay. TypeError or ValueError if a value is of the wrong kind or range.
 
     Parameters
     ----------
@@ -37,10 +33,9 @@ class LIF:
     detach_reset : bool
         Whether the backward pass ignores that the reset depends on the spike (the last term of equation 9).
 
-    Raises
-    ------
-    TypeError, ValueError
-        If a value is of the wrong kind or out of its range.
+    >>> import minisnn as ms
+    >>> ms.LIF(decay=0.9).threshold
+    1.0
     """
 
     decay: float | tuple[float, ...] = 0.5
@@ -64,11 +59,6 @@ class PLIF:
         As in `LIF`.
     per_neuron : bool
         One logit for each neuron; otherwise one for the layer (then `decay` is one number).
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a value is of the wrong kind or out of its range.
     """
 
     decay: float | tuple[float, ...] = 0.5
@@ -88,9 +78,9 @@ def _check(neuron, open_ends: bool) -> None:
     """Check the fields that both kinds have; sequences become tuples, so that neurons compare and hash."""
     decay = validate.per_neuron(neuron.decay, "decay", 0.0, 1.0, open_ends)
     threshold = validate.per_neuron(neuron.threshold, "threshold", 0.0, np.inf, open_ends=True)
-    object.__setattr__(neuron, "decay", decay)
-    object.__setattr__(neuron, "threshold", threshold)
-    object.__setattr__(neuron, "detach_reset", validate.flag(neuron.detach_reset, "detach_reset"))
+    detach_reset = validate.flag(neuron.detach_reset, "detach_reset")
+    for name, value in (("decay", decay), ("threshold", threshold), ("detach_reset", detach_reset)):
+        object.__setattr__(neuron, name, value)
     validate.choice(neuron.reset, "reset", RESETS)
 
 

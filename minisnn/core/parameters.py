@@ -1,4 +1,4 @@
-"""Parameters: one flat vector with named views; their initial values; and their way into layers and back.
+"""Parameters: one flat vector with named views, and their way into layers and back.
 
 The names are `layers.0.w_in`, `layers.0.bias`, `layers.0.w_rec` (unless feedforward), `layers.0.decay_logit` (PLIF),
 `layers.0.span_logits` (ASRC; shared: `span_logits`), `readout.w` and `readout.bias`. Each has a role, by which
@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minisnn._internal.rng import stream
 from minisnn.core import neuron as neurons
 from minisnn.core import recurrence as recurrences
 from minisnn.core.neuron import PLIF
@@ -48,11 +47,8 @@ class Params:
     `params["layers.0.w_in"]` is a view: writing into it (`params[name][...] = 0`) changes `params.flat`.
 
     >>> import minisnn as ms
-    >>> params = ms.Network([2, 3, 2], recurrence=ms.ASRC(4)).params
-    >>> params["layers.0.span_logits"]
+    >>> ms.Network([2, 3, 2], recurrence=ms.ASRC(4)).params["layers.0.span_logits"]
     array([0., 0., 0., 0.], dtype=float32)
-    >>> params.flat.shape
-    (30,)
     """
 
     flat: np.ndarray
@@ -85,13 +81,6 @@ class Params:
     def names(self, role: str) -> list[str]:
         """The parameters with this role."""
         return [name for name, block in self.blocks.items() if block.role == role]
-
-    def by_role(self, **values) -> np.ndarray:
-        """One value for each entry of `flat`, by role: `by_role(weight=1, span_logit=2, neuron=3)`."""
-        return np.repeat(
-            [values[block.role.replace(" ", "_")] for block in self.blocks.values()],
-            [math.prod(block.shape) for block in self.blocks.values()],
-        ).astype(self.flat.dtype)
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.flat[self.block(name)].reshape(self.blocks[name].shape)
@@ -133,39 +122,6 @@ def blocks(sizes, recurrence, neuron) -> dict[str, Block]:
     return result
 
 
-def orthogonal(rng: np.random.Generator, n: int) -> np.ndarray:
-    """A random orthogonal matrix (n, n): Gaussian rows, each freed of its part along the rows before it.
-
-    Freed twice, for rounding. `einsum` rather than a QR of LAPACK, whose last bits depend on the number of threads.
-    """
-    q = rng.standard_normal((n, n))
-    for i in range(n):
-        for _ in range(2):
-            q[i] -= np.einsum("j,jn->n", np.einsum("jn,n->j", q[:i], q[i]), q[:i])
-        q[i] /= np.sqrt(np.square(q[i]).sum())
-    return q
-
-
-def initial(sizes, recurrence, neuron, seed: int, dtype) -> Params:
-    """Initial values: W_in, b, readout uniform in ±1/√n_in, W_rec orthogonal, span logits 0, PLIF's decay as given."""
-    params = Params.zeros(blocks(sizes, recurrence, neuron), dtype)
-
-    def uniform(name: str, n_in: int) -> None:
-        params[name] = stream(seed, "init", name).uniform(-1, 1, params[name].shape) / math.sqrt(n_in)
-
-    for i, n_in in enumerate(sizes[:-2]):
-        name = f"layers.{i}."
-        uniform(name + "w_in", n_in)
-        uniform(name + "bias", n_in)
-        if name + "w_rec" in params:
-            params[name + "w_rec"] = orthogonal(stream(seed, "init", name + "w_rec"), sizes[i + 1])
-        if name + "decay_logit" in params:
-            params[name + "decay_logit"] = neurons.decay_to_logit(neuron[i].decay)
-    uniform("readout.w", sizes[-2])
-    uniform("readout.bias", sizes[-2])
-    return params
-
-
 def to_layers(params: Params, structure: Structure) -> list[Layer]:
     """The hidden layers as numbers: what `reference.py` and `kernels.py` compute with, in the parameters' dtype."""
     sizes, recurrence, neuron, temperature, span_mode = structure
@@ -199,23 +155,22 @@ def to_layers(params: Params, structure: Structure) -> list[Layer]:
 def from_layers(grads, layers: list[Layer], params: Params, structure: Structure) -> Params:
     """The adjoint of `to_layers`, equation (11): from the gradients of numbers to those of the parameters.
 
-    `grads` holds `d_w_in`, `d_bias`, `d_w_rec`, `d_decay` and `d_tap_weights` of each layer, then of the readout W_out
-    and b_out by the first two names. What several layers share gets the sum. With hard spans nothing reaches the span
-    logits.
+    `grads` holds a `kernels.Weights` for each layer, then one for the readout, W_out and b_out as `w_in` and `bias`.
+    What several layers share gets the sum. With hard spans nothing reaches the span logits.
     """
     _, recurrence, neuron, temperature, span_mode = structure
     result = Params.zeros(params.blocks, params.flat.dtype)
     for i, (d, layer) in enumerate(zip(grads, layers)):
-        result[f"layers.{i}.w_in"] += d.d_w_in
-        result[f"layers.{i}.bias"] += d.d_bias
+        result[f"layers.{i}.w_in"] += d.w_in
+        result[f"layers.{i}.bias"] += d.bias
         if not isinstance(recurrence[i], Feedforward):
-            result[f"layers.{i}.w_rec"] += d.d_w_rec
+            result[f"layers.{i}.w_rec"] += d.w_rec
         if isinstance(neuron[i], PLIF):
             name = f"layers.{i}.decay_logit"
-            result[name] += neurons.d_decay_logit(layer.decay, d.d_decay, result[name].size)
+            result[name] += neurons.d_decay_logit(layer.decay, d.decay, result[name].size)
         if isinstance(recurrence[i], ASRC) and span_mode == "soft" and len(layer.delays) > 1:
             name = span_logits_name(i, recurrence[i])
-            result[name][layer.delays - 1] += recurrences.d_span_logits(layer.tap_weights, d.d_tap_weights, temperature)
-    result["readout.w"] += grads[-1].d_w_in
-    result["readout.bias"] += grads[-1].d_bias
+            result[name][layer.delays - 1] += recurrences.d_span_logits(layer.tap_weights, d.tap_weights, temperature)
+    result["readout.w"] += grads[-1].w_in
+    result["readout.bias"] += grads[-1].bias
     return result

@@ -3,8 +3,7 @@
     (6)  counts = Σ_{t in R} s[t];  logits = counts W_out + |R| b_out;  loss = cross-entropy(softmax(logits), y)
     (12) g = softmax(logits) - onehot(y), divided by the size of the batch whose mean the loss is;  e[t] = g W_outᵀ
 
-R is all steps of a sequence, or its last w. The functions take one sequence or, with a leading axis, a batch, and
-complex numbers as well, for complex-step checks.
+R is all steps of a sequence, or its last w. One sequence or, with a leading axis, a batch; complex numbers as well.
 """
 
 import numpy as np
@@ -12,8 +11,7 @@ import numpy as np
 
 def window(length: int, readout_window: int | None) -> tuple[int, int]:
     """R as (start, stop): the steps that the readout of a sequence of `length` steps sums."""
-    start = 0 if readout_window is None else max(0, length - readout_window)
-    return start, length
+    return 0 if readout_window is None else max(0, length - readout_window), length
 
 
 def logits(counts, n_read, w, bias) -> np.ndarray:
@@ -33,6 +31,10 @@ def cross_entropy(logits, y) -> np.ndarray:
 
 
 def d_logits(logits, y) -> np.ndarray:
-    """Equation (12), the adjoint of `cross_entropy`: softmax(logits) - onehot(y), (..., classes)."""
+    """Equation (12), the adjoint of `cross_entropy`: softmax(logits) - onehot(y), (..., classes).
+
+    For the label itself as minus the sum of the others, which is the same: no digits are lost to 1 - p.
+    """
     onehot = np.arange(np.shape(logits)[-1]) == np.expand_dims(y, -1)
-    return np.exp(log_softmax(logits)) - onehot
+    others = np.where(onehot, 0, np.exp(log_softmax(logits)))
+    return others - onehot * others.sum(axis=-1, keepdims=True)

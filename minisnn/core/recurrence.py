@@ -11,9 +11,7 @@ with z[t] = s[t] W_rec (equations 1 and 2):
     Mixture(max_span) (k, 1/K), k = 1 .. K        all spans alike, for good: a control for ASRC
 
 so SRC(1) and Recurrent() are the same taps, and one engine serves all. A tap that is longer than the sequence brings
-nothing: there is no step before t = 0. With a for the span logits and T° for the temperature, they learn by
-
-   (11) d_a_k = p_k (d_p_k - Σ_m p_m d_p_m) / T°
+nothing: there is no step before t = 0.
 """
 
 from dataclasses import dataclass
@@ -45,15 +43,10 @@ class SRC:
 
 @dataclass(frozen=True)
 class ASRC:
-    """Adaptive skip recurrent connection: λ is learned among the spans 1 .. `max_span`.
+    """Adaptive skip recurrent connection: λ is learned among the spans 1 .. `max_span` = K >= 1.
 
-    Parameters
-    ----------
-    max_span : int
-        K >= 1, the number of candidate spans. `span_logits[k - 1]` belongs to span k.
-    shared : bool
-        Whether all layers with a shared ASRC learn one set of logits, named `span_logits` (then their K must agree);
-        otherwise each layer has its own, `layers.0.span_logits` and so on.
+    `span_logits[k - 1]` belongs to span k. If `shared`, all layers with a shared ASRC learn one set of logits, named
+    `span_logits` (then their K must agree); otherwise each layer has its own, `layers.0.span_logits` and so on.
     """
 
     max_span: int
@@ -66,8 +59,7 @@ class ASRC:
 
 @dataclass(frozen=True)
 class Mixture:
-    """A fixed mixture: the recurrent input is the mean over the spans 1 .. `max_span` = K >= 1. Nothing is learned, and
-    soft and hard spans are the same."""
+    """A fixed mixture: the recurrent input is the mean over the spans 1 .. `max_span` = K >= 1, soft or hard."""
 
     max_span: int
 

@@ -27,9 +27,9 @@ Given e[t] = ∂L/∂s[t] from above, with δ[t] = ∂L/∂v[t] and c[t] = β δ
    (12) dx[t] = (m ⊙ δ[t]) W_inᵀ is e[t] of the layer below.  Of the last layer e[t] = g W_outᵀ for t in R, with
         g = (softmax(logits) - onehot(y)) / B;  d_w_out = countsᵀ g,  d_b_out = |R| g
 
-This file is the definition; `kernels.py` says the same in fast loops and is tested to be equal. It leaves out batches
-(call it for each sequence and add up), the choice of neuron and recurrence (they arrive as numbers), and all checks of
-its input. Weights are [pre, post], vectors are rows.
+This file is the definition; `kernels.py` says the same in fast loops. It leaves out batches (call it for each sequence
+and add up), the kinds of neuron and recurrence (they arrive as numbers), and checks of its input. Weights are
+[pre, post], vectors are rows.
 """
 
 from typing import NamedTuple
@@ -95,32 +95,22 @@ class Gradients(NamedTuple):
 
 
 def sequence_gradients(x, y, layers, output, masks, derivative, temperature=1.0, batch_size=1, fires=None):
-    """The whole algorithm for one sequence: its loss and its share of the batch's gradients.
+    """The whole algorithm for one sequence: its loss and its share of the batch's gradients, (float, Gradients).
 
     Parameters
     ----------
     x : array (T, n_in)
-        Analog input, or spikes.
     y : int
         The label.
-    layers : list of Layer
-        The first first.
-    output : Readout
+    layers, output : list of Layer, Readout
     masks : list of array (N,)
         Dropout masks m, one per layer; ones in evaluation.
     derivative : callable
         σ′, from an array of u = v - θ to an array of that shape: `surrogate.derivative`.
-    temperature : float
-        T° of the softmax that made the tap weights; counts for `d_span_logits` alone.
-    batch_size : int
-        B.
+    temperature, batch_size
+        T° of the softmax that made the tap weights, for `d_span_logits`; B.
     fires : list of callable, optional
         What stands for Θ in (4), one per layer; see `layer_forward`.
-
-    Returns
-    -------
-    loss : float
-    grads : Gradients
     """
     # Layers up: (1) to (5)
     tapes, counts, logits = sequence_forward(x, layers, output, masks, fires)
@@ -192,23 +182,11 @@ def frozen(tape, slope, threshold):
 
 
 def layer_forward(x, layer, mask, fire=heaviside, reset_spikes=None):
-    """Equations (1) to (5) for one layer and one sequence.
+    """Equations (1) to (5) for one layer and one sequence: a LayerTape.
 
-    Parameters
-    ----------
-    x : array (T, n_in)
-        Analog input, or the spikes of the layer below.
-    layer : Layer
-    mask : array (N,)
-        Dropout mask m of the input from below; ones in evaluation.
-    fire : callable
-        `fire(t, u)` gives s[t] from u = v[t] - θ.
-    reset_spikes : array (T, N), optional
-        Spikes that drive the reset in place of the layer's own. Replaying recorded ones is what `detach_reset` means.
-
-    Returns
-    -------
-    LayerTape
+    x (T, n_in) is analog input, or the spikes of the layer below; `mask` (N,) the dropout mask of this input;
+    `fire(t, u)` gives s[t] from u = v[t] - θ. `reset_spikes` (T, N), if given, drive the reset in place of the layer's
+    own spikes: replaying recorded ones is what `detach_reset` means.
     """
     w_in, bias, w_rec, delays, tap_weights, decay, threshold, (a, h, _) = layer
     T, N = len(x), len(bias)
@@ -235,22 +213,10 @@ def layer_forward(x, layer, mask, fire=heaviside, reset_spikes=None):
 
 
 def layer_backward(e, x, tape, slope, layer, mask):
-    """Equations (7) to (10) and (12) for one layer and one sequence: the adjoint of `layer_forward`.
+    """Equations (7) to (10) and (12) for one layer and one sequence, the adjoint of `layer_forward`: LayerGrads.
 
-    Parameters
-    ----------
-    e : array (T, N)
-        What reaches s[t] from the layer above, or from the readout.
-    x, layer, mask
-        As the forward pass got them.
-    tape : LayerTape
-        What it left.
-    slope : array (T, N)
-        σ′(v[t] - θ).
-
-    Returns
-    -------
-    LayerGrads
+    e (T, N) is what reaches s[t] from the layer above, or from the readout; x, `layer` and `mask` are what the forward
+    pass got, `tape` is what it left, and `slope` (T, N) is σ′(v[t] - θ).
     """
     w_in, _, w_rec, delays, tap_weights, decay, threshold, (a, h, detached) = layer
     T, N = e.shape

@@ -10,15 +10,11 @@ from minisnn.core.reference import Layer, LayerTape
 
 @dataclass(frozen=True, eq=False)
 class Tape:
-    """A recorded forward pass; later changes of the network don't touch it.
-
-    `Network.adjoint` runs it again from x, lengths, masks and params: changing what is in `layers` changes nothing
-    there.
-    """
+    """A recorded forward pass. `Network.adjoint` runs it again from x, lengths, masks and params, not from `layers`."""
 
     x: np.ndarray  # (B, T, n_in)
     lengths: np.ndarray  # (B,)
-    masks: list[np.ndarray]  # m, (B, N) a layer
+    masks: list[np.ndarray]  # m, (B, N) per layer
     layers: list[LayerTape]  # all (B, T, N), zero after the end of a sequence
     counts: np.ndarray  # (B, N)
     n_read: np.ndarray  # (B,) |R|
@@ -31,8 +27,8 @@ class Tape:
 class Adjoint:
     """What runs backwards along a tape."""
 
-    delta: list[np.ndarray]  # δ, (B, T, N) a layer
-    q: list[np.ndarray]  # (B, T, N) a layer
+    delta: list[np.ndarray]  # δ, (B, T, N) per layer
+    q: list[np.ndarray]  # (B, T, N) per layer
     dx: np.ndarray  # (B, T, n_in)
     grads: Params  # of the hidden layers; the readout's are 0, since e enters below it
 
@@ -43,11 +39,11 @@ class Evaluation:
 
     loss: float
     accuracy: float  # share of sequences whose largest logit is the label's
-    firing_rates: tuple[float, ...]  # of each layer: spikes a neuron and step
+    firing_rates: tuple[float, ...]  # of each layer: spikes per neuron and step
 
 
-def layer_tape(layer: Layer, v, z, lengths) -> LayerTape:
-    """The tape of a layer from v and z (B, T, N), with s by (4), v⁺ by (5) and I by (3) solved for it."""
+def layer_tape(layer: Layer, v, lengths) -> LayerTape:
+    """The tape of a layer from v (B, T, N): s by (4), v⁺ by (5), z by (1), and I by (3) solved for it."""
     a, h, _ = layer.reset
     s = (v >= layer.threshold).astype(v.dtype)
     v_reset = v - s * (a * layer.threshold + h * v)
@@ -55,7 +51,7 @@ def layer_tape(layer: Layer, v, z, lengths) -> LayerTape:
     current[:, 1:] -= layer.decay * v_reset[:, :-1]
     for array in (current, v_reset, s):
         clear_after(array, lengths)
-    return LayerTape(current, v, v_reset, s, z)
+    return LayerTape(current, v, v_reset, s, s @ layer.w_rec)
 
 
 def gather(delta, layer: Layer) -> np.ndarray:
@@ -69,5 +65,4 @@ def gather(delta, layer: Layer) -> np.ndarray:
 
 def clear_after(array, lengths) -> None:
     """Zero what lies after the end of each sequence."""
-    for row, length in zip(array, lengths):
-        row[length:] = 0
+    array[np.arange(array.shape[1]) >= lengths[:, np.newaxis]] = 0

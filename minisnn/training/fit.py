@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from minisnn._internal import storage, validate
 from minisnn._internal.rng import stream
-from minisnn.core.batch import prepare
+from minisnn.compilation import prepare
 from minisnn.core.recurrence import ASRC
 from minisnn.datasets import Dataset, Split
 from minisnn.network import Network

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minisnn._internal import validate
-from minisnn.core.parameters import Params
+from minisnn.core.parameters import NEURON, SPAN_LOGIT, WEIGHT, Params
 
 State = dict[str, np.ndarray]
 
@@ -33,9 +33,12 @@ def _check(optimizer) -> None:
 
 def _groups(optimizer, params: Params, lr_factor: float) -> tuple[np.ndarray, np.ndarray]:
     """The learning rate and the weight decay of each entry of the flat vector."""
-    lr = params.by_role(weight=optimizer.lr, span_logit=optimizer.span_lr, neuron=optimizer.neuron_lr)
-    weight_decay = params.by_role(weight=optimizer.weight_decay, span_logit=0.0, neuron=0.0)
-    return lr * lr.dtype.type(lr_factor), weight_decay
+    by_role = {WEIGHT: (optimizer.lr, optimizer.weight_decay), SPAN_LOGIT: (optimizer.span_lr, 0.0)}
+    by_role[NEURON] = (optimizer.neuron_lr, 0.0)
+    lr, weight_decay = np.empty((2, params.flat.size), params.flat.dtype)
+    for name, block in params.blocks.items():
+        lr[params.block(name)], weight_decay[params.block(name)] = by_role[block.role]
+    return lr_factor * lr, weight_decay
 
 
 def _flush(array, limit: float) -> None:

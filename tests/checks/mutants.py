@@ -1,7 +1,7 @@
 """Planted errors: each changes the real source of the engine in one place; the gradient checks must catch every one.
 
-    python tests/mutants.py            plant them all; print which rung of the ladder catches which
-    python tests/mutants.py --write    and write the table into tests/MUTANTS.md
+    python tests/checks/mutants.py            plant them all; print which rung of the ladder catches which
+    python tests/checks/mutants.py --write    and write the table into tests/checks/MUTANTS.md
 
 A mutant is run as plain Python (NUMBA_DISABLE_JIT=1) on small networks, in a copy of the package. The rungs are climbed
 in order and the first that fails is named, so an error in the spec is caught by 2 or 3, and one in the kernels alone by 4
@@ -53,8 +53,8 @@ class Mutant:
 
     @property
     def rungs(self) -> list[str]:
-        """Those worth climbing: 2 and 3 run the spec alone, so they can't see an error of the kernels and their drivers."""
-        skipped = ("2 smooth", "3 replay") if self.file in ("kernels.py", "engine.py", "network.py") else ()
+        """Those worth climbing: 2 and 3 run the spec alone, so they can't see an error of the kernels and their threads."""
+        skipped = ("2 smooth", "3 replay") if self.file in ("core/kernels.py", "core/batch.py", "_internal/threads.py") else ()
         return [rung for rung in LADDER if rung not in skipped]
 
 
@@ -66,9 +66,9 @@ SPEC = [
     ("no leak at all", "v[t] = decay * v_before + current[t]", "v[t] = v_before + current[t]"),
     ("the leak of v, not of v⁺", "v_before = v_reset[t]", "v_before = v[t]"),
     ("the soft reset in place of the hard one", "(a * threshold + h * v[t])\n        v_before", "(a + h) * threshold\n        v_before"),
-    ("W_rec transposed forward", "z[t] = s[t] @ w_rec", "z[t] = s[t] @ w_rec.T"),
+    ("W_rec transposed forward", "z[t] = s[t] @ w_rec\n    return", "z[t] = s[t] @ w_rec.T\n    return"),
     ("a gathering one step short, λ - 1", "q[t] += p * delta[t + k]", "q[t] += p * delta[t + k - 1]"),
-    ("the last tap left out, K - 1", "zip(delays, weights):\n            if t + k < T:", "zip(delays[:-1], weights):\n            if t + k < T:"),
+    ("the last tap left out, K - 1", "zip(delays, tap_weights):\n            if t + k < T:", "zip(delays[:-1], tap_weights):\n            if t + k < T:"),
     ("nothing gathered from the last step, T - 1", "if t + k < T:", "if t + k < T - 1:"),
     ("the tap weight left out backward", "q[t] += p * delta[t + k]", "q[t] += delta[t + k]"),
     ("W_rec transposed in (8)", "eps[t] = e[t] + q[t] @ w_rec.T", "eps[t] = e[t] + q[t] @ w_rec"),
@@ -77,83 +77,100 @@ SPEC = [
     ("detach ignored", "through_reset = (1 - detached) *", "through_reset ="),
     ("always detached", "through_reset = (1 - detached) *", "through_reset = 0 *"),
     ("the reset term with the wrong sign", "slope[t] * (eps[t] - through_reset)", "slope[t] * (eps[t] + through_reset)"),
-    ("θ in place of h v in the reset term", "h * run.v[t]) * c", "h * threshold) * c"),
-    ("the hard reset's (1 - h s) left out", "(1 - h * run.s[t]) * c", "c"),
+    ("θ in place of h v in the reset term", "h * tape.v[t]) * c", "h * threshold) * c"),
+    ("the hard reset's (1 - h s) left out", "(1 - h * tape.s[t]) * c", "c"),
     ("ε times 1.001", "slope[t] * (eps[t] -", "slope[t] * (1.001 * eps[t] -"),
     ("the slope of the step before", "* c + slope[t] *", "* c + slope[t - 1] *"),
-    ("d_decay with v in place of v⁺", "run.v_reset[t - 1] * delta[t]", "run.v[t - 1] * delta[t]"),
-    ("d_decay with v⁺ of the same step", "run.v_reset[t - 1] * delta[t]", "run.v_reset[t] * delta[t]"),
+    ("d_decay with v in place of v⁺", "tape.v_reset[t - 1] * delta[t]", "tape.v[t - 1] * delta[t]"),
+    ("d_decay with v⁺ of the same step", "tape.v_reset[t - 1] * delta[t]", "tape.v_reset[t] * delta[t]"),
     ("d_bias without the mask", "d_bias += mask * delta[t]", "d_bias += delta[t]"),
-    ("d_w_rec with δ in place of q", "np.outer(run.s[t], q[t])", "np.outer(run.s[t], delta[t])"),
-    ("d_weights one step off", "run.z[t - k] @ delta[t]", "run.z[t - k + 1] @ delta[t]"),
+    ("d_w_rec with δ in place of q", "np.outer(tape.s[t], q[t])", "np.outer(tape.s[t], delta[t])"),
+    ("d_tap_weights one step off", "tape.z[t - k] @ delta[t]", "tape.z[t - k + 1] @ delta[t]"),
     ("dx without the mask", "dx[t] = (mask * delta[t]) @ w_in.T", "dx[t] = delta[t] @ w_in.T"),
-    ("the readout's window one step too long", "start, stop = readout.window(length, output.window)\n    e", "start, stop = readout.window(length, output.window)\n    start -= 1\n    e"),
+    ("end to end: the readout's window one step too long", "start, stop = readout.window(length, output.window)\n    e", "start, stop = readout.window(length, output.window)\n    start -= 1\n    e"),
+    ("end to end: 1/B left out", "g = readout.d_logits(logits, y) / batch_size", "g = readout.d_logits(logits, y)"),
+    ("end to end: every layer hears the input of the first", "below = tapes[i - 1].s if i > 0 else x", "below = tapes[i - 1].s if i > 1 else x[:, : tapes[0].s.shape[1]] if i == 0 else tapes[0].v"),
+    ("end to end: e of the last layer handed to all of them", "        e = grads[-1].dx\n", "        e = grads[-1].dx if i > 1 else grads[-1].eps[:, : grads[-1].dx.shape[1]]\n"),
+    ("end to end: slopes at v, not at v - θ", "derivative(tape.v - layer.threshold) for tape", "derivative(tape.v) for tape"),
+    ("end to end: (11) without 1/T°", "(p * d_tap_weights).sum()) / temperature", "(p * d_tap_weights).sum())"),
+    ("end to end: (11) without β (1 - β)", "return d_decay * layer.decay * (1 - layer.decay)", "return d_decay"),
+    ("end to end: b_out counted once, not for each step of R", "np.outer(counts, g), (stop - start) * g", "np.outer(counts, g), 1 * g"),
 ]  # fmt: skip
 
 KERNELS = [
-    ("an input event list that forgets its last", "row[i] != 0\n    return count", "row[i] != 0\n    return count - (count > 1)"),
-    ("spikes above θ instead of at it or above 1.05 θ", "s[n] = v[t, n] >= threshold[n]", "s[n] = v[t, n] >= threshold[n] * v.dtype.type(1.05)"),
-    ("the mask after the recurrent input", "            v[t, n] *= mask[n]\n", "            pass\n"),
-    ("λ + 1 forward", "back = -delays", "back = -delays - 1"),
-    ("the leak of v, not of v⁺", "v_reset[n] = v[t, n] - s[n] * (a * threshold[n] + h * v[t, n])\n        # (1)", "v_reset[n] = v[t, n]\n        # (1)"),
-    ("λ + 1 backward", "add_rows(weights, delta, t, delays,", "add_rows(weights, delta, t + 1, delays,"),
-    ("nothing gathered from the last step", "taps_within(delays, T - 1 - t)", "taps_within(delays, T - 2 - t)"),
-    ("blocks of four steps whatever the shortest delay", "block = min(BLOCK, delays.min()) if delays.size > 0 else BLOCK", "block = BLOCK"),
-    ("(8) skipped in the first block", "if delays.size > 0 and start + delays.min() < T:", "if start > 0 and start + delays.min() < T:"),
-    ("W_rec not transposed in (8)", "add_product(q[start - first : stop - first], w_rec_T,", "add_product(q[start - first : stop - first], layer.w_rec,"),
-    ("the odd row of a product left out", "if M % 2 == 1:", "if M % 2 == 2:"),
-    ("the last weight left out in the rows after the blocks of four", "add_rows(a[r], w, 0, every, M, out[r])", "add_rows(a[r], w, 0, every, M - 1, out[r])"),
+    ("an input event list that forgets its last", "        start[t + 1] = at\n\n\n@jit_inner\ndef taps_within", "        start[t + 1] = at - (at > start[t])\n\n\n@jit_inner\ndef taps_within"),
+    ("spikes above 1.05 θ", "at += v[n] >= threshold[n]", "at += v[n] >= threshold[n] * v.dtype.type(1.05)"),
+    ("the mask left out forward", "            v[t, n] *= mask[n]\n", "            pass\n"),
+    ("λ + 1 forward where taps are mixed", "add_rows(tap_weights, z, delays, 0, n_taps, t, -1, v[t])", "add_rows(tap_weights, z, delays, 0, n_taps, max(0, t - 1), -1, v[t])"),
+    ("λ + 1 forward with a single tap", "add_event_rows(s, t - delays[0], w_rec, v[t])", "add_event_rows(s, max(0, t - delays[0] - 1), w_rec, v[t])"),
+    ("the leak of v, not of v⁺", "decay[n] * after_reset(v[t - 1, n], threshold[n], a, h), tiny)", "decay[n] * v[t - 1, n], tiny)"),
+    ("λ + 1 backward", "taps_within(delays, T - 1 - t), t, 1, q[t - first])", "taps_within(delays, T - 1 - t), t + 1, 1, q[t - first])"),
+    ("nothing gathered from the last step", "taps_within(delays, T - 1 - t), t, 1,", "taps_within(delays, T - 2 - t), t, 1,"),
+    ("blocks of four steps whatever the shortest delay", "block = min(BLOCK, delays[0]) if delays.size > 0 else BLOCK", "block = BLOCK"),
+    ("(8) skipped in the first block", "if delays.size > 0 and start + delays[0] < T:", "if start > 0 and start + delays[0] < T:"),
+    ("W_rec not transposed in (8)", "delays, threshold, reset, _, w_rec_T = layer", "delays, threshold, reset, _, w_rec_T = layer\n    w_rec_T = layer.weights.w_rec"),
+    ("the last weights of a product left out, of rows in fours", "for j in range(M - M % 4, M):", "for j in range(M, M):"),
+    ("the last weights of a product left out, of the rows behind", "for r in range(R - R % 4, R):", "for r in range(R - R % 4, R - 1):"),
+    ("three weights in four", "out[r + 2, n] + c0 * w0 + c1 * w1 + c2 * w2 + c3 * w3", "out[r + 2, n] + c0 * w0 + c1 * w1 + c2 * w2"),
     ("detach ignored", "through_reset -= detached * through_reset", "through_reset -= 0 * through_reset"),
-    ("the hard reset's (1 - h s) left out", "c[n] - h_s * c[n] + slope", "c[n] + slope"),
-    ("δ times 1.001 on its way back", "c[n] = decay[n] * delta[t, n]", "c[n] = decay[n] * delta[t, n] * v.dtype.type(1.001)"),
-    ("d_decay without t = 1", "if t > 0 and d_decay", "if t > 1 and d_decay"),
-    ("d_decay with v in place of v⁺", "d_decay[n] += (v[t - 1, n] - s_taken) * delta[t, n]", "d_decay[n] += v[t - 1, n] * delta[t, n]"),
-    ("d_weights without its last delay", "for j in range(len(z_delta)):", "for j in range(len(z_delta) - 1):"),
-    ("d_bias without the mask", "d_bias[n] += m_delta[n]", "d_bias[n] += delta[t, n]"),
-    ("analog input taken as spikes in d_w_in", "d_w_in[i, n] += x_ti * m_delta[n]", "d_w_in[i, n] += m_delta[n]"),
-    ("dx without the mask", "m_delta[t - start, n] = mask[n] * delta[t, n]", "m_delta[t - start, n] = delta[t, n]"),
-    ("dx added to what was there", "    dx[first:last] = 0\n", "    pass\n"),
-    ("λ + 1 forward where z is not kept", "t - delays[0], w_rec, z_past", "max(0, t - delays[0] - 1), w_rec, z_past"),
-    ("nothing handed on from one piece of steps to that before it", "first = max(0, last - PIECE)\n", "first = max(0, last - PIECE)\n        c[:] = 0\n"),
+    ("the hard reset's (1 - h s) left out", "flushed(c - h_s * c + slope", "flushed(c + slope"),
+    ("δ times 1.001 on its way back", "c = decay[n] * delta[t + 1, n]", "c = decay[n] * delta[t + 1, n] * v.dtype.type(1.001)"),
+    ("what is below a millionth cut off, not below `tiny`", "tiny - tiny if abs(value) < tiny else value", "tiny - tiny if abs(value) < 1e-6 else value"),
+    ("d_decay without t = 1", "        if t > 0:\n            for n in range(N):\n                d_decay", "        if t > 1:\n            for n in range(N):\n                d_decay"),
+    ("d_decay with v in place of v⁺", "d_decay[n] += after_reset(v[t - 1, n], threshold[n], a, h) * delta[t, n]", "d_decay[n] += v[t - 1, n] * delta[t, n]"),
+    ("d_tap_weights without its last delay", "for j in range(len(z_delta)):\n        for n in range(N):", "for j in range(len(z_delta) - 1):\n        for n in range(N):"),
+    ("d_tap_weights without its last steps", "            else:\n                for u in range(max(t, k), stop):", "            else:\n                for u in range(max(t, k), stop - 1):"),
+    ("d_bias without the mask", "d_bias[n] += mask[n] * delta[t, n]", "d_bias[n] += delta[t, n]"),
+    ("analog input taken as spikes in d_w_in", "d_w_in[i, n] += x_ti * (mask[n] * delta[t, n])", "d_w_in[i, n] += mask[n] * delta[t, n]"),
+    ("dx without the mask", "m_delta[t - first, n] = mask[n] * delta[t, n]", "m_delta[t - first, n] = delta[t, n]"),
+    ("dx added to what was there", "        clear(dx[t])\n", "        pass\n"),
+    ("δ of the sequence before left at the end", "    clear(delta[T])\n", "    pass\n"),
+    ("q of the piece before added to", "            clear(q[t - first])\n", "            pass\n"),
     ("d_w_rec from q of the first piece alone", "d_w_rec[i, n] += q[t - first, n]", "d_w_rec[i, n] += q[t - first, n] * (first == 0)"),
-    ("the readout counts one step less", "start[starts[lane]] : start[lengths[lane]]", "start[starts[lane]] : start[lengths[lane] - 1]"),
-    ("e one step before the window as well", "if t >= starts[lane] else 0", "if t >= starts[lane] - 1 else 0"),
     ("the slope at v, not at v - θ", "abs(v[t, n] - threshold[n]) / width", "abs(v[t, n]) / width"),
-    ("the gradients of all lanes in the first, overwritten", "return Grads(d_w_in[lane],", "return Grads(d_w_in[0] * 0,"),
-    ("steps after the end of a sequence", "T = rows[lane]", "T = x.shape[1]"),
+    ("end to end: the loss without the logit of the label", "loss = log_total - g[y]", "loss = log_total"),
+    ("end to end: 1/B of the slab", "share = x.dtype.type(1) / x.dtype.type(len(x))", "share = x.dtype.type(1) / x.dtype.type(len(x[slab::SLABS]))"),
+    ("end to end: layers down from the first, not from the last", "for i in range(len(net.table) - 2, -1, -1):", "for i in range(len(net.table) - 1):"),
+    ("end to end: each layer's d_w_in from its own spikes", "x = tape_of(net, work, i - 1, T).s", "x = tape_of(net, work, i, T).s if net.table[i, N_OUT] < net.table[i, N_IN] else tape_of(net, work, i - 1, T).s"),
+    ("end to end: a sequence of a slab left out", "for b in range(slab, len(x), SLABS):\n        losses[b]", "for b in range(slab, len(x) - 1, SLABS):\n        losses[b]"),
+    ("end to end: steps after the end of a sequence", "sequence_gradients(x[b, : lengths[b]], y[b]", "sequence_gradients(x[b], y[b]"),
+    ("end to end: the readout counts one step less", "range(below.start[start], below.start[T])", "range(below.start[start], below.start[T - 1])"),
+    ("end to end: e one step after the window's first", "for t in range(start + 1, T):\n        for n in range(N):\n            e[t, n] = e[start, n]", "for t in range(start + 1, T - 1):\n        for n in range(N):\n            e[t, n] = e[start, n]"),
+    ("end to end: the softmax's gradient without the label", "            g[y] -= g[c]\n", "            pass\n"),
+    ("end to end: the gradients of a slab never cleared", "    clear(grads[slab])\n", "    grads[slab] += 1\n"),
+    ("end to end: tapes of all layers in one place", "at = net.table[i, N_OUT], net.table[i, NEURON] * work.room", "at = net.table[i, N_OUT], 0"),
 ]  # fmt: skip
 
 OTHERS = [
-    ("engine.py", "one lane's gradient lost", "np.add.reduce(block, axis=0)", "np.add.reduce(block[:-1], axis=0)"),
-    ("engine.py", "a lane summed twice", "np.add.reduce(block, axis=0)", "np.add.reduce(block, axis=0) + block[1]"),
-    ("engine.py", "the last micro-batch cut short", "min(start + step, n_sequences)) for", "min(start + step, n_sequences - 1)) for"),
-    ("network.py", "1/B of the micro-batch", "readout.d_logits(logits, y[part], len(x))", "readout.d_logits(logits, y[part], len(y[part]))"),
-    ("network.py", "b_out added once, not for each step of R", "return lanes, counts, lengths - starts, readout.logits(counts, lengths - starts, *self", "return lanes, counts, lengths - starts, readout.logits(counts, np.ones(len(x)), *self"),
-    ("readout.py", "the softmax's gradient without the label", "g[np.arange(len(y)), y] -= 1", "pass"),
-    ("readout.py", "W_out transposed and cut", '"bc,nc->bn", g, w', '"bc,nc->bn", g[:, ::-1], w'),
-    ("readout.py", "the window ignored", "max(0, length - readout_window)", "0"),
-    ("recurrence.py", "1/temperature missing", "* (d_weights - (weights * d_weights).sum()) / temperature", "* (d_weights - (weights * d_weights).sum())"),
-    ("recurrence.py", "the softmax's second term missing", "(d_weights - (weights * d_weights).sum())", "d_weights"),
-    ("recurrence.py", "K - 1 candidate spans", "return delays[p != 0], p[p != 0]", "return delays[p != 0][:-1], p[p != 0][:-1]"),
-    ("recurrence.py", "delays from 0", "delays = np.arange(1, max_span + 1)", "delays = np.maximum(np.arange(0, max_span), 1)"),
-    ("recurrence.py", "the arg-max one too short", "int(np.argmax(np.real(span_logits))) + 1", "max(1, int(np.argmax(np.real(span_logits))))"),
-    ("params.py", "the shared logits' gradient of one layer only", "grads[name][layer.delays - 1] += recurrences", "grads[name][layer.delays - 1] = recurrences"),
-    ("params.py", "decay logits' gradient times 1.001", "grads[name] += neurons.d_decay_logit(layer.decay,", "grads[name] += 1.001 * neurons.d_decay_logit(layer.decay,"),
-    ("neuron.py", "β (1 - β) left out", "d = d_decay * decay * (1 - decay)", "d = d_decay * decay"),
-    ("neuron.py", "the shared logit gets a mean, not a sum", "d.sum(keepdims=True)", "d.mean(keepdims=True)"),
-    ("surrogate.py", "the logistic function's 4 left out", "return self.peak * 4.0 * tail", "return self.peak * tail"),
-    ("surrogate.py", "the arc tangent's primitive without its width", "return self.peak * self.width * (np.arctan(", "return self.peak * (np.arctan("),
-    ("surrogate.py", "the rectangle closed at its edges", "np.abs(u) < self.width, 1.0", "np.abs(u) <= self.width, 1.0"),
+    ("core/batch.py", "a slab lost", "total, grads = slabs.sum(axis=0), []", "total, grads = slabs[:-1].sum(axis=0), []"),
+    ("core/batch.py", "a slab summed twice", "total, grads = slabs.sum(axis=0), []", "total, grads = slabs.sum(axis=0) + slabs[1], []"),
+    ("_internal/threads.py", "the last task left out by the threads", "tasks, lock = iter(range(n_tasks)), threading.Lock()", "tasks, lock = iter(range(n_tasks - 1)), threading.Lock()"),
+    ("core/batch.py", "masks of the layers swapped", "np.concatenate(masks, axis=1)", "np.concatenate(masks[::-1], axis=1)"),
+    ("core/batch.py", "W_in not transposed for (12)", "layer.w_in.T, w_rec.T)", "layer.w_in, w_rec.T)"),
+    ("core/readout.py", "the softmax's gradient without the label", "return others - onehot * others.sum(axis=-1, keepdims=True)", "return others"),
+    ("core/readout.py", "the window ignored", "max(0, length - readout_window)", "0"),
+    ("core/recurrence.py", "1/temperature missing", "* (d_tap_weights - (tap_weights * d_tap_weights).sum()) / temperature", "* (d_tap_weights - (tap_weights * d_tap_weights).sum())"),
+    ("core/recurrence.py", "the softmax's second term missing", "(d_tap_weights - (tap_weights * d_tap_weights).sum())", "d_tap_weights"),
+    ("core/recurrence.py", "K - 1 candidate spans", "return delays[p != 0], p[p != 0]", "return delays[p != 0][:-1], p[p != 0][:-1]"),
+    ("core/recurrence.py", "delays from 0", "delays = np.arange(1, max_span + 1)", "delays = np.maximum(np.arange(0, max_span), 1)"),
+    ("core/recurrence.py", "the arg-max one too short", "int(np.argmax(np.real(span_logits))) + 1", "max(1, int(np.argmax(np.real(span_logits))))"),
+    ("core/parameters.py", "the shared logits' gradient of one layer only", "result[name][layer.delays - 1] += recurrences", "result[name][layer.delays - 1] = recurrences"),
+    ("core/parameters.py", "decay logits' gradient times 1.001", "result[name] += neurons.d_decay_logit(layer.decay,", "result[name] += 1.001 * neurons.d_decay_logit(layer.decay,"),
+    ("core/neuron.py", "β (1 - β) left out", "d = d_decay * decay * (1 - decay)", "d = d_decay * decay"),
+    ("core/neuron.py", "the shared logit gets a mean, not a sum", "d.sum(keepdims=True)", "d.mean(keepdims=True)"),
+    ("core/surrogate.py", "the logistic function's 4 left out", "lambda x: 4.0 * (tail := ", "lambda x: (tail := "),
+    ("core/surrogate.py", "a primitive without its width", "return self.peak * self.width * self.Phi(", "return self.peak * self.Phi("),
+    ("core/surrogate.py", "the rectangle closed at its edges", "np.abs(x) < 1.0, 1.0", "np.abs(x) <= 1.0, 1.0"),
 ]  # fmt: skip
 
 BY_SURROGATE = {
-    "the arc tangent's primitive without its width": "atan",
+    "a primitive without its width": "atan",
     "the rectangle closed at its edges": "rectangle",
 }
 
 MUTANTS = [
-    *(Mutant("reference.py", *change) for change in SPEC),
-    *(Mutant("kernels.py", *change) for change in KERNELS),
+    *(Mutant("core/reference.py", *change) for change in SPEC),
+    *(Mutant("core/kernels.py", *change) for change in KERNELS),
     *(Mutant(*change, BY_SURROGATE.get(change[1], "sigmoid")) for change in OTHERS),
 ]
 
@@ -188,7 +205,7 @@ def plant(mutant: Mutant) -> str:
 def table(caught: list[str]) -> str:
     """The mutants and what caught them, in Markdown."""
     rows = [f"| {i} | `{m.file}` | {m.what} | {found} |" for i, (m, found) in enumerate(zip(MUTANTS, caught), 1)]
-    head = "# Planted errors\n\nPrinted by `python tests/mutants.py`: each error, and the first rung of the ladder that catches it, with the row "
+    head = "# Planted errors\n\nPrinted by `python tests/checks/mutants.py`: each error, and the first rung of the ladder that catches it, with the row "
     head += "in which it first shows\n(or the exception that it dies of).\n"
     return "\n".join([head, "| | file | error | caught by |", "|---|---|---|---|", *rows])
 

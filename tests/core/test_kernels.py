@@ -1,10 +1,12 @@
 """The kernels against the spec, and what must hold bit for bit."""
 
 import itertools
+import multiprocessing
 import os
 import re
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -13,9 +15,11 @@ from conftest import random_batch, random_network
 
 import minisnn as ms
 from minisnn import checks
+from minisnn._internal.announce import announce
+from minisnn._internal.threads import in_threads
 from minisnn.checks import oracle
-from minisnn.core import batch as engine
-from minisnn.core import reference
+from minisnn.core import batch
+from minisnn.core.kernels import SLABS
 
 RESETS = [(reset, detach) for reset in ("soft", "hard", "none") for detach in (False, True)]
 RECURRENCES = [
@@ -52,20 +56,19 @@ def relative(a, b) -> float:
 
 
 def assert_kernels_equal_spec(net, x, y, lengths=None, span_mode="soft", masks=None):
-    batch = checks.make_batch(net, x, y, lengths, masks, spans)
-    spec_loss, logits, runs = oracle.spec_forward(net, net.params, batch)
-    tape = net.record(x, lengths, spans, masks)
+    sequences = checks.make_batch(net, x, y, lengths, masks, span_mode)
+    spec_loss, spec_grads = oracle.spec_gradients(net, sequences)
+    _, logits, tapes = oracle.spec_forward(net, net.params, sequences)
+    tape = net.record(x, lengths, span_mode, masks)
     assert relative(tape.logits, logits) < 1e-12
-    for i, run in enumerate(runs):
-        for layer, spec in zip(tape.layers, run):
-            for name in ("current", "v", "v_reset", "s", "z"):
-                recorded = getattr(layer, name)[i]
-                n_steps = len(spec.v)
+    for b, of_sequence in enumerate(tapes):
+        for layer, spec in zip(tape.layers, of_sequence):
+            for name in spec._fields:
+                recorded, n_steps = getattr(layer, name)[b], len(spec.v)
                 assert relative(recorded[:n_steps], getattr(spec, name)) < 1e-12, name
                 assert not recorded[n_steps:].any(), name
-    loss, grads = net.loss_and_grad(x, y, lengths, spans, masks)
-    spec_grads = oracle.spec_backward(net, batch, logits, runs)
-    assert abs(loss - spec_loss) < 1e-12 * abs(spec_loss)
+    loss, grads = net.loss_and_grad(x, y, lengths, span_mode, masks)
+    assert abs(loss - spec_loss) < 1e-12 * max(1.0, spec_loss)
     for name in grads:
         assert relative(grads[name], spec_grads[name]) < 1e-12, name
 
@@ -96,13 +99,13 @@ def test_lif_neurons_equal_spec(rng):
         assert_kernels_equal_spec(net, *random_batch(rng, net))
 
 
-@pytest.mark.parametrize("n_lanes", [1, engine.SLABS - 1, engine.SLABS, engine.SLABS + 1, 3 * engine.SLABS + 2])
-def test_batch_equals_loop(rng, n_lanes):
+@pytest.mark.parametrize("B", [1, SLABS - 1, SLABS, SLABS + 1, 3 * SLABS + 2])
+def test_batch_equals_loop(rng, B):
     """Whatever the batch, its gradient is the mean of those of its sequences."""
     net = random_network(rng, recurrence=ms.ASRC(6))
-    x, y = random_batch(rng, net, B=n_lanes)
+    x, y = random_batch(rng, net, B=B)
     loss, grads = net.loss_and_grad(x, y)
-    singles = [net.loss_and_grad(x[i : i + 1], y[i : i + 1]) for i in range(n_lanes)]
+    singles = [net.loss_and_grad(x[i : i + 1], y[i : i + 1]) for i in range(B)]
     assert loss == pytest.approx(np.mean([single for single, _ in singles]), rel=1e-13)
     assert relative(grads.flat, np.mean([single.flat for _, single in singles], axis=0)) < 1e-12
 
@@ -116,25 +119,12 @@ def test_float32_backward_on_a_shared_tape(rng):
         tape = net.record(x)
         e = rng.standard_normal(tape.layers[-1].s.shape)
         adjoint = net.adjoint(tape, e)
-        layers = net.layers("soft")
-        totals = None
-        for i in range(len(x)):
-            run = [
-                reference.LayerTape(*(getattr(t, name)[i].astype(np.float64) for name in reference.LayerTape._fields))
-                for t in tape.layers
-            ]
-            slopes = oracle.slopes(net, layers, run)
-            ones = [np.ones(n) for n in net.sizes[1:-1]]
-            x_i = tape.x[i].astype(np.float64)
-            grads = reference.sequence_backward(e[i].astype(np.float32), x_i, run, slopes, layers, ones)
-            for delta, q, spec in zip(adjoint.delta, adjoint.q, grads):
-                assert relative(delta[i], spec.delta) < 1e-4
-                assert relative(q[i], spec.q) < 1e-4
-            assert relative(adjoint.dx[i], grads[0].dx) < 1e-4
-            w_rec = [d.d_w_rec for d in grads]
-            totals = w_rec if totals is None else [a + b for a, b in zip(totals, w_rec)]
-        for layer, total in enumerate(totals):
-            assert relative(adjoint.grads[f"layers.{layer}.w_rec"], total) < 1e-4
+        delta, q, dx, grads = oracle.spec_adjoint(net, tape, e.astype(np.float32))
+        assert relative(adjoint.dx, dx) < 1e-4
+        for i in range(2):
+            assert relative(adjoint.delta[i], delta[i]) < 1e-4
+            assert relative(adjoint.q[i], q[i]) < 1e-4
+            assert relative(adjoint.grads[f"layers.{i}.w_rec"], grads[f"layers.{i}.w_rec"]) < 1e-4
 
 
 def test_float32_forward_until_a_spike_could_flip(rng):
@@ -155,61 +145,130 @@ def test_float32_forward_until_a_spike_could_flip(rng):
     assert compared > 300
 
 
-@pytest.mark.parametrize("chunk", [1, 3, 8, 30])
-def test_evaluation_in_chunks_has_the_same_bits(rng, monkeypatch, chunk):
-    """Without a tape, whatever the pieces: logits and firing rates are those of the recorded run."""
-    monkeypatch.setattr(engine, "CHUNK", chunk)
+def test_evaluation_has_the_bits_of_the_recorded_run(rng):
+    """Logits and firing rates without a tape are those with one, for hard spans, and soft ones if asked for."""
     for recurrence in (ms.ASRC(7), ms.SRC(12), ms.SRC(40), ms.Feedforward(), [ms.Recurrent(), ms.ASRC(30)]):
-        for window in (None, 4):
+        for window, mode in ((None, "hard"), (4, "soft")):
             net = random_network(rng, (3, 9, 5, 2), recurrence=recurrence, dtype="float32", readout_window=window)
             x, y = random_batch(rng, net, B=19, T=25)
             lengths = rng.integers(1, 26, 19)
-            tape = net.record(x, lengths)
-            np.testing.assert_array_equal(net.logits(x, lengths), tape.logits)
-            rates = net.evaluate(ms.datasets.Split(x, y, lengths), span_mode="soft").firing_rates
+            tape = net.record(x, lengths, mode)
+            np.testing.assert_array_equal(net.logits(x, lengths, mode), tape.logits)
+            rates = net.evaluate(ms.datasets.Split(x, y, lengths), mode).firing_rates
             expected = [layer.s.sum() / (lengths.sum() * layer.s.shape[2]) for layer in tape.layers]
             np.testing.assert_allclose(rates, expected, rtol=1e-6)
 
 
-BITS = """
-import hashlib, numpy as np, minisnn as ms
-rng = np.random.default_rng(3)
-for recurrence in (ms.SRC(5), ms.ASRC(7)):
-    net = ms.Network([2, 33, 20, 4], recurrence=recurrence, seed=5)
-    x, y = rng.random((21, 60, 2)) * 3, rng.integers(0, 4, 21)
-    loss, grads = net.loss_and_grad(x, y)
-    assert net.record(x).layers[1].s.any()
-    print(hashlib.sha256(grads.flat.tobytes() + np.float64(loss).tobytes() + net.logits(x).tobytes()).hexdigest())
+@pytest.mark.parametrize(
+    "surrogate", [ms.Triangle(), ms.Custom("tent", np.abs, lambda u: np.maximum(0, 1 - np.abs(u)))]
+)
+def test_same_bits_for_any_number_of_threads(rng, surrogate, monkeypatch):
+    """Threads decide nothing, in a batch whose sequences all differ in length, nor in the two halves."""
+    monkeypatch.setattr(batch, "NEURON_STEPS", 1)  # a thread is worth it for every batch
+    net = random_network(rng, (2, 33, 20, 4), recurrence=[ms.SRC(5), ms.ASRC(7)], dtype="float32", surrogate=surrogate)
+    x, y = random_batch(rng, net, B=2 * SLABS + 5, T=60)
+    lengths, results = rng.integers(1, 61, len(x)), set()
+    for threads in (1, 2, 3, 16):
+        monkeypatch.setattr(batch, "n_threads", lambda threads=threads: threads)
+        loss, grads = net.loss_and_grad(x, y, lengths)
+        tape = net.record(x, lengths)
+        adjoint = net.adjoint(tape, np.ones_like(tape.layers[-1].s))
+        of_threads = net.loss_and_grad(x, y, lengths, threads=threads)[1]
+        arrays = (grads.flat, of_threads.flat, tape.logits, net.logits(x, lengths), adjoint.dx, adjoint.grads.flat)
+        results.add((loss, *(array.tobytes() for array in arrays)))
+    assert len(results) == 1
+
+
+def test_each_task_is_done_once_by_as_many_threads_as_asked_for():
+    """Tasks are shared out, each room belongs to one thread, and what goes wrong in one of them is raised."""
+    done, barrier = [], threading.Barrier(3, timeout=30)
+
+    def run(task, room):
+        if not room:
+            barrier.wait()  # passes if there are three threads
+        room.append(task)
+        done.append((task, threading.get_ident(), id(room)))
+
+    in_threads(run, 50, list, threads=3)
+    assert sorted(task for task, _, _ in done) == list(range(50))
+    assert len({thread for _, thread, _ in done}) == len({room for _, _, room in done}) == 3
+
+    def fail(task, room):
+        raise MemoryError(f"task {task}")
+
+    with pytest.raises(MemoryError, match="task"):
+        in_threads(fail, 2, list, threads=2)
+
+
+CHILDREN = """
+import multiprocessing, sys, numpy as np, minisnn as ms
+
+def gradient(seed):
+    net = ms.Network([2, 33, 20, 4], recurrence=ms.ASRC(7), seed=seed)
+    rng = np.random.default_rng(seed)
+    x, y = rng.random((40, 60, 2)) * 3, rng.integers(0, 4, 40)
+    return net.loss_and_grad(x, y, threads=2)[1].flat.tobytes()
+
+if __name__ == "__main__":
+    here = [gradient(seed) for seed in range(3)]  # the parent has used threads before its children start
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        assert pool.map_async(gradient, range(3)).get(timeout=100) == here
+    print("same bits")
 """
 
 
-def test_same_bits_for_any_number_of_threads():
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", BITS],
-            env={**os.environ, "NUMBA_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for threads in ("1", "2")
-    }
-    assert len(outputs) == 1
-    assert len(outputs.pop().split()) == 2
+@pytest.mark.compiled
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_children_of_a_process_compute_the_same(method, tmp_path):
+    """`multiprocessing` after a gradient in the parent: nothing is killed, nothing hangs."""
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"this system can't {method}")
+    (tmp_path / "children.py").write_text(CHILDREN)
+    command = [sys.executable, str(tmp_path / "children.py"), method]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert result.stdout == "same bits\n", result.stderr
 
 
-def test_same_bits_for_any_number_of_lanes(rng, monkeypatch):
-    """How many sequences run at once decides nothing."""
-    net = random_network(rng, recurrence=ms.ASRC(5), dtype="float32")
-    x, y = random_batch(rng, net, B=2 * engine.SLABS + 5)
-    results = []
-    for lanes in (1, 2, 4, 16):
-        monkeypatch.setattr(engine, "FEWEST_LANES", lanes)
-        loss, grads = net.loss_and_grad(x, y)
-        results.append(
-            (loss, grads.flat.tobytes(), net.adjoint(net.record(x), np.ones((len(x), 11, 4))).grads.flat.tobytes())
-        )
-    assert len(set(results)) == 1
+def denormal(array) -> int:
+    """How many numbers are neither 0 nor normal."""
+    return int(((array != 0) & (np.abs(array) < np.finfo(array.dtype).tiny)).sum())
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("dtype, T", [("float32", 400), ("float64", 3300)])
+@pytest.mark.parametrize("surrogate", [ms.Triangle(), ms.Gaussian()])
+def test_no_denormal_number_is_left(rng, dtype, T, surrogate):
+    """Read at the last step alone, after a pulse at the first: v, δ, q and all gradients fade into 0."""
+    for recurrence in (ms.Feedforward(), ms.Recurrent(), ms.SRC(5), ms.ASRC(6)):
+        net = ms.Network([2, 12, 9, 3], recurrence, ms.LIF(threshold=0.5), surrogate, readout_window=1, dtype=dtype)
+        for name in net.params:
+            net.params[name] *= 0.3  # W_rec as well, so that hops fade
+            if name.endswith("bias"):
+                net.params[name] = 0.0
+        x = np.zeros((3, T, 2), dtype)
+        x[:, 0] = 2.0
+        tape = net.record(x)
+        e = np.zeros_like(tape.layers[-1].s)
+        e[:, -1] = 1.0
+        adjoint = net.adjoint(tape, e)
+        assert np.abs(adjoint.delta[1][:, -1]).max() > 0
+        assert not adjoint.delta[1][:, 0].any()  # it has faded on the way, through the range of denormal numbers
+        grads = net.loss_and_grad(x, [0, 1, 2])[1]
+        found = {"grads": grads.flat, "dx": adjoint.dx, "of e": adjoint.grads.flat}
+        found |= {f"v {i}": layer.v for i, layer in enumerate(tape.layers)}
+        found |= {f"delta {i}": delta for i, delta in enumerate(adjoint.delta)}
+        found |= {f"q {i}": q for i, q in enumerate(adjoint.q)}
+        assert {name: denormal(array) for name, array in found.items()} == dict.fromkeys(found, 0)
+
+
+def test_nan_stays_nan(rng):
+    """What is cut is small, not what is no number."""
+    net = random_network(rng, recurrence=ms.ASRC(3), dtype="float64")
+    layers, (x, y) = net.layers(), random_batch(rng, net)
+    layers[0].bias[2] = np.nan
+    ones, lengths = [np.ones((len(x), n)) for n in (5, 4)], np.full(len(x), x.shape[1])
+    _, grads = batch.gradients(layers, net.readout(), net.surrogate, x, y, lengths, ones)
+    assert np.isnan(grads[0].bias).any()
 
 
 def test_src_1_is_recurrent_bit_for_bit(rng):
@@ -225,8 +284,8 @@ def test_calls_from_several_threads():
     from concurrent.futures import ThreadPoolExecutor
 
     rng = np.random.default_rng(0)
-    nets = [random_network(rng, recurrence=ms.SRC(k)) for k in (1, 2, 3, 4)]
-    x, y = random_batch(rng, nets[0], B=20)
+    nets = [random_network(rng, (3, 30, 20, 2), recurrence=ms.SRC(k)) for k in (1, 2, 3, 4)]
+    x, y = random_batch(rng, nets[0], B=40, T=100)
     expected = [net.loss_and_grad(x, y)[1].flat for net in nets]
     with ThreadPoolExecutor(4) as pool:
         for _ in range(5):
@@ -236,9 +295,9 @@ def test_calls_from_several_threads():
 
 def test_slow_work_is_announced(capsys):
     """After a while, and only then; `warmup` says that the kernels are ready."""
-    with engine.announce("counting", after=0.05):
+    with announce("counting", after=0.05):
         time.sleep(0.2)
-    with engine.announce("nothing"):
+    with announce("nothing"):
         pass
     assert re.fullmatch(r"minisnn: counting ... 0 s\n", capsys.readouterr().err)
     assert ms.warmup(ms.Network([2, 3, 2])) < 60
@@ -248,7 +307,7 @@ def test_slow_work_is_announced(capsys):
 def test_import_compiles_nothing_and_draws_nothing():
     code = (
         "import sys, minisnn; from minisnn.core import kernels; "
-        "print(len(kernels.forward_lanes.signatures), 'matplotlib' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
+        "print(len(kernels.slab_gradients.signatures), 'matplotlib' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
     )
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "0"}
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)

@@ -47,13 +47,13 @@ def networks(draw):
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     net.params.flat += 0.3 * rng.standard_normal(net.params.flat.size)
     net.params["layers.0.bias"] += draw(st.sampled_from([0.0, 0.0, -30.0, 30.0]))  # silent, saturated
-    net.temperature = draw(st.sampled_from([1.0, 0.3, 1e-3]))
+    net.temperature = draw(st.sampled_from([1.0, 0.3, 0.03, 1e-3, 1e-4]))
     B, T = draw(st.integers(1, 11)), draw(st.integers(1, 10))
     x = rng.standard_normal((B, T, sizes[0])) * (rng.random((B, T, sizes[0])) < draw(st.sampled_from([0.0, 0.3, 1.0])))
     lengths = draw(st.one_of(st.none(), st.just(rng.integers(1, T + 1, B))))
     masks = draw(st.one_of(st.none(), st.just([(rng.random((B, n)) < 0.7) / 0.7 for n in sizes[1:-1]])))
-    spans = draw(st.sampled_from(["soft", "hard"]))
-    return net, make_batch(net, x, rng.integers(0, sizes[-1], B), lengths, masks, spans)
+    mode = draw(st.sampled_from(["soft", "hard"]))
+    return net, make_batch(net, x, rng.integers(0, sizes[-1], B), lengths, masks, mode)
 
 
 def assert_right(rows):

@@ -1,18 +1,22 @@
 """Surrogates: each derivative belongs to its primitive, with documented peak, width and area, and its kernel twin."""
 
+import copy
 import dataclasses
+import inspect
 import math
+import pickle
 
 import numpy as np
 import pytest
 
 import minisnn as ms
-from minisnn.core import kernels
+from minisnn._internal import storage
+from minisnn.core import batch, kernels
 from minisnn.core.surrogate import BUILT_IN
 
 SCALES = [(1.0, 1.0), (0.7, 0.3), (2.5, 1.8)]
 
-# What the docstrings promise, by hand: σ′(width) / peak, and area / (peak · width).
+# What the docstrings promise, by hand: σ′(width) / peak, area / (peak · width), and kinks / width.
 AT_WIDTH = {
     "Triangle": 0.0,
     "Rectangle": 0.0,
@@ -30,6 +34,15 @@ AREA = {
     "Gaussian": math.sqrt(2.0 * math.pi),
     "ATan": math.pi,
     "FastSigmoid": 2.0,
+}
+KINKS = {
+    "Triangle": (-1.0, 0.0, 1.0),
+    "Rectangle": (-1.0, 1.0),
+    "Exponential": (0.0,),
+    "Sigmoid": (),
+    "Gaussian": (),
+    "ATan": (),
+    "FastSigmoid": (0.0,),
 }
 HEAVY_TAILS = ("ATan", "FastSigmoid")
 
@@ -122,6 +135,35 @@ def test_primitive_never_falls(surrogate):
     assert surrogate.primitive(np.array([-1e9]))[0] == pytest.approx(0.0, abs=1e-8 * surrogate.peak)
 
 
+@pytest.mark.parametrize("surrogate", cases())
+def test_kinks_are_scaled_by_the_width(surrogate):
+    assert surrogate.kinks == tuple(x * surrogate.width for x in KINKS[name_of(surrogate)])
+    assert all(type(u) is float for u in surrogate.kinks)
+
+
+@pytest.mark.parametrize("part", ["primitive", "derivative"])
+@pytest.mark.parametrize("surrogate", cases())
+def test_arrays_of_any_shape(surrogate, part):
+    function = getattr(surrogate, part)
+    u = np.linspace(-2.0, 2.0, 24) * surrogate.width
+    flat = function(u)
+    np.testing.assert_array_equal(function(u.reshape(2, 3, 4)), flat.reshape(2, 3, 4))
+    assert function(u[:0].reshape(0, 3)).shape == (0, 3)
+    for value, expected in zip(u, flat):
+        for given in (np.array(value), value, float(value)):
+            assert np.shape(function(given)) == ()
+            assert function(given) == pytest.approx(expected, rel=1e-15)
+
+
+@pytest.mark.parametrize("surrogate", cases())
+def test_derivative_of_float32_is_float32(surrogate):
+    u = (np.linspace(-2.9, 2.9, 24) * surrogate.width).astype(np.float32)  # none near an edge
+    slope = surrogate.derivative(u)
+    # The rectangle's is two numbers to choose from, exact in either dtype.
+    assert slope.dtype == (np.float64 if isinstance(surrogate, ms.Rectangle) else np.float32)
+    np.testing.assert_allclose(slope, surrogate.derivative(u.astype(np.float64)), rtol=2e-6)
+
+
 def test_rectangle_is_0_on_its_edges():
     for width in (0.3, 0.5, 1.0, 1.8):
         for dtype in ("float32", "float64"):
@@ -193,8 +235,60 @@ def test_surrogates_are_values(kind):
     assert kind(0.5, 0.25) == kind(0.5, 0.25)
     assert hash(kind(0.5, 0.25)) == hash(kind(0.5, 0.25))
     assert kind(0.5, 0.25) != kind(0.5, 0.5)
+    assert kind(peak=0.5, width=0.25) == kind(0.5, 0.25)
+    assert all(kind(0.5, 0.25) != other(0.5, 0.25) for other in BUILT_IN if other is not kind)
     with pytest.raises(dataclasses.FrozenInstanceError):
         kind().peak = 2.0
+
+
+@pytest.mark.parametrize("kind", BUILT_IN)
+def test_surrogates_are_dataclasses_that_can_be_copied_and_stored(kind):
+    surrogate = kind(0.5, 0.25)
+    assert repr(surrogate) == f"{kind.__name__}(peak=0.5, width=0.25)"
+    assert [field.name for field in dataclasses.fields(surrogate)] == ["peak", "width"]
+    assert storage.to_json(surrogate) == {"kind": kind.__name__, "peak": 0.5, "width": 0.25}
+    copies = (
+        copy.deepcopy(surrogate),
+        pickle.loads(pickle.dumps(surrogate)),
+        dataclasses.replace(kind(0.5), width=0.25),
+        storage.from_json(storage.to_json(surrogate), BUILT_IN, "surrogate"),
+    )
+    for same in copies:
+        assert type(same) is kind
+        assert same == surrogate
+        assert same.kinks == surrogate.kinks
+
+
+@pytest.mark.parametrize("kind", BUILT_IN)
+def test_help_says_formula_and_area(kind):
+    text = inspect.getdoc(kind)
+    assert text.startswith("σ′(u) = peak")
+    area = text.split("area ")[1].removesuffix("peak · width.").removesuffix(" · ") or "1"
+    assert {"1": 1.0, "2": 2.0, "4": 4.0, "π": math.pi, "√(2π)": math.sqrt(2.0 * math.pi)}[area] == AREA[kind.__name__]
+
+
+@pytest.mark.parametrize("kind", BUILT_IN)
+def test_source_of_each_can_be_shown(kind):
+    """Tutorial 01 prints that of the triangle."""
+    assert f"class {kind.__name__}(" in inspect.getsource(kind)
+    assert kind.__module__ == "minisnn.core.surrogate"
+    assert str(inspect.signature(kind)) == f"(peak: float = 1.0, width: float = {kind().width}) -> None"
+
+
+def test_subclass_of_a_built_in_is_your_own():
+    """It keeps what it doesn't change, and the kernels don't take it for the built-in."""
+
+    class Half(ms.Triangle):
+        """Half as steep."""
+
+        def derivative(self, u):
+            return 0.5 * super().derivative(u)
+
+    assert Half(2.0, 0.5).kinks == (-0.5, 0.0, 0.5)
+    assert Half.__doc__ == "Half as steep."
+    assert Half(2.0, 0.5).derivative(np.zeros(1))[0] == 1.0
+    assert Half(2.0, 0.5) != ms.Triangle(2.0, 0.5)
+    assert batch.slope_numbers(Half()) == (-1, 1.0, 1.0)
 
 
 def test_wrong_custom_surrogates():

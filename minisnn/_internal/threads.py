@@ -1,0 +1,34 @@
+"""Tasks shared out among Python threads, for functions that release the GIL."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numba
+
+
+def n_threads() -> int:
+    """How many threads share a batch: NUMBA_NUM_THREADS, by default as many as cores that this process may use."""
+    return numba.config.NUMBA_NUM_THREADS
+
+
+def in_threads(run, n_tasks: int, new_room, threads: int) -> None:
+    """Call `run(task, room)` for each task < n_tasks; each thread has a room of its own and takes the next task."""
+    tasks, lock = iter(range(n_tasks)), threading.Lock()
+
+    def work_on():
+        room = new_room()
+        while True:
+            with lock:
+                task = next(tasks, None)
+            if task is None:
+                return
+            run(task, room)
+
+    threads = min(threads, n_tasks)
+    if threads == 1:
+        return work_on()
+    with ThreadPoolExecutor(threads - 1, "minisnn") as pool:  # this thread is one of them
+        others = [pool.submit(work_on) for _ in range(threads - 1)]
+        work_on()
+        for other in others:
+            other.result()

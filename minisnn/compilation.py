@@ -1,0 +1,34 @@
+"""The kernels, compiled before they are needed."""
+
+import sys
+import time
+from functools import cache
+
+import numpy as np
+
+from minisnn._internal.announce import announce
+from minisnn.core import batch
+from minisnn.core.reference import Layer, Readout
+from minisnn.core.surrogate import Triangle
+
+
+@cache
+def prepare(dtype: str) -> None:
+    """Compile the kernels for a dtype, or load them from the cache, by one tiny run; only the first call does that."""
+    one, square = np.ones(1, dtype), np.ones((1, 1), dtype)
+    layers = [Layer(square, one, square, np.ones(1, np.int64), one, one, one, np.zeros(3, dtype))]
+    output, x = Readout(np.ones((1, 2), dtype), np.ones(2, dtype), None), np.ones((1, 2, 1), dtype)
+    with announce(f"preparing the {dtype} kernels: compiled at the first use, later read from the cache"):
+        batch.gradients(layers, output, Triangle(), x, np.zeros(1, np.int64), np.full(1, 2), None)
+
+
+def warmup(net) -> float:
+    """Compile the kernels that a network needs, or load them from the cache, and say so; returns the seconds it took.
+
+    Without this call it happens, with a message if it takes longer than a second, at the first use.
+    """
+    start = time.perf_counter()
+    prepare(net.dtype)
+    seconds = time.perf_counter() - start
+    print(f"minisnn: kernels for {net.dtype} are ready ({seconds:.1f} s)", file=sys.stderr)
+    return seconds

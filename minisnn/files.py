@@ -1,0 +1,47 @@
+"""A network as a file: its configuration as JSON, from which it is built anew, and its parameters by name."""
+
+import numpy as np
+
+from minisnn._internal import storage
+from minisnn.core import recurrence as recurrences
+from minisnn.core import surrogate as surrogates
+from minisnn.core.neuron import LIF, PLIF
+from minisnn.core.parameters import Params
+
+SETTINGS = ("sizes", "recurrence", "neuron", "surrogate", "readout_window", "seed", "dtype", "temperature")
+
+
+def to_config(net) -> dict:
+    """All of a network but its parameters, as plain JSON; of a Custom surrogate the name alone."""
+    config = {name: storage.to_json(getattr(net, name)) for name in SETTINGS}
+    if isinstance(net.surrogate, surrogates.Custom):
+        config["surrogate"] = {"kind": "Custom", "name": net.surrogate.name}
+    return config
+
+
+def from_config(config: dict, surrogate=None) -> tuple[dict, float]:
+    """The inverse of `to_config`: arguments for `Network`, and the temperature.
+
+    KeyError if something is missing, ValueError if it is unknown, or if a Custom surrogate is needed and not handed in.
+    """
+    arguments = {name: config[name] for name in SETTINGS[:-1]}
+    saved = arguments["surrogate"]
+    if saved["kind"] == "Custom":
+        if not isinstance(surrogate, surrogates.Custom) or surrogate.name != saved["name"]:
+            raise ValueError(f"this network needs its own surrogate: hand in surrogate=Custom({saved['name']!r}, ...)")
+        arguments["surrogate"] = surrogate
+    elif surrogate is not None:
+        raise ValueError(f"this network has the built-in surrogate {saved['kind']}; surrogate= is for a Custom one")
+    else:
+        arguments["surrogate"] = storage.from_json(saved, surrogates.BUILT_IN, "surrogate")
+    for name, kinds in (("recurrence", recurrences.KINDS), ("neuron", (LIF, PLIF))):
+        arguments[name] = [storage.from_json(each, kinds, name) for each in arguments[name]]
+    return arguments, config["temperature"]
+
+
+def fill(params: Params, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays by name into parameters; KeyError if one is missing, ValueError if it misfits."""
+    for name, block in params.items():
+        if arrays[name].shape != block.shape:
+            raise ValueError(f"{name} has the shape {arrays[name].shape}, its network needs {block.shape}")
+        block[...] = arrays[name]
