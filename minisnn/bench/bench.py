@@ -1,320 +1,230 @@
-"""The benchmark: loss and gradient on the shapes of S-MNIST, beside dense matrix products, and beside other frameworks.
+"""The benchmark: loss and gradient on the shapes of S-MNIST, beside matrix products, and beside other frameworks.
 
-Event-driven time depends on how much is firing, so the biases are set until the hidden layers fire as those of a
-trained network do, 20, 10 and 5 % (an untrained deep layer is silent, which would flatter). The dense baseline is
-what a perfect dense engine would take: the multiply-adds of forward, and twice of backward, at the rate that BLAS
-reaches here, measured in a process of its own, because its threads and Numba's would disturb each other. Seconds are
-medians; what is compared was measured in one run.
+It is a list of parts (`cases.py`), each of which adds numbers to one group of the results. "Products" are what a
+perfect engine without events would take: the multiply-adds of forward, and twice of backward, at the speed that BLAS
+reaches here. What is compared takes turns within one run; all seconds shown are medians.
 """
 
 import json
 import os
-import re
-import subprocess
 import sys
-import tempfile
-import time
-from ast import literal_eval
-from itertools import pairwise
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from minisnn import datasets
 from minisnn._internal import validate
-from minisnn._internal.rng import stream
-from minisnn.core.batch import n_threads, prepare
-from minisnn.core.recurrence import ASRC, SRC, Recurrent
-from minisnn.network import Network
-from minisnn.training import fit as training
-from minisnn.training import optim
+from minisnn._internal.threads import n_threads
+from minisnn._internal.version import __version__
+from minisnn.bench import cases
+from minisnn.bench.measuring import blas_speed, in_turns, processor, python, start_up, versions
+from minisnn.bench.problems import COMPARED, KINDS, MODELS, N_SEQUENCES, N_STEPS, problem, set_rate
+from minisnn.compilation import prepare
 
-SIZES = (1, 64, 128, 128, 10)
-LARGE = (1, 64, 212, 212, 10)
-RATES = (0.2, 0.1, 0.05)
-N_STEPS = 784
-N_SEQUENCES = 256
-MODELS = {"RSNN": Recurrent(), "SRC λ=16": SRC(16), "ASRC K=41": ASRC(41), "ASRC hardened": ASRC(41)}
-PEERS = {"jax": ("SRC λ=16", "ASRC K=41", "RSNN"), "torch": ("RSNN", "SRC λ=16")}
-PEER_BATCHES = (256, 128, 32)  # the largest that a peer can hold is the one that counts
+__all__ = ["bench", "problem", "python", "report", "set_rate"]
 
-BLAS = """
-import time, numpy as np
-a, b = (np.random.default_rng(0).random((1024, 1024), dtype=np.float32) for _ in range(2))
-times = []
-for _ in range(30):
-    start = time.perf_counter(); a @ b; times.append(time.perf_counter() - start)
-print(1024**3 / sorted(times)[15])
-"""
-
-MEMORY = """
-from minisnn.bench import bench
-net, x, y = bench.problem({model!r}, {n})
-net.loss_and_grad(x[:1, :9], y[:1])
-print(bench.peak_memory(lambda: net.loss_and_grad(x, y)))
-"""
-
-START = """
-import time; start = time.perf_counter()
-import numba; numba_seconds = time.perf_counter() - start
-import minisnn as ms; import_seconds = time.perf_counter() - start - numba_seconds
-import numpy as np
-start = time.perf_counter()
-ms.Network([1, 4, 2]).loss_and_grad(np.ones((2, 3, 1)), [0, 1])
-print([import_seconds, time.perf_counter() - start])
-"""
+PEERS = {  # and about how many gradients of minisnn's RSNN one of theirs takes
+    ("JAX", "RSNN"): 2,
+    ("JAX", "SRC λ=16"): 2.5,
+    ("JAX", "ASRC K=41"): 12,
+    ("PyTorch", "RSNN"): 4,
+    ("PyTorch", "SRC λ=16"): 4,
+}
 
 
-def start_up() -> dict:
-    """Seconds in new processes: `import minisnn` after `import numba`; the first gradient, cache empty and full."""
-    with tempfile.TemporaryDirectory() as folder:
-        (_, cold), (import_seconds, warm) = (literal_eval(python(START, NUMBA_CACHE_DIR=folder)) for _ in range(2))
-    return {"import": import_seconds, "first_gradient_cold": cold, "first_gradient_warm": warm}
+@dataclass(frozen=True)
+class Part:
+    """What `run()` returns goes into the group's results; it takes about `seconds` and the time of some `gradients`."""
+
+    group: str
+    run: Callable[[], dict]
+    gradients: float  # of an RSNN, 256 sequences, T = 784
+    seconds: float = 0.0
 
 
-def peak_memory(call) -> int | None:
-    """How far this process grows during `call()`, in bytes; None where the system doesn't tell (Linux does)."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        call()
-        return None
-
-    def kilobytes(name):
-        return int(re.search(rf"{name}:\s+(\d+) kB", status.read_text())[1])
-
-    Path("/proc/self/clear_refs").write_text("5")  # the peak (VmHWM) starts again from what is in use now
-    before = kilobytes("VmRSS")
-    call()
-    return 1024 * (kilobytes("VmHWM") - before)
-
-
-def python(code: str, *arguments: str, **environment: str) -> str:
-    """The output of a Python process of its own."""
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **environment}).stdout
-
-
-def problem(
-    model: str, n_sequences: int = N_SEQUENCES, n_steps: int = N_STEPS, sizes=SIZES, rates=RATES
-) -> tuple[Network, np.ndarray, np.ndarray]:
-    """A network of `MODELS` that fires at about `rates`; of its input 19 % is not 0, as of the pixels of MNIST."""
-    rng = stream(0, "bench")
-    net = Network(sizes, recurrence=MODELS[model])
-    if model == "ASRC hardened":
-        net.temperature = 1e-3
-        for name in net.params:
-            if net.params.blocks[name].role == "span logit":
-                net.params[name][15] = 1.0
-    x = rng.random((n_sequences, n_steps, 1), dtype=np.float32)
-    x *= rng.random(x.shape) < 0.19
-    for i, rate in enumerate(rates):
-        set_rate(net, x[:4], i, rate)
-    return net, x, rng.integers(0, sizes[-1], n_sequences)
-
-
-def set_rate(net: Network, x, layer: int, rate: float) -> None:
-    """Shift the biases of a layer, by bisection, until it fires at this rate on x."""
-    bias = net.params[f"layers.{layer}.bias"]
-    first = bias.copy()
-    low, high = -2.0, 4.0
-    for _ in range(13):
-        shift = (low + high) / 2
-        bias[...] = first + shift
-        if net.record(x).layers[layer].s.mean() < rate:
-            low = shift
-        else:
-            high = shift
-
-
-def multiply_adds(sizes=SIZES) -> int:
-    """Of one time step, dense: W_in and W_rec of every hidden layer, once forward and twice backward."""
-    return 3 * sum(n_in * n + n * n for n_in, n in pairwise(sizes[:-1]))
-
-
-def seconds(call, repeats: int) -> list[float]:
-    """Of each repeat, after a warm-up."""
-    call()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return times
-
-
-def measure(net: Network, x, y, repeats: int) -> dict:
-    """Seconds of loss and gradient, of the forward pass with a tape and without; firing rates; the share of σ′ = 0."""
-    data = datasets.Split(x, y)
-    tape = net.record(x[:8])
-    slopes = [net.surrogate.derivative(t.v - layer.threshold) for t, layer in zip(tape.layers, net.layers())]
-    return {
-        "seconds": seconds(lambda: net.loss_and_grad(x, y), repeats),
-        "evaluation": seconds(lambda: net.evaluate(data, span_mode="soft"), repeats),
-        "rates": [float(layer.s.mean()) for layer in tape.layers],
-        "zero_slopes": [float((slope == 0).mean()) for slope in slopes],
-    }
-
-
-def growth(repeats: int) -> dict:
-    """Seconds of loss and gradient as one size grows, the others fixed: {axis: {size: seconds}}."""
-
-    def median(**options):
-        net, x, y = problem(**{"model": "SRC λ=16", "n_sequences": 64, "n_steps": 392, **options})
-        return float(np.median(seconds(lambda: net.loss_and_grad(x, y), repeats)))
-
-    by_k = {}
-    for k in (5, 10, 20, 40, 80):
-        net, x, y = problem("SRC λ=16", 64, 392)
-        net = Network(SIZES, recurrence=ASRC(k))
-        by_k[k] = float(np.median(seconds(lambda net=net, x=x, y=y: net.loss_and_grad(x, y), repeats)))
-    return {
-        "T": {T: median(n_steps=T, n_sequences=N_SEQUENCES) for T in (196, 392, 784, 1568)},
-        "B": {B: median(n_sequences=B) for B in (32, 64, 128, 256)},
-        "N": {n: median(sizes=(1, n, n, n, 10)) for n in (32, 64, 128, 256)},
-        "K": by_k,
-    }
-
-
-def slope(sizes_and_seconds: dict) -> float:
-    """The slope of log seconds over log size."""
-    sizes, times = (np.log(np.array(list(values), float)) for values in (sizes_and_seconds, sizes_and_seconds.values()))
-    return float(np.polyfit(sizes, times, 1)[0])
-
-
-def trained(repeats: int) -> dict:
-    """A network after 20 epochs on permuted digits (T = 64), on 256 of its training sequences."""
-    data = datasets.digits(permute=True)
-    net = Network(SIZES, recurrence=MODELS["SRC λ=16"])
-    training.fit(net, data, epochs=20, optimizer=optim.AdamW(lr=5e-3), progress=False)
-    return measure(net, data.train.x[:256], data.train.y[:256], repeats)
-
-
-def threads(repeats: int) -> dict:
-    """Median seconds of SRC with one thread and with all."""
-    net, x, y = problem("SRC λ=16")
-    counts = dict.fromkeys((1, n_threads()))
-    return {n: float(np.median(seconds(lambda n=n: net.loss_and_grad(x, y, threads=n), repeats))) for n in counts}
-
-
-def peers(repeats: int) -> list[dict]:
-    """What `peer.py` says of each peer and model, and minisnn's seconds on the same problem."""
-    rows = []
-    for peer, model in ((peer, model) for peer, models in PEERS.items() for model in models):
-        for n in PEER_BATCHES:
-            command = [sys.executable, "-m", "minisnn.bench.peer", peer, model, str(n), str(repeats)]
-            out = subprocess.run(command, capture_output=True, text=True)
-            if out.returncode == 0:
-                break
-        if out.returncode:
-            rows.append({"peer": peer, "model": model, "error": (out.stderr.strip() or "killed").split("\n")[-1]})
-            continue
-        net, x, y = problem(model, n)
-        ours = seconds(lambda net=net, x=x, y=y: net.loss_and_grad(x, y), repeats)
-        rows.append({**json.loads(out.stdout.strip().split("\n")[-1]), "minisnn_seconds": ours})
-    return rows
-
-
-def bench(repeats: int = 5, with_peers: bool = False, progress: bool = True) -> dict:
-    """Measure all there is; a few minutes.
+def bench(repeats: int | None = None, with_peers: bool = False, full: bool = False, progress: bool = True) -> dict:
+    """Measure time and memory of one loss and gradient.
 
     Parameters
     ----------
-    repeats : int
-        Timed runs of each case.
+    repeats : int, optional
+        Timed runs of each case; default: 3, or 5 with `full`.
     with_peers : bool
-        Whether to time the same model in JAX and PyTorch as well, as far as they are installed.
+        Whether to time the same models in JAX and PyTorch as well, as far as they are installed.
+    full : bool
+        Whether to measure not only the models on both kinds of problem, threads, start-up and memory, but larger
+        networks, other firing rates, a trained network, and how time grows with each size.
     progress : bool
-        Whether to show a progress bar.
+        Whether to say, on standard error, about how long it will take, and to show a progress bar.
 
     Returns
     -------
     dict
         Plain JSON; `report` and `plots.bench` show it.
     """
-    repeats = validate.integer(repeats, "repeats", 1)
+    repeats = (5 if full else 3) if repeats is None else validate.integer(repeats, "repeats", 1)
     prepare("float32")
-    rate = float(python(BLAS))
-    results = {"repeats": repeats, "threads_in_use": n_threads(), "blas_multiply_adds_per_second": rate}
-    steps = {
-        "start_up": start_up,
-        "models": lambda: {
-            f"{model} {list(sizes[1:-1])}": {
-                **measure(*problem(model, sizes=sizes), repeats),
-                "dense": multiply_adds(sizes) * N_STEPS * N_SEQUENCES / rate,
-            }
-            for sizes in (SIZES, LARGE)
-            for model in MODELS
-        },
-        "by_rate": lambda: {
-            f"{model} at {r:.0%}": measure(*problem(model, rates=(r, r, r)), repeats)
-            for model in ("SRC λ=16", "ASRC K=41")
-            for r in (0.01, 0.05, 0.1, 0.2, 0.5)
-        },
-        "trained": lambda: trained(repeats),
-        "growth": lambda: growth(repeats),
-        "threads": lambda: threads(repeats),
-        "optimizer_step": lambda: optimizer_step(repeats),
-        "memory": lambda: {
-            model: {n: literal_eval(python(MEMORY.format(model=model, n=n))) for n in (64, 256, 1024)}
-            for model in ("SRC λ=16", "ASRC K=41")
-        },
+    chosen, gradient = parts(repeats, full, with_peers), seconds_of_a_gradient()
+    estimates = [part.seconds + part.gradients * gradient for part in chosen]
+    packages = ("numpy", "numba", *(cases.PACKAGES.values() if with_peers else ()))
+    results = {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "threads": n_threads(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "versions": {"minisnn": __version__, **versions(*packages)},
+        "repeats": repeats,
+        "full": full,
+        "blas_multiply_adds_per_second": blas_speed(),
     }
-    if with_peers:
-        steps["peers"] = lambda: peers(repeats)
-    for name, step in tqdm(steps.items(), unit="part", disable=not progress, dynamic_ncols=True):
-        results[name] = step()
+    if progress:
+        print(f"minisnn: the benchmark takes about {minutes(sum(estimates))}", file=sys.stderr, flush=True)
+    form = {"bar_format": "{desc:<10} {percentage:3.0f}% |{bar}| {elapsed}", "dynamic_ncols": True}
+    with tqdm(total=sum(estimates), disable=not progress, **form) as bar:
+        for part, estimate in zip(chosen, estimates):
+            bar.set_description_str(part.group.replace("_", " "))
+            results.setdefault(part.group, {}).update(part.run())
+            bar.update(estimate)
     return json.loads(json.dumps(results))
 
 
-def optimizer_step(repeats: int) -> list[float]:
-    """Seconds of one AdamW step."""
-    net = Network(SIZES)
-    optimizer, grads = optim.AdamW(), net.params.copy()
-    state = optimizer.start(net.params)
-    return seconds(lambda: optimizer.update(net.params, grads, state), repeats)
+def parts(repeats: int, full: bool, with_peers: bool) -> list[Part]:
+    """What is to be measured, and what it costs."""
+    runs, names = 1 + repeats, tuple(MODELS) if full else COMPARED
+    chosen = [
+        Part("start_up", start_up, 0, 20),
+        *(Part("models", partial(cases.models, kind, names, repeats), 2 + 1.5 * runs * len(names)) for kind in KINDS),
+        Part("by_threads", partial(cases.threads, repeats), 1 + 2 * runs),
+        Part("optimizer", partial(cases.optimizer_step, repeats), 0, 1),
+    ]
+    if full:
+        chosen += [
+            *(Part("memory", partial(cases.memory, model, (64, 256, 1024)), 6, 7) for model in COMPARED),
+            Part("models", partial(cases.large, repeats), 3 + 10 * runs),
+            Part("models", partial(cases.by_rate, repeats), 5 + 12 * runs),
+            Part("models", partial(cases.trained, repeats), 8),
+            Part("growth", partial(cases.growth, repeats), 5 + 5 * runs),
+        ]
+    else:
+        chosen.append(Part("memory", partial(cases.memory, "SRC λ=16", (64, 1024)), 3, 5))
+    if with_peers:
+        chosen += [
+            Part("peers", partial(cases.peer, peer, model, kind, repeats), runs * (1 + times), 15)
+            for (peer, model), times in PEERS.items()
+            for kind in KINDS
+        ]
+    return chosen
+
+
+def seconds_of_a_gradient() -> float:
+    """The unit in which parts tell their cost, from a quarter of the sequences."""
+    net, x, y = problem("RSNN", N_SEQUENCES // 4)
+    return 4 * in_turns({"RSNN": lambda: net.loss_and_grad(x, y)}, 1)["RSNN"][0]
+
+
+def minutes(seconds: float) -> str:
+    """Seconds in words, as "2 minutes"."""
+    n = max(1, round(seconds / 60))
+    return f"{n} minute{'s' * (n > 1)}"
+
+
+# The report
 
 
 def report(results: dict) -> str:
     """The results as text."""
-    start, median = results["start_up"], np.median
-    head = f"{'model':<28} {'seconds':>8} {'min .. max':>14} {'dense':>6} {'ratio':>6} {'evaluate':>8}"
-    lines = [
-        f"one loss and gradient: {N_SEQUENCES} sequences, T = {N_STEPS}, float32, {results['threads_in_use']} threads",
-        f"dense: the same multiply-adds at the BLAS peak, {results['blas_multiply_adds_per_second'] / 1e9:.0f} G/s",
-        f"{head}  {'firing (%)':<16} slope 0 (%)",
+    blocks = [heading(results), *tables(results), facts(results)]
+    if "peers" in results:
+        blocks.append([peer_row(row) for row in results["peers"].values()])
+    return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def heading(results: dict) -> list[str]:
+    """The machine and how busy it was (what waits for threads, as peers do, suffers most); what is measured."""
+    busy = "" if results["load"] is None else f"; load before the start {results['load']:.1f}"
+    return [
+        f"{results['processor']}; {results['cores']} cores, {results['threads']} threads in use{busy}",
+        ", ".join(f"{name} {version}" for name, version in results["versions"].items()),
+        f"one loss and gradient: {N_SEQUENCES} sequences, T = {N_STEPS}, float32; the median of {results['repeats']}",
+        f"products: the same multiply-adds as matrix products at the speed of BLAS here, "
+        f"{results['blas_multiply_adds_per_second'] / 1e9:.0f} G/s",
     ]
 
-    def row(name, r):
-        s, dense = np.array(r["seconds"]), r.get("dense")
-        rates, zero = (" ".join(f"{100 * v:4.1f}" for v in r[key]) for key in ("rates", "zero_slopes"))
-        against = f"{dense:6.3f} {median(s) / dense:6.2f}" if dense else f"{'':13}"
-        spread = f"{s.min():.3f} .. {s.max():.3f}"
-        return f"{name:<28} {median(s):8.3f} {spread:>14} {against} {median(r['evaluation']):8.3f}  {rates:<16} {zero}"
 
-    lines += [row(name, r) for name, r in {**results["models"], **results["by_rate"]}.items()]
-    lines.append(row("trained on digits, T = 64", results["trained"]))
-    slopes = [f"{axis} {slope(sizes):.2f}" for axis, sizes in results["growth"].items()]
-    lines.append(f"log-log slopes of time: {', '.join(slopes)}")
-    by_threads = results["threads"]
-    gain = max(by_threads.values()) / min(by_threads.values())
-    lines.append(f"threads: {', '.join(f'{n}: {s:.3f} s' for n, s in by_threads.items())}; {gain:.2f} times as fast")
-    lines.append(f"one AdamW step: {1e3 * median(results['optimizer_step']):.2f} ms")
-    for model, by_n in results["memory"].items():
-        shown = ", ".join(f"{n}: " + ("?" if m is None else f"{m / 1e6:.0f} MB") for n, m in by_n.items())
-        lines.append(f"peak memory above a warm process and the data, {model}, by sequences: {shown}")
+def tables(results: dict) -> list[list[str]]:
+    """The models, a block for each group of them."""
+    speed = results["blas_multiply_adds_per_second"]
+    head = f"{'seconds':>8} {'min .. max':>14} {'products':>8} {'ratio':>6} {'evaluate':>8}"
+    return [
+        [
+            f"{group}: {KINDS[group]}" if group in KINDS else group,
+            f"{'model':<17} {head}  {'firing (%)':<16} slope 0 (%)",
+            *(model_row(name, row, speed) for name, row in rows.items()),
+        ]
+        for group, rows in results["models"].items()
+    ]
+
+
+def facts(results: dict) -> list[str]:
+    """All else, a line each."""
+    lines, start = [], results["start_up"]
+    for what, by_count in results["by_threads"].items():
+        medians = {n: np.median(seconds) for n, seconds in by_count.items()}
+        one = medians.pop("1")
+        more = "".join(f"; {n} threads {s:.4f} s, {one / s:.2f} times as fast" for n, s in medians.items())
+        lines.append(f"{what}: 1 thread {one:.4f} s{more}")
+    milliseconds = 1e3 * seconds_of_digits(results)
+    lines.append(f"one gradient of 64 digits, T = 64, the mean of {', '.join(COMPARED)}: {milliseconds:.1f} ms")
+    lines.append(f"one AdamW step: {1e3 * np.median(results['optimizer']['AdamW']):.2f} ms")
     lines.append(
         f"import after numba: {start['import']:.2f} s; first gradient: {start['first_gradient_warm']:.1f} s, "
         f"with an empty cache {start['first_gradient_cold']:.1f} s"
     )
-    for r in results.get("peers", []):
-        if "error" in r:
-            lines.append(f"{r['peer']:<6} {r['model']:<10} failed: {r['error']}")
-            continue
-        theirs, ours = median(r["seconds"]), median(r["minisnn_seconds"])
-        memory = "?" if r["memory"] is None else f"{r['memory'] / 1e6:.0f} MB"
-        lines.append(
-            f"{r['peer']:<6} {r['model']:<10} B = {r['sequences']:<4} {theirs:7.2f} s, minisnn {ours:.3f} s: "
-            f"1/{theirs / ours:.1f} of the time; peak {memory}; loss {r['loss']:.4f}, minisnn {r['minisnn_loss']:.4f}"
-        )
-    return "\n".join(lines)
+    for model, by_n in results["memory"].items():
+        shown = ", ".join(f"{n}: {megabytes(m)}" for n, m in by_n.items())
+        lines.append(f"peak memory above a warm process and the data, {model}, by sequences: {shown}")
+    if "growth" in results:
+        exponents = [f"{axis} {exponent(sizes):.2f}" for axis, sizes in results["growth"].items()]
+        lines.append(f"time grows as a power of the size: {', '.join(exponents)}")
+    return lines
+
+
+def model_row(name: str, row: dict, speed: float) -> str:
+    """A line of the tables of models."""
+    seconds, products = np.array(row["seconds"]), row["multiply_adds"] / speed
+    spread = f"{seconds.min():.3f} .. {seconds.max():.3f}"
+    rates, zero = (" ".join(f"{100 * share:4.1f}" for share in row[key]) for key in ("rates", "zero_slopes"))
+    median, evaluation = np.median(seconds), np.median(row["evaluation"])
+    times = f"{median:8.3f} {spread:>14} {products:8.3f} {median / products:6.2f} {evaluation:8.3f}"
+    return f"{name:<17} {times}  {rates:<16} {zero}"
+
+
+def peer_row(row: dict) -> str:
+    """A line on one peer, model and kind of problem."""
+    name = f"{row['kind']:<7} {row['model']:<10}"
+    if "error" in row:
+        return f"{name} {row['peer']} failed: {row['error']}"
+    theirs, ours = np.median(row["seconds"]), np.median(row["minisnn_seconds"])
+    ratio = f"1/{theirs / ours:.1f} of" if ours < theirs else f"{ours / theirs:.1f} times"
+    return (
+        f"{name} {ratio} the time of {row['peer']} (B = {row['sequences']}: {ours:.3f} and {theirs:.3f} s); "
+        f"its peak {megabytes(row['memory'])}; loss {row['minisnn_loss']:.4f} and {row['loss']:.4f}"
+    )
+
+
+def seconds_of_digits(results: dict) -> float:
+    """Median seconds of one gradient of 64 digits with all threads, the mean of the models compared."""
+    return float(np.median(results["by_threads"]["64 digits, T = 64"][str(results["threads"])]))
+
+
+def exponent(seconds_by_size: dict) -> float:
+    """The slope of log seconds over log size."""
+    sizes, times = (np.log(np.array(list(values), float)) for values in (seconds_by_size, seconds_by_size.values()))
+    return float(np.polyfit(sizes, times, 1)[0])
+
+
+def megabytes(n_bytes: int | None) -> str:
+    """As "13 MB"; "?" if not known."""
+    return "?" if n_bytes is None else f"{n_bytes / 1e6:.0f} MB"

@@ -1,55 +1,53 @@
-"""Time and peak memory of one loss and gradient of a peer, in this process: prints one line of JSON.
+"""Time and peak memory of one loss and gradient of a peer, in turns with minisnn: prints one line of JSON.
 
-python -m minisnn.bench.peer jax "SRC λ=16" 256 5        peer, model of minisnn.bench, sequences, repeats
+python -m minisnn.bench.peer JAX "SRC λ=16" sparse 256 3        peer, model and kind of problem, sequences, repeats
 """
 
 import json
 import sys
-import time
 
 import numpy as np
 
-from minisnn.bench import bench
+from minisnn.bench.measuring import in_turns, peak_memory
+from minisnn.bench.problems import problem
 
 
-def measure(peer: str, model: str, n_sequences: int, repeats: int) -> dict:
-    """Seconds of each repeat after a warm-up, bytes above a process with the library warm, loss beside minisnn's."""
-    net, x, y = bench.problem(model, n_sequences)
-    expected, expected_grads = net.loss_and_grad(x, y)
-    if peer == "jax":
-        from minisnn.bench import jax_model
-
-        function, params = jax_model.loss_and_grads(net), jax_model.numpy_params(net)
-
-        def run(x, y):
-            loss, grads = function(params, x, y)
-            return float(loss), {name: np.asarray(d) for name, d in grads.items()}
-
-    else:
+def gradients_of(peer: str, net):
+    """A function of (x, y) that gives (loss, gradients by name) of this network by "JAX" or "PyTorch"."""
+    if peer == "PyTorch":
         from minisnn.bench import torch_model
 
-        def run(x, y):
-            return torch_model.loss_and_grads(net, x, y)[1:]
+        return lambda x, y: torch_model.loss_and_grads(net, x, y)[1:]
 
+    from minisnn.bench import jax_model
+
+    function, params = jax_model.loss_and_grads(net), jax_model.numpy_params(net)
+
+    def run(x, y):
+        loss, grads = function(params, x, y)
+        return float(loss), {name: np.asarray(d) for name, d in grads.items()}
+
+    return run
+
+
+def measure(peer: str, model: str, kind: str, n_sequences: int, repeats: int) -> dict:
+    """Seconds of both; bytes of the peer above a process with its library warm; loss and gradient beside minisnn's."""
+    net, x, y = problem(model, n_sequences, kind=kind)
+    run, first = gradients_of(peer, net), []
     run(x[:2, :5], y[:2])
-    seconds, results = [], []
+    memory = peak_memory(lambda: first.append(run(x, y)))
+    seconds = in_turns({"peer": lambda: run(x, y), "minisnn": lambda: net.loss_and_grad(x, y)}, repeats)
 
-    def repeat():
-        for _ in range(1 + repeats):
-            start = time.perf_counter()
-            results.append(run(x, y))
-            seconds.append(time.perf_counter() - start)
-
-    memory = bench.peak_memory(repeat)
-    loss, grads = results[-1]
+    (loss, grads), (our_loss, our_grads) = first[0], net.loss_and_grad(x, y)
     w = "layers.0.w_rec"
     return {
-        **{"peer": peer, "model": model, "sequences": n_sequences, "seconds": seconds[1:], "first": seconds[0]},
-        **{"memory": memory, "loss": loss, "minisnn_loss": expected},
-        "gradient_difference": float(np.abs(grads[w] - expected_grads[w]).max() / np.abs(expected_grads[w]).max()),
+        **{"peer": peer, "model": model, "kind": kind, "sequences": n_sequences, "memory": memory},
+        **{"seconds": seconds["peer"], "minisnn_seconds": seconds["minisnn"]},
+        **{"loss": loss, "minisnn_loss": our_loss},
+        "gradient_difference": float(np.abs(grads[w] - our_grads[w]).max() / np.abs(our_grads[w]).max()),
     }
 
 
 if __name__ == "__main__":
-    peer, model, n_sequences, repeats = sys.argv[1:]
-    print(json.dumps(measure(peer, model, int(n_sequences), int(repeats))))
+    peer, model, kind, n_sequences, repeats = sys.argv[1:]
+    print(json.dumps(measure(peer, model, kind, int(n_sequences), int(repeats))))

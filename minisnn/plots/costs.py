@@ -8,27 +8,68 @@ from minisnn.plots._base import COLOURS, _axes
 
 
 def bench(results: dict, axes=None):
-    """A benchmark's ratios to dense products as bars, and its growth as lines on log axes; two axes (`bench.bench`)."""
+    """A benchmark: what others take beside minisnn, for each kind of problem; and how time grows, if it was measured.
+
+    Parameters
+    ----------
+    results : dict
+        Of `minisnn.bench.bench.bench`.
+    axes : sequence of two axes, or three
+        The third, for growth, if the results have it.
+    """
     if axes is None:
         import matplotlib.pyplot as plt
 
-        axes = plt.subplots(1, 2, figsize=(11.0, 4.0), layout="constrained")[1]
-    names = list(results["models"])
-    ratios = [np.median(r["seconds"]) / r["dense"] for r in results["models"].values()]
-    axes[0].barh(names, ratios, color=COLOURS[0])
-    axes[0].axvline(1.0, color="0.3", linewidth=1)
-    axes[0].invert_yaxis()
-    axes[0].set_xlabel("time, relative to dense matrix products at the BLAS peak")
-    for colour, (axis, sizes) in zip(cycle(COLOURS), results["growth"].items()):
-        x, y = np.array(list(sizes), float), np.array(list(sizes.values()))
-        axes[1].loglog(x / x[0], y / y[0], color=colour, marker="o", markersize=4, label=f"{axis} from {x[0]:.0f}")
-    grid = np.array([1.0, 16.0])
-    axes[1].loglog(grid, grid, color="0.6", linestyle="--", linewidth=1, label="proportional")
-    axes[1].set_xlabel("size, relative to the smallest")
-    axes[1].set_ylabel("time, relative to the smallest")
-    axes[1].grid(alpha=0.3)
-    axes[1].legend(frameon=False)
+        n = 3 if "growth" in results else 2
+        axes = plt.subplots(1, n, figsize=(5.5 * n, 4.0), layout="constrained")[1]
+    for ax, kind in zip(axes, ("sparse", "dense")):
+        _beside(results, kind, ax)
+    if "growth" in results:
+        _growth(results["growth"], axes[2])
     return axes
+
+
+def _beside(results: dict, kind: str, ax) -> None:
+    """For each model the time of products and of peers, relative to minisnn's, as stems from 1."""
+    models = results["models"][kind]
+    others = {"matrix products": {}, "JAX": {}, "PyTorch": {}}
+    for i, row in enumerate(models.values()):
+        products = row["multiply_adds"] / results["blas_multiply_adds_per_second"]
+        others["matrix products"][i] = products / np.median(row["seconds"])
+    for row in results.get("peers", {}).values():
+        if row["kind"] == kind and "error" not in row:
+            at = list(models).index(row["model"])
+            others[row["peer"]][at] = np.median(row["seconds"]) / np.median(row["minisnn_seconds"])
+    ax.axvline(1.0, ymax=0.88, color="0.3", linewidth=1)
+    for j, (name, ratios) in enumerate(others.items()):
+        for n, (i, ratio) in enumerate(ratios.items()):
+            y, side = i + 0.22 * (j - 1), 1 if ratio >= 1 else -1
+            label = name if n == 0 else None
+            ax.plot([1.0, ratio], [y, y], "o-", color=COLOURS[j], markevery=[1], linewidth=2, label=label)
+            beside = {"xytext": (6 * side, 0), "textcoords": "offset points", "ha": "left" if side > 0 else "right"}
+            ax.annotate(f"{ratio:.2g}", (ratio, y), va="center", fontsize="small", **beside)
+    found = [ratio for ratios in others.values() for ratio in ratios.values()]
+    ax.set_xscale("log", base=2)
+    ax.set_xlim(min(1 / 4, min(found) / 1.7), max(4, 1.7 * max(found)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.set_yticks(range(len(models)), [f"{name}\n{np.median(row['seconds']):.2g} s" for name, row in models.items()])
+    ax.set_ylim(len(models) - 0.5, -0.9)  # with room for the legend
+    ax.set_xlabel("time, relative to minisnn's")
+    ax.set_title(f"{kind} problem")
+    ax.legend(loc="upper center", ncols=3, frameon=False, fontsize="small")
+
+
+def _growth(growth: dict, ax) -> None:
+    """Time against size on log axes, both relative to the smallest, a line for each size."""
+    for colour, (axis, sizes) in zip(cycle(COLOURS), growth.items()):
+        x, y = np.array(list(sizes), float), np.array(list(sizes.values()))
+        ax.loglog(x / x[0], y / y[0], color=colour, marker="o", markersize=4, label=f"{axis} from {x[0]:.0f}")
+    grid = np.array([1.0, 16.0])
+    ax.loglog(grid, grid, color="0.6", linestyle="--", linewidth=1, label="proportional")
+    ax.set_xlabel("size, relative to the smallest")
+    ax.set_ylabel("time, relative to the smallest")
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
 
 
 def cost(rates, measured: dict, predicted: dict, dense: dict, ax=None):

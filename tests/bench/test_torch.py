@@ -89,13 +89,13 @@ def assert_equal_to_torch(net, x, y, lengths=None, span_mode="soft", masks=None,
     Silence would agree as well, so each layer must fire, and each block of gradients must be different from 0, except
     those whose names end with one of `zero`: they must be 0.
     """
-    tape = net.record(x, lengths, spans, masks)
+    tape = net.record(x, lengths, span_mode, masks)
     n_steps = len(x) * x.shape[1] if lengths is None else lengths.sum()
     rates = [float(recorded.s.sum() / (n_steps * recorded.s.shape[2])) for recorded in tape.layers]
     assert 0.01 < min(rates) <= max(rates) < 0.95
 
-    loss, grads = net.loss_and_grad(x, y, lengths, spans, masks)
-    torch_logits, torch_loss, torch_grads = loss_and_grads(net, x, y, lengths, spans, masks)
+    loss, grads = net.loss_and_grad(x, y, lengths, span_mode, masks)
+    torch_logits, torch_loss, torch_grads = loss_and_grads(net, x, y, lengths, span_mode, masks)
     assert list(grads) == list(torch_grads)
     errors = {
         "logits": relative_error(tape.logits, torch_logits),
@@ -103,7 +103,7 @@ def assert_equal_to_torch(net, x, y, lengths=None, span_mode="soft", masks=None,
         **{name: relative_error(block, torch_grads[name]) for name, block in grads.items()},
     }
     if masks is None:
-        errors["logits()"] = relative_error(net.logits(x, lengths, spans), torch_logits)
+        errors["logits()"] = relative_error(net.logits(x, lengths, span_mode), torch_logits)
     assert {name: error for name, error in errors.items() if not error <= TOLERANCE} == {}
     for name, block in torch_grads.items():
         assert block.any() != name.endswith(tuple(zero)), f"the gradient of {name} is 0, or should be"
@@ -135,22 +135,22 @@ def test_surrogates(rng, kind, options):
 @pytest.mark.parametrize("window", [None, 3, 20], ids=["all", "last-3", "window-beyond-T"])
 @pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["whole", "lengths"])
 @pytest.mark.parametrize("masked", [False, True], ids=["unmasked", "masked"])
-@pytest.mark.parametrize("spans", ["soft", "hard"])
-def test_spans_masks_lengths_and_window(rng, spans, masked, lengths, window):
+@pytest.mark.parametrize("span_mode", ["soft", "hard"])
+def test_spans_masks_lengths_and_window(rng, span_mode, masked, lengths, window):
     net = network(rng, recurrence=[ms.ASRC(4), ms.SRC(3), ms.ASRC(15)], neuron=ms.PLIF(0.6, 0.8), readout_window=window)
     # The largest logit, so that the hard span of the last layer is 2: a longer one would not fit into 3 steps.
     net.params["layers.2.span_logits"][1] = 2
     masks = [(rng.random((B, n)) < 0.8) / 0.8 for n in SIZES[1:-1]] if masked else None
-    zero = ["span_logits"] if spans == "hard" else []
+    zero = ["span_logits"] if span_mode == "hard" else []
     assert_equal_to_torch(net, *batch(rng, net), lengths=lengths, span_mode=span_mode, masks=masks, zero=zero)
 
 
-@pytest.mark.parametrize("spans", ["soft", "hard"])
+@pytest.mark.parametrize("span_mode", ["soft", "hard"])
 @pytest.mark.parametrize("temperature", [0.2, 1, 3])
-def test_temperatures(rng, temperature, spans):
+def test_temperatures(rng, temperature, span_mode):
     net = network(rng, recurrence=RECURRENCES["mixed-own-and-shared"])
     net.temperature = temperature
-    zero = ["span_logits"] if spans == "hard" else []
+    zero = ["span_logits"] if span_mode == "hard" else []
     assert_equal_to_torch(net, *batch(rng, net), span_mode=span_mode, zero=zero)
 
 
