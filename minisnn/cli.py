@@ -21,7 +21,7 @@ from minisnn.experiments.findings import EXPERIMENTS, TASKS
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """What reads the command line: all commands with their options."""
+    """The parser of the command line: all commands with their options."""
     parser = argparse.ArgumentParser(prog="minisnn", description=minisnn.__doc__)
     parser.add_argument("--version", action="version", version=f"minisnn {minisnn.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _add_compare(commands) -> None:
+    recipe = recipes.RECIPES["psdigits-src"]
     parser = commands.add_parser(
         "compare", help="RSNN, SRC and ASRC side by side on permuted digits: table and figures"
     )
@@ -64,11 +65,11 @@ def _add_compare(commands) -> None:
         "--folder", type=Path, default=Path("runs/compare"), help="where to write (default: %(default)s)"
     )
     parser.add_argument("--seeds", type=int, default=3, help="how many seeds (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=60, help="of every run (default: %(default)s)")
-    parser.add_argument("--span", type=int, default=8, help="λ of SRC (default: %(default)s)")
-    parser.add_argument("--max-span", type=int, default=16, help="K of ASRC (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=recipe.epochs, help="of every run (default: %(default)s)")
+    parser.add_argument("--span", type=int, default=recipe.span, help="λ of SRC (default: %(default)s)")
+    parser.add_argument("--max-span", type=int, default=recipe.max_span, help="K of ASRC (default: %(default)s)")
     parser.add_argument(
-        "--sizes", type=int, nargs="+", default=[64, 128, 128], help="hidden layers (default: %(default)s)"
+        "--sizes", type=int, nargs="+", default=list(recipe.hidden), help="hidden layers (default: %(default)s)"
     )
     parser.set_defaults(run=_compare)
 
@@ -98,13 +99,22 @@ def _add_train(commands) -> None:
     parser.set_defaults(run=_train)
 
 
+class _OneOrPerLayer(argparse.Action):
+    """Stores one number as it is, several as a tuple."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        setattr(namespace, self.dest, values[0] if len(values) == 1 else tuple(values))
+
+
 def _argument(field) -> dict:
     """How argparse reads a setting of a recipe; what is not given does not appear."""
     given = {"default": argparse.SUPPRESS}
     if field.type is bool:
         return {**given, "action": argparse.BooleanOptionalAction}
-    if field.name == "hidden":
+    if field.type == tuple[int, ...]:
         return {**given, "type": int, "nargs": "+", "metavar": "N"}
+    if field.type == int | tuple[int, ...]:
+        return {**given, "type": int, "nargs": "+", "metavar": "N", "action": _OneOrPerLayer}
     kind = next((kind for kind in (int, float) if kind is field.type or kind in get_args(field.type)), str)
     optional = type(None) in get_args(field.type)
     read = (lambda text: None if text.lower() == "none" else kind(text)) if optional else kind
@@ -129,18 +139,19 @@ def _train(recipe, folder, resume, checkpoint_minutes, **settings) -> int:
 
 
 def _add_recipes(commands) -> None:
-    parser = commands.add_parser("recipes", help="list the recipes: size, parameters, about how long they take")
+    parser = commands.add_parser("recipes", help="list the recipes: size, parameters, about how long they take here")
     parser.set_defaults(run=_recipes)
 
 
 def _recipes() -> int:
+    print("minisnn: measuring how fast each kind of network is on this machine ...", file=sys.stderr)
     print(recipes.table())
     return 0
 
 
 def _add_plot(commands) -> None:
     parser = commands.add_parser("plot", help="draw the figures of a run, whether it has ended or not")
-    parser.add_argument("folder", type=Path, help="of the run, as runs/psdigits-src-0")
+    parser.add_argument("folder", type=Path, help="of the run, e.g. runs/psdigits-src-0")
     parser.set_defaults(run=_plot)
 
 
@@ -162,7 +173,7 @@ def _add_sweep(commands) -> None:
     )
     parser.add_argument("--seeds", type=int, default=3, help="how many (default: %(default)s)")
     parser.add_argument("--folder", type=Path, default=Path("runs/sweep"), help="where to write (default: %(default)s)")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, as tcp://10.0.0.1:8786")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, e.g. tcp://10.0.0.1:8786")
     parser.set_defaults(run=_sweep)
 
 
@@ -199,20 +210,22 @@ def _grid(words: list[str]) -> dict[str, list]:
     for word in words:
         name, equals, values = word.partition("=")
         if not equals or not values:
-            raise ValueError(f"--grid takes SETTING=VALUE,VALUE..., as span=1,2,4; got {word!r}")
+            raise ValueError(f"--grid takes SETTING=VALUE,VALUE..., e.g. span=1,2,4; got {word!r}")
         name = name.replace("-", "_")
         if name in grid:
-            raise ValueError(f"{name} stands twice in one --grid; write {name}=VALUE,VALUE...")
+            raise ValueError(f"{name} appears twice in one --grid; write {name}=VALUE,VALUE...")
         grid[name] = [_value(name, value) for value in values.split(",")]
     return grid
 
 
 def _value(name: str, text: str):
-    """A setting's value from text: a number, True, False or None; layers as 64-128-128; else the text itself."""
-    if name == "hidden":
-        if not all(n.isdigit() for n in text.split("-")):
-            raise ValueError(f"hidden takes the sizes of layers, as hidden=64-128-128, got {text!r}")
-        return tuple(int(n) for n in text.split("-"))
+    """A setting's value from text: a number, True, False or None; one per layer, e.g. 64-128-128; else the text."""
+    numbers = text.split("-")
+    if name == "hidden" or (name == "span" and len(numbers) > 1):
+        if not all(n.isdigit() for n in numbers):
+            example = {"hidden": "64-128-128", "span": "4-8-8"}[name]
+            raise ValueError(f"{name} takes one number per layer, e.g. {name}={example}, got {text!r}")
+        return tuple(int(n) for n in numbers)
     try:
         return literal_eval(text)
     except (ValueError, SyntaxError):
@@ -245,9 +258,12 @@ def _gradcheck(**options) -> int:
 
 
 def _add_bench(commands) -> None:
-    parser = commands.add_parser("bench", help="time and memory of one loss and gradient, beside dense matrix products")
+    parser = commands.add_parser("bench", help="time and memory of one loss and gradient, beside matrix products")
     parser.add_argument(
-        "--repeats", type=int, default=5, help="timed runs, of which the median counts (default: %(default)s)"
+        "--repeats", type=int, help="timed runs; the median counts (default: 3; with --full 5)"
+    )
+    parser.add_argument(
+        "--full", action="store_true", help="larger networks, other firing rates, growth with each size, all memory"
     )
     parser.add_argument(
         "--peers", dest="with_peers", action="store_true", help="time JAX and PyTorch as well, if they are installed"
@@ -264,9 +280,10 @@ def _bench(folder, **options) -> int:
     results = bench.bench(**options)
     storage.write_text(folder / "bench.json", json.dumps(results, indent=1))
     storage.write_text(folder / "table.txt", bench.report(results) + "\n")
-    plots.save(folder / "bench.png", lambda axes: plots.bench(results, axes), 1, 2, 11, 4)
+    panels = 3 if "growth" in results else 2
+    plots.save(folder / "bench.png", lambda axes: plots.bench(results, axes), 1, panels, 5.5 * panels, 4)
     print(bench.report(results))
-    print(f"bench.json and bench.png are in {folder}")
+    print(f"bench.json, table.txt and bench.png are in {folder}")
     return 0
 
 
@@ -276,7 +293,10 @@ def _add_findings(commands) -> None:
     parser.add_argument("--all", action="store_true", help="all experiments; on all tasks, then the report")
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), help="only these, without a report (default: all)")
     parser.add_argument(
-        "--networks", nargs="+", metavar="NETWORK", help='only these, as "SRC λ=8"; what is stored of the others stays'
+        "--networks",
+        nargs="+",
+        metavar="NETWORK",
+        help='only these, e.g. "SRC λ=8"; what is stored of the others stays',
     )
     parser.add_argument("--report", action="store_true", help="tables and figures anew from what is stored")
     parser.add_argument(
@@ -303,7 +323,7 @@ def _findings(names, tasks, networks, report, folder, tutorials, **options) -> i
     report = report or (every and not tasks)
     try:
         if report:
-            import scipy.stats  # noqa: F401  told now, not after hours
+            import scipy.stats  # noqa: F401  missing? say so now, not after hours
         chosen = [(name, task) for name in (EXPERIMENTS if every else names) for task in tasks or TASKS]
         for name, task in chosen:
             if findings.applies(name, task) or (names and tasks):  # asked for by name: it says what is off
@@ -323,7 +343,7 @@ def _add_tutorials(commands) -> None:
         "--execute",
         nargs="*",
         metavar="NAME",
-        help="run notebooks and solutions, and write them back; as 02, solutions/02 (default: all)",
+        help="run notebooks and solutions, and write them back; e.g. 02, solutions/02 (default: all)",
     )
     task.add_argument("--copy", type=Path, metavar="DIR", help="copy notebooks, results and solutions to this folder")
     parser.add_argument("--student", action="store_true", help="copy without solutions and outputs")
@@ -367,5 +387,7 @@ def _info() -> int:
     print(f"numpy {numpy.__version__}, numba {numba.__version__}, llvmlite {llvmlite.__version__}", end=", ")
     print(f"matplotlib {matplotlib.__version__}")
     print(f"{os.cpu_count()} cores, {numba.config.NUMBA_NUM_THREADS} threads in use (NUMBA_NUM_THREADS)")
-    print(f"compiled kernels are cached in {kernels.cache_folder()} (NUMBA_CACHE_DIR)")
+    disabled = numba.config.DISABLE_JIT
+    folder = "no folder: NUMBA_DISABLE_JIT is set" if disabled else kernels.slab_gradients.stats.cache_path
+    print(f"compiled kernels are cached in {folder} (NUMBA_CACHE_DIR)")
     return 0

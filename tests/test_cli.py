@@ -5,6 +5,7 @@ import json
 import os
 import re
 from dataclasses import asdict, fields, replace
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ import pytest
 
 import minisnn as ms
 from minisnn import checks, cli
-from minisnn.experiments import recipes
+from minisnn.experiments import compare, recipes
 from minisnn.experiments import run as runs
 
 
@@ -83,7 +84,7 @@ def test_compare(tmp_path, capsys):
         of_model = [row for row in rows if row.startswith(f"{name} ")]
         assert len(of_model) == 2  # one seed, and the mean
         (run,) = results["models"][name]
-        assert all(f"{run['accuracy_hard']:.1%}" in row for row in of_model)
+        assert all(f"{run['test_accuracy']:.1%}" in row for row in of_model)
         history = ms.History.from_json(folder / "histories" / f"{stem}.json")
         assert len(history) == 2
         assert history.best_epoch == run["best_epoch"]
@@ -97,6 +98,13 @@ def test_compare(tmp_path, capsys):
 
     config = json.loads((folder / "config.json").read_text())
     assert results["config"] == config
+    for stem, changed in (("rsnn", {}), ("src", {"span": 3}), ("asrc", {"max_span": 5})):
+        recipe = recipes.recipe(f"psdigits-{stem}", epochs=2, hidden=(8, 7), **changed)
+        (run,) = [run for (run,) in results["models"].values() if run["recipe"]["model"] == stem]
+        assert recipes.Recipe(**run["recipe"]) == recipe
+        best = ms.History.from_json(folder / "histories" / f"{stem}-0.json").rows[run["best_epoch"]]
+        assert run["validation_accuracy"] == best["validation_accuracy_hard"]
+    assert config["optimizer"] == {"kind": "AdamW", **asdict(recipes.fit_options(recipe)["optimizer"])}
     assert config["sizes"] == [1, 8, 7, 10]
     assert (config["seeds"], config["epochs"], config["version"]) == (1, 2, ms.__version__)
     assert config["data"]["permutation"] == ms.datasets.digits(permute=True, seed=0).record["permutation"]
@@ -104,6 +112,17 @@ def test_compare(tmp_path, capsys):
         content = (folder / name).read_bytes()
         assert content.startswith(b"\x89PNG")
         assert len(content) > 5000
+
+
+def test_defaults_of_compare_are_those_of_the_recipes():
+    options = vars(cli.make_parser().parse_args(["compare"]))
+    in_python = signature(compare.compare).parameters
+    for model in ("rsnn", "src", "asrc"):
+        recipe = recipes.RECIPES[f"psdigits-{model}"]
+        for name in ("epochs", "span", "max_span"):
+            assert options[name] == in_python[name].default == getattr(recipe, name)
+        assert tuple(options["sizes"]) == in_python["sizes"].default == recipe.hidden
+        assert in_python["batch_size"].default == recipe.batch_size
 
 
 def test_unwritable_folder(tmp_path, capsys):
@@ -207,8 +226,8 @@ def other(recipe: recipes.Recipe, field):
     value = getattr(recipe, field.name)
     if field.type is bool:
         return not value
-    if field.type == tuple[int, ...]:
-        return (5, 6)
+    if field.type in (tuple[int, ...], int | tuple[int, ...]):
+        return (5, 6, 7)
     if field.type is str:
         return WORDS[field.name]
     if field.type in (int, int | None):
@@ -232,17 +251,27 @@ def test_train_with_a_setting(calls, field):
     Both ways, if it is true or false.
     """
     names = ("psmnist-src", "smnist-large-asrc", "match-src")
-    name = next(name for name in names if recipes.matters(recipes.RECIPES[name], field.name))
-    base = recipes.RECIPES[name]
+    learned = {"learn_decay": True} if field.name in ("neuron_lr", "per_neuron") else {}
+    bases = {name: replace(recipes.RECIPES[name], **learned) for name in names}
+    name, base = next((name, base) for name, base in bases.items() if recipes.matters(base, field.name))
     for value in {other(base, field), getattr(base, field.name)} - {None}:
-        assert cli.main(["train", "--recipe", name, *as_arguments(field.name, value)]) == 0
+        words = [word for setting in {**learned, field.name: value}.items() for word in as_arguments(*setting)]
+        assert cli.main(["train", "--recipe", name, *words]) == 0
         expected = replace(base, **{field.name: value})
         ((recipe, *_),) = calls
         calls.clear()
         assert recipe == expected
         got = getattr(recipe, field.name)
         assert type(got) is type(value)
-        assert [type(item) for item in got] == [int, int] if got == (5, 6) else True
+        assert [type(item) for item in got] == [int, int, int] if got == (5, 6, 7) else True
+
+
+def test_train_with_spans(calls):
+    """One number is that of all layers, as many as layers one of each."""
+    assert cli.main(["train", "--recipe", "psdigits-src", "--span", "4", "8", "8"]) == 0
+    assert cli.main(["train", "--recipe", "psdigits-src", "--span", "4"]) == 0
+    assert cli.main(["train", "--recipe", "match-src", "--span", "4"]) == 0
+    assert [recipe.span for recipe, *_ in calls] == [(4, 8, 8), 4, 4]
 
 
 def test_train_with_many_settings(calls):
@@ -291,7 +320,7 @@ def test_help_of_train(capsys):
         ["--recipe", "psmnist-scr"],
         ["--recipe", "psmnist-src", "--epochs", "two"],
         ["--recipe", "psmnist-src", "--epochs", "2.5"],
-        ["--recipe", "psmnist-src", "--rate", "fast"],
+        ["--recipe", "psmnist-src", "--lr", "fast"],
         ["--recipe", "psmnist-src", "--hidden"],
         ["--recipe", "psmnist-src", "--colour", "red"],
         ["--model", "src"],
@@ -316,6 +345,11 @@ def test_train_arguments_that_cannot_be_read(calls, arguments, capsys):
         (["--hidden", "5", "0"], "must be at least 1, got 0"),
         (["--max-span", "5"], "max_span would change nothing: the recipe has data='mnist', model='src'"),
         (["--model", "rsnn", "--span", "3", "--lag", "4"], "span, lag would change nothing"),
+        (
+            ["--neuron-lr", "1", "--per-neuron"],
+            "neuron_lr, per_neuron would change nothing: the recipe has data='mnist'",
+        ),
+        (["--span", "3", "4"], "span has 2 values, (3, 4), expected one number or one per hidden layer, 3 for hidden="),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -341,7 +375,7 @@ def test_train_settings_that_are_off(calls, capsys, tmp_path, arguments, words):
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_train_values_out_of_range(capsys, tmp_path, monkeypatch, arguments, words):
-    """Told by what they are for; no run is begun."""
+    """Reported by what they are for; no run is begun."""
     monkeypatch.setattr(ms.datasets._mnist, "_read_files", lambda folder: pytest.fail("data was read"))
     folder = tmp_path / "folder"
     assert cli.main(["train", "--recipe", "psmnist-src", "--folder", str(folder), *arguments]) == 2
@@ -397,11 +431,13 @@ def test_train_fails(monkeypatch, capsys, error):
     assert (captured.out, captured.err) == ("", "minisnn: what is wrong\n")
 
 
-def test_recipes(capsys):
+def test_recipes(monkeypatch, capsys):
+    """The table alone on stdout; that it takes a moment, and why, on stderr."""
+    monkeypatch.setattr(recipes, "seconds_per_sequence", lambda recipe, duration: 0.01)
     assert cli.main(["recipes"]) == 0
     captured = capsys.readouterr()
     assert captured.out == recipes.table() + "\n"
-    assert captured.err == ""
+    assert captured.err.startswith("minisnn: measuring how fast") and len(captured.err.splitlines()) == 1
 
 
 # Four neurons may be silent after an epoch, and fit says so.

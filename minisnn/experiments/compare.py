@@ -1,41 +1,44 @@
 """The main job: RSNN, SRC and ASRC side by side on permuted digits, paired by seed; a table and figures.
 
-A pair shares its seed: equal first weights (but for the span logits, which RSNN and SRC don't have), equal data in
-equal order. The best epoch is chosen on validation data; test data is read once, at the end.
+The settings are those of the recipes psdigits-rsnn, -src and -asrc, chosen on validation data for a seed that is not
+among those compared. Networks of one seed start with equal weights (except for the span logits, which RSNN and SRC
+don't have) and see equal data in equal order. The best epoch is chosen on validation data; test data is read once, at
+the end.
 """
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from minisnn import datasets, plots
+from minisnn import plots
 from minisnn._internal import storage, validate
 from minisnn._internal.version import __version__
 from minisnn.analysis import gradients
-from minisnn.core.batch import prepare
-from minisnn.core.recurrence import ASRC, SRC, Recurrent
-from minisnn.network import Network
+from minisnn.compilation import prepare
+from minisnn.experiments import recipes
+from minisnn.experiments import run as runs
+from minisnn.experiments.recipes import Recipe
 from minisnn.training import fit as training
-from minisnn.training.optim import AdamW
 
-SIZES = (64, 128, 128)
-RATE = 5e-3  # peak; chosen, with epochs and batch size, on validation data for a seed that is not among those compared
+DEFAULT = recipes.recipe("psdigits-src")
+"""The recipes of this family differ in their model alone."""
 
 
 def compare(
     folder,
     seeds: int = 3,
-    epochs: int = 60,
-    batch_size: int = 64,
-    span: int = 8,
-    max_span: int = 16,
-    sizes=SIZES,
+    epochs: int = DEFAULT.epochs,
+    batch_size: int = DEFAULT.batch_size,
+    span: int = DEFAULT.span,
+    max_span: int = DEFAULT.max_span,
+    sizes=DEFAULT.hidden,
     progress: bool = True,
 ) -> dict:
-    """Train all three models with every seed and write what came out into `folder`.
+    """Train all three models with every seed and write the results into `folder`.
 
     Parameters
     ----------
@@ -55,78 +58,84 @@ def compare(
     Returns
     -------
     dict
-        What `results.json` holds: for each model and seed accuracies, spans, firing rates and seconds.
+        What `results.json` holds: for each model and seed what `run.outcome` says, and seconds per epoch.
 
     Raises
     ------
     OSError
         If the folder can't be written to; nothing has been trained then.
     """
-    seeds, epochs = validate.integer(seeds, "seeds", 1), validate.integer(epochs, "epochs", 1)
-    batch_size = validate.integer(batch_size, "batch_size", 1)
-    models = {"RSNN": Recurrent(), f"SRC λ={span}": SRC(span), f"ASRC K={max_span}": ASRC(max_span)}
-    Network([1, *sizes, 2])  # wrong sizes are told before anything is written
+    seeds, span = range(validate.integer(seeds, "seeds", 1)), validate.integer(span, "span", 1)
+    common = {"epochs": epochs, "batch_size": batch_size, "hidden": tuple(sizes)}
+    models = {
+        "RSNN": recipes.recipe("psdigits-rsnn", **common),
+        f"SRC λ={span}": recipes.recipe("psdigits-src", span=span, **common),
+        f"ASRC K={max_span}": recipes.recipe("psdigits-asrc", max_span=max_span, **common),
+    }
+    config = _configuration(models, len(seeds))  # reports settings that are off before anything is written
     folder = storage.make_folder(folder)
     for name in ("histories", "figures"):
         storage.make_folder(folder / name)
-    data = datasets.digits(permute=True, seed=0)
-    config = {
-        "version": __version__,
-        "seeds": seeds,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "optimizer": storage.to_json(AdamW(lr=RATE)),
-        "sizes": [data.n_in, *sizes, data.n_classes],
-        "data": data.record,
-        "models": {name: storage.to_json(recurrence) for name, recurrence in models.items()},
-    }
     storage.write_text(folder / "config.json", json.dumps(config, indent=1))
 
     start = time.perf_counter()
     prepare("float32")
-    with tqdm(total=seeds * len(models) * epochs, unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
-        nets, histories = _train_all(models, data, config, folder / "histories", bar)
-    runs = {name: [_result(net, data, h) for net, h in zip(nets[name], histories[name])] for name in models}
-    results = {"config": config, "seconds": time.perf_counter() - start, "models": runs}
+    data = recipes.make_data(DEFAULT)
+    seeded = {name: [replace(recipe, seed=seed) for seed in seeds] for name, recipe in models.items()}
+    nets, histories = _train_all(seeded, data, folder / "histories", progress)
+    outcomes = {
+        name: [_outcome(recipe, net, data, h) for recipe, net, h in zip(seeded[name], nets[name], histories[name])]
+        for name in models
+    }
+    results = {"config": config, "seconds": time.perf_counter() - start, "models": outcomes}
     storage.write_text(folder / "results.json", json.dumps(results, indent=1))
     storage.write_text(folder / "table.txt", table(results) + "\n")
     draw(folder / "figures", histories, nets, data)
     return results
 
 
-def _train_all(models, data, config, folder: Path, bar):
+def _configuration(models: dict[str, Recipe], n_seeds: int) -> dict:
+    """What `config.json` holds."""
+    recipe = models["RSNN"]
+    nets = {name: recipes.make_network(recipe) for name, recipe in models.items()}
+    return {
+        "version": __version__,
+        "seeds": n_seeds,
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "optimizer": storage.to_json(recipes.fit_options(recipe)["optimizer"]),
+        "sizes": nets["RSNN"].sizes,
+        "data": recipes.make_data(recipe).record,
+        "models": {name: storage.to_json(net.recurrence[0]) for name, net in nets.items()},
+    }
+
+
+def _train_all(seeded: dict[str, list[Recipe]], data, folder: Path, progress: bool):
     """Networks and histories of all models and seeds; histories are written as they come."""
-    nets, histories = {name: [] for name in models}, {name: [] for name in models}
+    nets, histories = {name: [] for name in seeded}, {name: [] for name in seeded}
+    n_epochs = sum(recipe.epochs for of_model in seeded.values() for recipe in of_model)
+    with tqdm(total=n_epochs, unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
 
-    def show_epoch(net, history):
-        bar.update()
+        def show_epoch(net, history):
+            bar.update()
 
-    for name, recurrence in models.items():
-        for seed in range(config["seeds"]):
-            bar.set_description(f"{name}, seed {seed}")
-            net = Network(config["sizes"], recurrence=recurrence, seed=seed)
-            options = {"epochs": config["epochs"], "batch_size": config["batch_size"], "optimizer": AdamW(lr=RATE)}
-            history = training.fit(net, data, **options, seed=seed, progress=False, callback=show_epoch)
-            stem = f"{name.split()[0].lower()}-{seed}"
-            history.to_json(folder / f"{stem}.json")
-            history.to_csv(folder / f"{stem}.csv")
-            nets[name].append(net)
-            histories[name].append(history)
+        for name, of_model in seeded.items():
+            for recipe in of_model:
+                bar.set_description(f"{name}, seed {recipe.seed}")
+                net = recipes.make_network(recipe)
+                options = recipes.fit_options(recipe)
+                history = training.fit(net, data, **options, progress=False, callback=show_epoch)
+                history.to_json(folder / f"{recipe.model}-{recipe.seed}.json")
+                history.to_csv(folder / f"{recipe.model}-{recipe.seed}.csv")
+                nets[name].append(net)
+                histories[name].append(history)
     return nets, histories
 
 
-def _result(net, data, history) -> dict:
-    """What the table says of one run. The only place that reads test data."""
-    hard, soft = net.evaluate(data.test, span_mode="hard"), net.evaluate(data.test, span_mode="soft")
-    return {
-        "seed": net.seed,
-        "accuracy_hard": hard.accuracy,
-        "accuracy_soft": soft.accuracy,
-        "spans": net.spans(),
-        "firing_rates": list(hard.firing_rates),
-        "best_epoch": history.best_epoch,
-        "seconds_per_epoch": float(np.median(history.column("seconds"))),
-    }
+def _outcome(recipe: Recipe, net, data, history) -> dict:
+    """What came of one run, and how long an epoch took."""
+    outcome = runs.outcome(recipe, net, data, history)
+    return {**outcome, "seconds_per_epoch": float(np.median(history.column("seconds")))}
 
 
 def table(results: dict) -> str:
@@ -134,15 +143,17 @@ def table(results: dict) -> str:
     lines = [
         f"{'model':<10} {'seed':>4} {'test hard':>9} {'soft':>7}  {'spans':<12} {'firing rates (%)':<18} {'s/epoch':>7}"
     ]
-    for name, runs in results["models"].items():
-        for run in runs:
+    for name, outcomes in results["models"].items():
+        for run in outcomes:
             rates = " ".join(f"{100 * rate:4.1f}" for rate in run["firing_rates"])
             lines.append(
-                f"{name:<10} {run['seed']:>4} {run['accuracy_hard']:>9.1%} {run['accuracy_soft']:>7.1%}  "
+                f"{name:<10} {run['recipe']['seed']:>4} {run['test_accuracy']:>9.1%} "
+                f"{run['test_accuracy_soft']:>7.1%}  "
                 f"{run['spans']!s:<12} {rates:<18} {run['seconds_per_epoch']:>7.2f}"
             )
         hard, soft, seconds = (
-            np.array([r[k] for r in runs]) for k in ("accuracy_hard", "accuracy_soft", "seconds_per_epoch")
+            np.array([run[key] for run in outcomes])
+            for key in ("test_accuracy", "test_accuracy_soft", "seconds_per_epoch")
         )
         lines.append(
             f"{name:<10} {'mean':>4} {hard.mean():>9.1%} {soft.mean():>7.1%}  {'':<12} {'':<18} {seconds.mean():>7.2f}"

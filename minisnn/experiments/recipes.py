@@ -1,12 +1,13 @@
 """Named experiments: all settings of a run in one flat record, from data to dropout.
 
-A recipe is called data-model, as `psmnist-asrc`: S-MNIST reads the 784 pixels of an image one a step, PS-MNIST in a
-random order, `psmnist14` after pooling to 14x14, `psdigits` the bundled 8x8 digits; `match` is the delayed match, read
-in the steps from the second cue on (its single hidden layer keeps all models firing: with three, the deeper layers of
-an RSNN fall silent there). The settings of (P)S-MNIST are those of the paper's public code (which names no K for the
-large S-MNIST network), those of the small ones were chosen on validation data.
+A recipe is called data-model, e.g. `psmnist-asrc`: S-MNIST reads the 784 pixels of an image one per step, PS-MNIST in
+a random order, `psmnist14` after pooling to 14x14, `psdigits` the bundled 8x8 digits; `match` is the delayed match,
+read out in the steps from the second cue on (its single hidden layer keeps all models firing: with three, the deeper
+layers of an RSNN fall silent there). The settings of (P)S-MNIST are those of the paper's public code (which names no K
+for the large S-MNIST network); those of the small ones were chosen on validation data.
 """
 
+import time
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -24,9 +25,6 @@ MODELS = ("ff", "rsnn", "src", "asrc", "mixture", "random")
 SCHEDULES = {"one_cycle": optim.one_cycle, "cosine": optim.cosine, "constant": optim.constant}
 SURROGATES = {kind.__name__.lower(): kind for kind in surrogates.BUILT_IN}
 
-MULTIPLY_ADDS_A_SECOND = 1.25e11
-"""On two cores, as `minisnn bench` measured: what `estimated_seconds` goes by."""
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -39,30 +37,35 @@ class Recipe:
         Handed to the data set of that name, if it knows them (`seed` there is `data_seed` here). `n_train` None: all of
         MNIST, 3000 of delayed match.
     model : {"ff", "rsnn", "src", "asrc", "mixture", "random"}
-        `span` is the λ of src, `max_span` the K of asrc; `shared_spans`: one set of span logits for all layers. Two
-        controls for asrc: mixture (all spans 1 .. `max_span` alike, for good) and random (a fixed span for each layer,
-        drawn from 1 .. `max_span` by the seed).
+        Two controls for asrc: mixture (all spans 1 .. `max_span` alike, for good) and random (a fixed span for each
+        layer, drawn from 1 .. `max_span` by the seed).
     hidden : tuple of int
         Neurons of the hidden layers.
-    decay, threshold, reset, detach_reset, learn_decay
-        Of all neurons; with `learn_decay` they are PLIF.
+    span : int or tuple of int
+        The λ of src: of all layers, or one per hidden layer.
+    max_span, shared_spans
+        The K of asrc, and whether all its layers share one set of span logits.
+    decay, threshold, reset, detach_reset, learn_decay, per_neuron
+        Of all neurons; with `learn_decay` they are PLIF, with one decay logit per layer or `per_neuron`.
     surrogate : str
         The name of a built-in surrogate, in small letters; `surrogate_width` None: its own width.
     readout_window : int, optional
         See `Network`.
     epochs, batch_size, clip_norm, dropout
-        See `fit`; the optimiser is AdamW with `rate`, `span_rate` and `weight_decay`.
+        See `fit`.
+    lr, span_lr, neuron_lr, weight_decay : float
+        Of AdamW: learning rates of the weights, of asrc's span logits and of learned decays; decay of the weights.
     schedule : {"one_cycle", "cosine", "constant"}
     first_temperature, last_temperature : float
         T° at the start and at the end of training.
     seed : int
-        Of first weights, shuffling and dropout.
+        Of initial weights, shuffling and dropout.
 
     Raises
     ------
     TypeError, ValueError
-        If a name is unknown; values out of range are told by what they are handed to (`make_network`, `make_data`,
-        `fit`).
+        If a name is unknown, or a size or span is off; other values out of range are reported by what they are
+        handed to (`make_network`, `make_data`, `fit`).
     """
 
     data: str = "mnist"
@@ -76,7 +79,7 @@ class Recipe:
     data_seed: int = 0
     model: str = "src"
     hidden: tuple[int, ...] = (64, 128, 128)
-    span: int = 12
+    span: int | tuple[int, ...] = 12
     max_span: int = 51
     shared_spans: bool = False
     decay: float = 0.5
@@ -84,13 +87,15 @@ class Recipe:
     reset: str = "soft"
     detach_reset: bool = False
     learn_decay: bool = False
+    per_neuron: bool = False
     surrogate: str = "triangle"
     surrogate_width: float | None = None
     readout_window: int | None = None
     epochs: int = 200
     batch_size: int = 256
-    rate: float = 1e-3
-    span_rate: float = 0.1
+    lr: float = 1e-3
+    span_lr: float = 0.1
+    neuron_lr: float = 1e-4
     weight_decay: float = 0.01
     schedule: str = "one_cycle"
     first_temperature: float = 1.0
@@ -102,11 +107,31 @@ class Recipe:
     def __post_init__(self):
         for name, choices in (("data", DATA), ("model", MODELS), ("surrogate", SURROGATES), ("schedule", SCHEDULES)):
             validate.choice(getattr(self, name), name, choices)
-        for name in ("epochs", "batch_size"):
-            validate.integer(getattr(self, name), name, 1)
-        if not isinstance(self.hidden, tuple | list):
-            raise TypeError(f"hidden must be the sizes of the hidden layers, as (64, 128), got {self.hidden!r}")
+        for name in ("epochs", "batch_size", "max_span"):
+            object.__setattr__(self, name, validate.integer(getattr(self, name), name, 1))
+        for name, value in vars(self).items():
+            if isinstance(value, list):  # from JSON; tuples compare and hash
+                object.__setattr__(self, name, tuple(value))
+        if not isinstance(self.hidden, tuple):
+            raise TypeError(f"hidden must be the sizes of the hidden layers, e.g. (64, 128), got {self.hidden!r}")
         object.__setattr__(self, "hidden", tuple(validate.sizes([1, *self.hidden, 2])[1:-1]))
+        object.__setattr__(self, "span", _checked_span(self.span, self.hidden))
+
+
+def _checked_span(span, hidden: tuple[int, ...]) -> int | tuple[int, ...]:
+    """λ as one number, or as a tuple with one per hidden layer."""
+    if not isinstance(span, tuple):
+        return validate.integer(span, "span", 1)
+    if len(span) != len(hidden):
+        raise ValueError(
+            f"span has {len(span)} values, {span}, expected one number or one per hidden layer, {len(hidden)} for "
+            f"hidden={hidden}; to try several values, use a sweep"
+        )
+    return tuple(validate.integer(n, f"span[{layer}]", 1) for layer, n in enumerate(span))
+
+
+SETTINGS = tuple(field.name for field in fields(Recipe))
+"""The names of all settings, in the order of `Recipe`."""
 
 
 DATA = {  # which settings a data set knows
@@ -116,7 +141,7 @@ DATA = {  # which settings a data set knows
 }
 N_CLASSES = {"digits": 10, "mnist": 10, "delayed_match": 2}
 
-_SMALL = {"rate": 5e-3, "batch_size": 64}
+_SMALL = {"lr": 5e-3, "batch_size": 64}
 _DIGITS = Recipe(data="digits", span=8, max_span=16, epochs=60, **_SMALL)
 _MNIST14 = Recipe(pool=2, n_train=20_000, span=10, max_span=32, epochs=20, **_SMALL)
 _MATCH = Recipe(data="delayed_match", hidden=(64,), span=15, max_span=40, readout_window=8, epochs=30, **_SMALL)
@@ -142,33 +167,41 @@ def recipe(name: str, **settings) -> Recipe:
     ValueError
         If there is no such recipe or setting, or if a setting would change nothing: `span` where there is no SRC,
         `lag` where the data has none.
+
+    Examples
+    --------
+    >>> from minisnn.experiments import recipes
+    >>> recipes.recipe("psdigits-src", span=(4, 8, 8)).span
+    (4, 8, 8)
     """
     base = RECIPES[validate.choice(name, "recipe", RECIPES)]
-    known = [field.name for field in fields(Recipe)]
     for setting in settings:
-        validate.choice(setting, "setting", known)
+        validate.choice(setting, "setting", SETTINGS)
     changed = replace(base, **settings)
     unused = [setting for setting in settings if not matters(changed, setting)]
     if unused:
         raise ValueError(
-            f"{', '.join(unused)} would change nothing: the recipe has data={changed.data!r}, model={changed.model!r}"
+            f"{', '.join(unused)} would change nothing: the recipe has data={changed.data!r}, model={changed.model!r}, "
+            f"learn_decay={changed.learn_decay!r}"
         )
     return changed
 
 
 def matters(recipe: Recipe, setting: str) -> bool:
-    """Whether a setting has any effect with the data and the model that the recipe names."""
+    """Whether a setting has any effect with the data, the model and the neurons of the recipe."""
     of_models = {"span": ("src",), "max_span": ("asrc", "mixture", "random")}
-    of_models |= dict.fromkeys(("shared_spans", "span_rate", "first_temperature", "last_temperature"), ("asrc",))
+    of_models |= dict.fromkeys(("shared_spans", "span_lr", "first_temperature", "last_temperature"), ("asrc",))
     if setting in of_models:
         return recipe.model in of_models[setting]
+    if setting in ("neuron_lr", "per_neuron"):
+        return bool(recipe.learn_decay)
     of_data = {name for names in DATA.values() for name in names}
     return setting not in of_data or setting in DATA[recipe.data]
 
 
 def differences(before: Recipe, now: Recipe) -> list[str]:
     """The settings in which two recipes differ, one line for each."""
-    pairs = [(field.name, getattr(before, field.name), getattr(now, field.name)) for field in fields(Recipe)]
+    pairs = [(name, getattr(before, name), getattr(now, name)) for name in SETTINGS]
     return [f"{name}: {a!r} there, now {b!r}" for name, a, b in pairs if a != b]
 
 
@@ -186,17 +219,18 @@ def make_network(recipe: Recipe) -> Network:
     recurrence = {
         "ff": Feedforward(),
         "rsnn": Recurrent(),
-        "src": SRC(recipe.span),
+        "src": [SRC(span) for span in recipe.span] if isinstance(recipe.span, tuple) else SRC(recipe.span),
         "asrc": ASRC(recipe.max_span, recipe.shared_spans),
         "mixture": Mixture(recipe.max_span),
         "random": [SRC(int(span)) for span in drawn],
     }
     width = {} if recipe.surrogate_width is None else {"width": recipe.surrogate_width}
-    kind = PLIF if validate.flag(recipe.learn_decay, "learn_decay") else LIF
+    neuron = (recipe.decay, recipe.threshold, recipe.reset, recipe.detach_reset)
+    learn_decay = validate.flag(recipe.learn_decay, "learn_decay")
     return Network(
         [steps_and_inputs(recipe)[1], *recipe.hidden, N_CLASSES[recipe.data]],
         recurrence=recurrence[recipe.model],
-        neuron=kind(recipe.decay, recipe.threshold, recipe.reset, recipe.detach_reset),
+        neuron=PLIF(*neuron, recipe.per_neuron) if learn_decay else LIF(*neuron),
         surrogate=SURROGATES[recipe.surrogate](**width),
         readout_window=recipe.readout_window,
         seed=recipe.seed,
@@ -208,7 +242,9 @@ def fit_options(recipe: Recipe) -> dict:
     return {
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
-        "optimizer": optim.AdamW(recipe.rate, recipe.span_rate, recipe.weight_decay),
+        "optimizer": optim.AdamW(
+            lr=recipe.lr, span_lr=recipe.span_lr, neuron_lr=recipe.neuron_lr, weight_decay=recipe.weight_decay
+        ),
         "schedule": SCHEDULES[recipe.schedule],
         "temperatures": (recipe.first_temperature, recipe.last_temperature),
         "clip_norm": recipe.clip_norm,
@@ -230,26 +266,48 @@ def n_training(recipe: Recipe) -> int:
     return {"digits": 1437, "mnist": recipe.n_train or 55_000, "delayed_match": recipe.n_train or 3000}[recipe.data]
 
 
-def estimated_seconds(recipe: Recipe) -> float:
-    """About how long a run takes on two cores: dense multiply-adds of forward and backward, at a measured rate.
+def seconds_per_sequence(recipe: Recipe, duration: float = 0.5) -> float:
+    """How long a gradient of the recipe's untrained network takes here and now, per sequence.
 
-    As many again as for W_rec count for an RSNN's single steps, and J N a step and layer for the taps of ASRC while it
-    is soft; all in all within a factor of two.
+    Measured on a few random sequences of the recipe's T and n_in, again and again until `duration` seconds have passed.
     """
-    steps, n_in = steps_and_inputs(recipe)
-    sizes = np.array([n_in, *recipe.hidden])
-    dense = 3 * (sizes[:-1] * sizes[1:] + (recipe.model != "ff") * sizes[1:] ** 2).sum()
-    mixing = 3 * recipe.max_span * sizes[1:].sum()
-    extra = {"rsnn": (sizes[1:] ** 2).sum(), "asrc": mixing, "mixture": mixing}
-    work = dense + extra.get(recipe.model, 0)
-    return float(recipe.epochs * n_training(recipe) * steps * work / MULTIPLY_ADDS_A_SECOND)
+    net, n = make_network(recipe), min(recipe.batch_size, 32)
+    x = stream(0, "timing").random((n, *steps_and_inputs(recipe)), dtype=np.float32)
+    y = np.zeros(n, np.int64)
+    net.loss_and_grad(x[:1], y[:1])  # compiles the kernels, or loads them
+    start, n_done, elapsed = time.perf_counter(), 0, 0.0
+    while elapsed < duration:
+        net.loss_and_grad(x, y)
+        n_done, elapsed = n_done + n, time.perf_counter() - start
+    return elapsed / n_done
+
+
+def estimated_seconds(recipe: Recipe, per_sequence: float | None = None) -> float:
+    """About how long a run takes on this machine: all its gradients, at the pace of the first.
+
+    `per_sequence` is that pace, in seconds for the gradient of one sequence; None: `seconds_per_sequence` measures it.
+    """
+    pace = seconds_per_sequence(recipe) if per_sequence is None else per_sequence
+    return recipe.epochs * n_training(recipe) * pace
+
+
+def _of_equal_pace(recipe: Recipe) -> tuple:
+    """What recipes have in common whose sequences take equally long: λ and the order of the pixels don't matter."""
+    return steps_and_inputs(recipe), recipe.hidden, recipe.model, recipe.max_span if recipe.model == "asrc" else None
 
 
 def table() -> str:
-    """All recipes: sequences, network, parameters, epochs, and about how long they take on two cores."""
+    """All recipes: sequences, network, parameters, epochs, and about how long they take on this machine.
+
+    Each kind of network is timed once, for 0.2 seconds: with all recipes this takes about five seconds.
+    """
     lines = [f"{'recipe':<19} {'sequences':>9} {'T':>4}  {'network':<28} {'parameters':>10} {'epochs':>6} {'about':>8}"]
+    paces = {}
     for name, recipe in RECIPES.items():
-        net, minutes = make_network(recipe), estimated_seconds(recipe) / 60
+        kind = _of_equal_pace(recipe)
+        if kind not in paces:
+            paces[kind] = seconds_per_sequence(recipe, duration=0.2)
+        net, minutes = make_network(recipe), estimated_seconds(recipe, paces[kind]) / 60
         spans = {"src": f" λ={recipe.span}", "asrc": f" K={recipe.max_span}"}.get(recipe.model, "")
         about = f"{minutes / 60:.1f} h" if minutes >= 90 else f"{minutes:.0f} min" if minutes >= 1.5 else "1 min"
         lines.append(

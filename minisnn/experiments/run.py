@@ -2,7 +2,7 @@
 
 config.json      the recipe, the data's record, the version: what the run is
 checkpoint.npz   to go on from; gone once the run has ended
-history.csv      one row an epoch, appended as it comes (`tail -f`)
+history.csv      one row per epoch, appended as it comes (`tail -f`)
 best.npz         the network of the epoch with the best hard validation accuracy: `Network.load`
 history.json     the whole history, span weights included; as of the last epoch
 result.json      at the end: test accuracy, computed this once
@@ -36,7 +36,7 @@ def train(recipe: Recipe, folder, resume: bool = False, progress: bool = True, c
     folder : path
         New or empty, or that of the same run, with `resume`.
     resume : bool
-        Go on with the run in the folder, if there is one. A run that has ended only says its result again.
+        Go on with the run in the folder, if there is one. A run that has ended only returns its result again.
     progress : bool
         Whether to show progress bars.
     checkpoint_minutes : float
@@ -82,7 +82,7 @@ def train(recipe: Recipe, folder, resume: bool = False, progress: bool = True, c
     history.to_csv(folder / "history.csv")
     history.to_json(folder / "history.json")
     net.save(folder / "best.npz")
-    result = _result(recipe, net, data, history)
+    result = outcome(recipe, net, data, history)
     storage.write_text(folder / RESULT, json.dumps(result, indent=1))
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return result
@@ -101,7 +101,7 @@ def _check_same_run(folder: Path, recipe: Recipe, resume: bool) -> None:
         raise ValueError(f"the run in {folder} is another one:\n  " + "\n  ".join(different))
 
 
-def _result(recipe: Recipe, net: Network, data, history: History) -> dict:
+def outcome(recipe: Recipe, net: Network, data, history: History) -> dict:
     """What the run came to. The only place that reads test data."""
     hard, soft = net.evaluate(data.test, span_mode="hard"), net.evaluate(data.test, span_mode="soft")
     return {
@@ -121,7 +121,12 @@ def _result(recipe: Recipe, net: Network, data, history: History) -> dict:
 
 def read_recipe(folder) -> Recipe:
     """The recipe of the run in a folder; FileNotFoundError or ValueError if there is none."""
-    return Recipe(**_read_json(Path(folder) / CONFIG, "recipe")["recipe"])
+    path = Path(folder) / CONFIG
+    settings = _read_json(path, "recipe")["recipe"]
+    try:
+        return Recipe(**settings)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} holds no recipe of this version of minisnn: {error}") from error
 
 
 def read_result(folder) -> dict:
@@ -142,7 +147,7 @@ def _read_json(path: Path, key: str) -> dict:
 
 
 def draw(folder) -> list[Path]:
-    """The figures of a run, as far as it has come: learning curves, span weights, spikes of the best network."""
+    """Draw a run as far as it has come: learning curves, span weights, spikes of its best network."""
     folder = Path(folder)
     if read_recipe(folder) and not (folder / "history.json").exists():
         raise FileNotFoundError(f"the run in {folder} has not ended its first epoch yet: there is nothing to draw")

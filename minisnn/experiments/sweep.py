@@ -1,13 +1,13 @@
 """Sweeps: a recipe over a grid of settings and seeds, in many processes or on many machines, resumable.
 
     sweep.json       what the sweep is: recipe, grid, seeds
-    results/         one JSON file for each run that has ended, written by this process as it comes
+    results/         one JSON file per run that has ended, written by this process as it comes
     runs/            the folders of the runs (on the machine that trained them)
-    sweep.csv        one row a run, made anew from results/ after each of them
-    failures.txt     the runs that failed the last time, and why
+    sweep.csv        one row per run, made anew from results/ after each of them
+    failures.txt     the runs that failed last time, and why
 
-A run is named by its settings and its seed, and its result lies under this name: what has ended is not run again, and
-nothing can be counted twice. What failed, or was lost with its worker, is run by the next call.
+A run is named by its settings and its seed, and its result is stored under this name: what has ended is not run again,
+and nothing can be counted twice. What failed, or was lost with its worker, is run by the next call.
 """
 
 import csv
@@ -26,11 +26,13 @@ from tqdm.auto import tqdm
 
 from minisnn import plots
 from minisnn._internal import storage, validate
-from minisnn.core.batch import n_threads, prepare
+from minisnn._internal.threads import n_threads
+from minisnn.compilation import prepare
 from minisnn.experiments import recipes
 from minisnn.experiments import run as runs
 
 COLUMNS = ("test_accuracy", "test_accuracy_soft", "validation_accuracy", "best_epoch", "seconds")
+"""What a row of a sweep has of a run's result, besides spans and firing rates as text."""
 
 
 def sweep(
@@ -46,36 +48,37 @@ def sweep(
     Parameters
     ----------
     recipe : str
-        A name out of `minisnn.experiments.recipes.RECIPES`.
+        A name from `minisnn.experiments.recipes.RECIPES`.
     grid : dict of str to list, or a list of such dicts
-        Values to try of each setting of `Recipe`: all combinations, within each dict. So the ASRC beside SRCs of
-        several spans is `[{"model": ["src"], "span": [1, 2, 4, 8]}, {"model": ["asrc"]}]`.
+        Values to try for each setting of `Recipe`: all combinations within each dict. So the ASRC beside SRCs of
+        several spans is `[{"model": ["src"], "span": [1, 2, 4, 8]}, {"model": ["asrc"]}]`; spans of their own for the
+        layers are tuples, `"span": [(4, 8, 8), (8, 8, 8)]`.
     seeds : int or list of int
         How many (0, 1, ...), or which.
     executor : concurrent.futures.Executor, optional
-        Runs the trainings. Default: a pool of new processes, one a core, with one thread each. For a cluster:
+        Runs the trainings. Default: a pool of new processes, one per core, with one thread each. For a cluster:
         `dask.distributed.Client(address).get_executor()`; start its workers with NUMBA_NUM_THREADS=1, unless there is
-        one a machine: threads that share cores slow each other down many times.
+        one per machine: threads that share cores slow each other down badly.
     folder : path
-        Holds the sweep; a second call goes on with it. Runs are written into `runs/` below it on the machine on which
-        they run, where they can also go on if it is interrupted.
+        Holds the sweep; a second call goes on with it. Runs are written to `runs/` below it on the machine on which
+        they run, where they can also be resumed after an interruption.
     progress : bool
         Whether to show a progress bar.
 
     Raises
     ------
     TypeError, ValueError
-        If the recipe, a setting or a seed is off, told before anything is run; if the folder holds another sweep.
+        If the recipe, a setting or a seed is off, reported before anything is run; if the folder holds another sweep.
     OSError
         If the folder can't be written to.
     RuntimeError
-        At the end, if runs failed: names them, their errors, and says how to run them again. What has ended is kept.
+        At the end, if runs failed: names them and their errors, and says how to run them again. What has ended is kept.
     """
     tasks = _tasks(recipe, grid, seeds)
     folder = storage.make_folder(folder)
     storage.make_folder(folder / "results")
     _check_same_sweep(folder, {"recipe": recipe, "tasks": sorted(tasks)})
-    read_rows(folder)  # a damaged result is told now, not after hours
+    read_rows(folder)  # a damaged result is reported now, not after hours
     _check_same_settings(folder, recipe, tasks)
     left = {name: task for name, task in tasks.items() if not _result_file(folder, name).exists()}
     failures = {}
@@ -112,7 +115,7 @@ def _tasks(recipe: str, grid, seeds) -> dict[str, dict]:
         if not isinstance(grid, dict) or not all(
             isinstance(v, list | tuple | np.ndarray | range) for v in grid.values()
         ):
-            raise TypeError(f"grid must map settings to lists of values, as {{'span': [1, 2, 4]}}, got {grid!r}")
+            raise TypeError(f"grid must map settings to lists of values, e.g. {{'span': [1, 2, 4]}}, got {grid!r}")
         for values in itertools.product(*grid.values()):
             settings = dict(sorted((name, _plain(name, value)) for name, value in zip(grid, values)))
             for seed in seeds:
@@ -126,13 +129,13 @@ def _tasks(recipe: str, grid, seeds) -> dict[str, dict]:
 
 
 def run_name(settings: dict, seed: int) -> str:
-    """What a run is called, and its folder below `runs/`: its settings in the order of the alphabet, and its seed."""
+    """What a run is called, and its folder below `runs/`: its settings in alphabetical order, and its seed."""
     return ",".join(f"{key}={_word(value)}" for key, value in [*sorted(settings.items()), ("seed", seed)])
 
 
 def _plain(name: str, value):
     """A setting's value as the recipe has it: Python's own numbers, and 1.0, not 1, where it is a float."""
-    value = value.item() if isinstance(value, np.generic) else value
+    value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
     wants_float = any(field.name == name and field.type in (float, float | None) for field in fields(recipes.Recipe))
     return float(value) if wants_float and type(value) is int else value
 
@@ -178,7 +181,7 @@ def _result_file(folder: Path, name: str) -> Path:
 
 
 def processes(n_tasks: int) -> ProcessPoolExecutor:
-    """New processes, one a core, that share out the threads; kernels are compiled before, here."""
+    """New processes, one per core, that share the threads among them; kernels are compiled before that, here."""
     prepare("float32")
     threads = n_threads()
     n_workers = max(1, min(threads, n_tasks))
@@ -197,20 +200,18 @@ def _start_worker(threads: int) -> None:
 def run_one(recipe: str, settings: dict, folder: str, call: str) -> dict:
     """One run of a sweep, in the process of a worker: `runs.train`, going on with what is there.
 
-    `call` is new in each call of `sweep`: Dask takes equal tasks for one, and would hand out its last failure again.
+    `call` is new in each call of `sweep`: Dask takes equal tasks for one, and would return its last failure again.
     """
     return runs.train(recipes.recipe(recipe, **settings), Path(folder), resume=True, progress=False)
 
 
-def _run_all(tasks: dict, folder: Path, executor: Executor, n_in_all: int, progress: bool) -> dict[str, str]:
+def _run_all(tasks: dict, folder: Path, executor: Executor, n_total: int, progress: bool) -> dict[str, str]:
     """Run what is left; results are written as they come. Returns the errors of those that failed, by name."""
     recipe = json.loads((folder / "sweep.json").read_text())["recipe"]
     where, call = (folder / "runs").absolute(), uuid.uuid4().hex
     futures = {executor.submit(run_one, recipe, task, str(where / name), call): name for name, task in tasks.items()}
     failures = {}
-    with tqdm(
-        total=n_in_all, initial=n_in_all - len(tasks), unit="run", disable=not progress, dynamic_ncols=True
-    ) as bar:
+    with tqdm(total=n_total, initial=n_total - len(tasks), unit="run", disable=not progress, dynamic_ncols=True) as bar:
         for future in as_completed(futures):
             name = futures[future]
             try:
@@ -219,17 +220,15 @@ def _run_all(tasks: dict, folder: Path, executor: Executor, n_in_all: int, progr
                 failures[name] = f"{type(error).__name__}: {error}"
                 bar.set_postfix(failed=len(failures))
                 continue
-            settings = {key: value for key, value in tasks[name].items() if key != "seed"}
-            storage.write_text(
-                _result_file(folder, name), json.dumps({"settings": settings, "result": result}, indent=1)
-            )
+            ended = {"settings": settings_of(tasks[name]), "result": result}
+            storage.write_text(_result_file(folder, name), json.dumps(ended, indent=1))
             write_csv(folder)
             bar.update()
     return failures
 
 
 def read_rows(folder) -> list[dict]:
-    """A row for each run of a sweep that has ended: its settings, its seed, and what came out; sorted by settings."""
+    """One row per run of a sweep that has ended: its settings, its seed, and what came out; sorted by settings."""
     rows = []
     for path in sorted((Path(folder) / "results").glob("*.json")):
         try:
@@ -244,30 +243,39 @@ def read_rows(folder) -> list[dict]:
     return sorted(rows, key=lambda row: (group(row), row["seed"]))
 
 
+def settings_of(row: dict) -> dict:
+    """The settings of a run that its row names, without its seed."""
+    return {name: value for name, value in row.items() if name in recipes.SETTINGS and name != "seed"}
+
+
 def group(row: dict) -> tuple:
-    """What the runs have in common that differ in their seed alone: the settings as (name, value), fit for sorting."""
-    settings = list(row.items())[: list(row).index("seed")]
-    numbers = [isinstance(value, int | float) for _, value in settings]
+    """What runs have in common that differ in their seed alone: each setting as (name, value), fit for sorting."""
     return tuple(
-        (name, not number, value if number else _word(value)) for number, (name, value) in zip(numbers, settings)
+        (name, False, value) if isinstance(value, int | float) else (name, True, _word(value))
+        for name, value in settings_of(row).items()
     )
 
 
 def write_csv(folder: Path) -> list[dict]:
     """Write `sweep.csv` from the results, whole; returns the rows."""
     rows = read_rows(folder)
-    names = list(dict.fromkeys(name for row in rows for name in list(row)[: list(row).index("seed")]))
-    names += ["seed", *COLUMNS, "spans", "firing_rates"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    storage.write_text(folder / "sweep.csv", text.getvalue())
+    settings = dict.fromkeys(name for row in rows for name in settings_of(row))
+    storage.write_text(folder / "sweep.csv", as_csv(rows, [*settings, "seed", *COLUMNS, "spans", "firing_rates"]))
     return rows
 
 
+def as_csv(rows: list[dict], columns: list[str] | None = None) -> str:
+    """Rows as the text of a CSV file; columns: by default all that a row has, in the order in which they are met."""
+    text = io.StringIO()
+    columns = columns or list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
 def table(rows: list[dict]) -> str:
-    """The rows as text, one line for each combination of settings: mean and standard deviation over seeds."""
+    """The rows as text, one line per combination of settings: mean and standard deviation over seeds."""
     groups = {}
     for row in rows:
         groups.setdefault(group(row), []).append(row)
@@ -295,12 +303,12 @@ def label(key: tuple) -> str:
 
 def numeric_settings(rows: list[dict]) -> list[str]:
     """The settings of a sweep whose values are numbers."""
-    names = dict.fromkeys(name for row in rows for name in list(row)[: list(row).index("seed")])
+    names = dict.fromkeys(name for row in rows for name in settings_of(row))
     return [name for name in names if all(type(row.get(name, 0)) in (int, float) for row in rows)]
 
 
 def draw(folder, setting: str | None = None) -> Path:
-    """The figure of a sweep: test accuracy against one of its settings (default: the first number that varies)."""
+    """Draw a sweep: test accuracy against one of its settings (default: the first number that varies)."""
     rows = read_rows(folder)
     numbers = numeric_settings(rows)
     if setting is None and not numbers:

@@ -6,6 +6,12 @@ import numpy as np
 
 from minisnn.plots._base import COLOURS, _axes
 
+OUTCOME = (
+    *("seed", "test_accuracy", "test_accuracy_soft", "validation_accuracy"),
+    *("best_epoch", "seconds", "spans", "firing_rates"),
+)
+"""What a row of a sweep says besides the settings of its run."""
+
 
 def learning_curves(histories: dict[str, list], column: str = "validation_accuracy_hard", ax=None):
     """A column of the histories over epochs: for each model every seed as a thin line, their mean as a thick one.
@@ -51,7 +57,7 @@ def sweep(rows: list[dict], setting: str, ax=None):
     ax = _axes(ax)
     groups = {}
     for row in rows:
-        rest = [(k, v) for k, v in list(row.items())[: list(row).index("seed")] if k != setting]
+        rest = [(k, v) for k, v in row.items() if k not in (*OUTCOME, setting)]
         groups.setdefault((", ".join(f"{k}={v}" for k, v in rest) or "runs", setting in row), []).append(row)
     styles = product((("o", "-"), ("s", "--"), ("^", ":")), COLOURS)  # where colours repeat, the rest differs
     for ((marker, line), colour), ((name, has_setting), runs) in zip(cycle(styles), groups.items()):

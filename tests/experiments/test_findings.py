@@ -93,10 +93,65 @@ def test_controls_that_the_tasks_have():
             assert any(control.items() <= s.items() for s in settings), (name, control)
         assert findings.TASKS[name].seeds == 10
     assert findings.TASKS["psmnist14"].seeds == 3
-    for task in map(findings.TASKS.get, ("psdigits", "match")):  # the RSNN at the recipe's rate, slower and faster ones
-        of_rsnns = [replace(task.chosen(name, 0), rate=1.0) for name in (task.baseline, *tasks.RATES)]
+    for task in map(findings.TASKS.get, ("psdigits", "match")):  # the RSNN at the recipe's lr, lower and higher ones
+        of_rsnns = [replace(task.chosen(name, 0), lr=1.0) for name in (task.baseline, *findings.LRS)]
         assert of_rsnns == of_rsnns[:1] * 4
-        assert {task.chosen(name, 0).rate for name in (task.baseline, *tasks.RATES)} == {0.001, 0.002, 0.005, 0.01}
+        assert {task.chosen(name, 0).lr for name in (task.baseline, *findings.LRS)} == {0.001, 0.002, 0.005, 0.01}
+
+
+def test_networks_are_found_by_their_settings():
+    """Those that differ from the RSNN in one setting, and none that differ in more."""
+    task = findings.TASKS["match"]
+    assert task.over("src", "span") == {n: f"SRC λ={n}" for n in (2, 5, 10, 15, 20, 30)}
+    assert task.over("asrc", "max_span") == {n: f"ASRC K={n}" for n in (10, 20, 40)}
+    assert task.over("rsnn", "decay") == {decay: f"RSNN, β={decay}" for decay in (0.9, 0.95, 0.99)}
+    assert task.over("rsnn", "lr") == {lr: f"RSNN, lr {lr}" for lr in (0.001, 0.002, 0.01)}
+    assert task.over("random", "max_span") == {40: "random spans up to 40"}
+    assert findings.TASKS["psmnist14"].over("rsnn", "decay") == {}
+    assert task.having("last_temperature") == ["ASRC K=40, cooled slowly"]
+    assert task.having("decay") == [*task.over("rsnn", "decay").values(), "SRC λ=15, β=0.9", "SRC λ=15, β=0.95"]
+
+
+def renamed(task: tasks.Task) -> tuple[tasks.Task, dict[str, str]]:
+    """The task with networks whose names say nothing, and the new names by the old."""
+    names = {name: f"network {i}" for i, name in enumerate(task.networks)}
+    networks = {names[name]: settings for name, settings in task.networks.items()}
+    roles = {role: names[getattr(task, role)] for role in ("baseline", "skip", "adaptive", "mixture")}
+    return replace(task, networks=networks, **roles), names
+
+
+@pytest.mark.parametrize("name", findings.TASKS)
+def test_names_of_networks_are_not_parsed(monkeypatch, name):
+    """Claims come to the same verdicts, and figures show equally much, whatever the networks are called."""
+    task, names = renamed(findings.TASKS[name])
+
+    def read(results_folder, task_name, experiment):
+        found = results.read(results_folder, task_name, experiment)
+        if isinstance(found, dict):
+            return {names[network]: curve for network, curve in found.items()}
+        return [{**row, "network": names[row["network"]]} for row in found]
+
+    def drawn(task, read):
+        rows, spans = read(RESULTS, name, "accuracy"), read(RESULTS, name, "spans")
+        shown = []
+        for paint, n_panels in (
+            (figures._gradients(read(RESULTS, name, "gradients"), task), 2),
+            (figures._jacobians(read(RESULTS, name, "jacobians"), task), 3),
+            (figures._spans(rows, spans, task), 4),
+            (figures._robustness(read(RESULTS, name, "robustness"), task), 9),
+        ):
+            _, axes = plt.subplots(1, n_panels)
+            paint(axes)
+            shown += [[line.get_ydata() for line in ax.lines] for ax in axes]
+        plt.close("all")
+        return shown
+
+    before = [measure(RESULTS, name, findings.TASKS[name])[1] for measure in claims.CLAIMS.values()]
+    expected = drawn(findings.TASKS[name], results.read)
+    for module in (claims, measures):
+        monkeypatch.setattr(module, "read", read)
+    assert [measure(RESULTS, name, task)[1] for measure in claims.CLAIMS.values()] == before
+    np.testing.assert_equal(drawn(task, read), expected)
 
 
 def test_levels_are_those_of_the_noises_and_begin_at_none():
@@ -198,7 +253,7 @@ def test_experiments(tmp_path, tiny, monkeypatch):
             assert value == pytest.approx(net.evaluate(few, span_mode="hard").accuracy, abs=1e-5)
         for when, model in (("before", recipes.make_network(recipe)), ("after", net)):
             curve = findings.curves(flows, network=network, when=when)[1]
-            spans = "soft" if when == "before" else "hard"
+            span_mode = "soft" if when == "before" else "hard"
             x, y = data.validation.x[:64], data.validation.y[:64]
             norms = ms.gradient_flow(model, x, y, span_mode=span_mode).norms[0][:, ::-1]
             alive = norms[norms[:, 0] > 0]
@@ -263,11 +318,11 @@ def test_other_settings_are_measured_anew(tmp_path, tiny, monkeypatch):
 
 
 @pytest.mark.compiled
-def test_runs_with_other_settings_are_told(tmp_path, tiny, monkeypatch):
+def test_runs_with_other_settings_are_reported(tmp_path, tiny, monkeypatch):
     task = tasks.TASKS[tiny]
-    changed = replace(recipes.RECIPES["match-src"], rate=1.0)
+    changed = replace(recipes.RECIPES["match-src"], lr=1.0)
     monkeypatch.setitem(recipes.RECIPES, "match-src", changed)
-    with pytest.raises(ValueError, match=r"other settings \(rate 0\.005 there, now 1\.0\); name another folder"):
+    with pytest.raises(ValueError, match=r"other settings \(lr 0\.005 there, now 1\.0\); name another folder"):
         experiments.accuracy(task, tmp_path / "runs" / tiny, progress=False)
 
 
@@ -407,7 +462,7 @@ def test_wrong_names_are_told(tmp_path):
         findings.run("lags", "psdigits", tmp_path, tmp_path)
     rows = made_up([0.5, 0.6], [0.5, 0.6])
     for wrong in ({"network": "RNN"}, {"net": "RSNN"}):
-        with pytest.raises(ValueError, match=r"one row a seed is wanted with net.* got those of the seeds \[\]"):
+        with pytest.raises(ValueError, match=r"one row per seed is wanted with net.* got those of the seeds \[\]"):
             findings.by_seed(rows, "test_accuracy", **wrong)
     with pytest.raises(ValueError, match=r"seeds \[0, 0, 1, 1\]"):
         findings.by_seed(rows, "test_accuracy")
@@ -558,9 +613,9 @@ def test_claims_about_accuracy(monkeypatch):
     same = [row if row["network"] != "SRC λ=5" else dict(row, test_accuracy=0.76) for row in wide]
     said, verdict = claim(monkeypatch, "as accurate as the best SRC", accuracy=same)
     assert "+0.0 ± 4.5" in said and verdict == "undecided; not off by over 4.5"  # of -1.0, +2.1 and -1.1
-    others = accuracies(**dict.fromkeys(tasks.RATES, (50, 50)) | {"RSNN, rate 0.01": (70, 74)})
+    others = accuracies(**dict.fromkeys(tasks.LRS, (50, 50)) | {"RSNN, lr 0.01": (70, 74)})
     said, verdict = claim(monkeypatch, "learning rate of its own", accuracy=rows + others)
-    assert said == "ASRC K=40 minus RSNN, rate 0.01: +1.0 ± 0.0 points (best of 4 rates on validation data)"
+    assert said == "ASRC K=40 minus RSNN, lr 0.01: +1.0 ± 0.0 points (best of 4 learning rates on validation data)"
     assert verdict == "yes"
 
 
@@ -571,7 +626,7 @@ def test_the_claim_about_the_choice(monkeypatch):
     assert said.startswith("range of accuracy over 10, 20: SRC 40.0, ASRC 1.0; difference +39.0 ± 0.0")
     assert verdict == "says little: two values"
     rows += accuracies(**{"SRC λ=40": (0, 60), "ASRC K=40": (0, 96)})
-    task = replace(TASK, networks={**TASK.networks, "SRC λ=40": {}})
+    task = replace(TASK, networks={**TASK.networks, "SRC λ=40": {**TASK.networks["SRC λ=20"], "span": 40}})
     said, verdict = claims.CLAIMS["ASRC depends less on K than SRC on λ"](None, "match", task)
     assert "over 10, 20, 40: SRC 40.0, ASRC 2.0; difference +38.0" in said and verdict == "yes"
 
@@ -677,6 +732,15 @@ def test_stored_results_are_whole(name):
         assert path.stat().st_size < 300_000, path.name
 
 
+@pytest.mark.parametrize("name", findings.TASKS)
+@pytest.mark.parametrize("experiment", ["gradients", "jacobians", "robustness"])
+def test_stored_networks_are_those_that_are_measured(monkeypatch, name, experiment):
+    """Chosen by their settings: an experiment would store the same networks again."""
+    monkeypatch.setattr(experiments, "_of_each_run", lambda task, folder, name, networks, *_: list(networks))
+    stored = {row["network"] for row in findings.read(RESULTS, name, experiment)}
+    assert set(findings.EXPERIMENTS[experiment](findings.TASKS[name], Path("nowhere"))) == stored
+
+
 def test_figures_take_any_axes(rng):
     """They draw on the axes they are given, and on no other."""
     rows = findings.read(RESULTS, "psdigits", "accuracy")
@@ -684,7 +748,7 @@ def test_figures_take_any_axes(rng):
     _, axes = plt.subplots(1, 2)
     for paint in (
         lambda ax: figures.accuracies(rows, ax, ["RSNN", "SRC λ=8"]),
-        lambda ax: figures.accuracy_over_span(rows, ax),
+        lambda ax: figures.accuracy_over_span(rows, findings.TASKS["psdigits"], ax),
         lambda ax: figures.chosen_spans(rows, "ASRC K=16", ax),
         lambda ax: figures.cooling(findings.read(RESULTS, "psdigits", "spans")["ASRC K=16"], ax),
         lambda ax: figures.under_noise(findings.read(RESULTS, "psdigits", "robustness"), "weights", ["RSNN"], ax),

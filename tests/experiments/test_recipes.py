@@ -1,8 +1,9 @@
 """Recipes: the paper's settings, every setting handed on to what it is for, and words on those that do nothing."""
 
 import itertools
+import json
 import re
-from dataclasses import astuple, fields, replace
+from dataclasses import asdict, astuple, fields, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +17,7 @@ from minisnn.experiments.recipes import RECIPES, Recipe
 
 FIELDS = [field.name for field in fields(Recipe)]
 
-OTHER = {  # of each setting a value that is allowed everywhere and that no recipe has
+OTHER = {  # for each setting a value that is allowed everywhere and that no recipe has
     "permute": lambda now: not now,
     "pool": lambda now: 3 - now,
     "rows": lambda now: not now,
@@ -35,14 +36,16 @@ OTHER = {  # of each setting a value that is allowed everywhere and that no reci
     "threshold": 1.25,
     "reset": "hard",
     "detach_reset": True,
-    "learn_decay": True,
+    "learn_decay": lambda now: not now,
+    "per_neuron": True,
     "surrogate": "atan",
     "surrogate_width": 0.625,
     "readout_window": 6,
     "epochs": 11,
     "batch_size": 13,
-    "rate": 0.002,
-    "span_rate": 0.3,
+    "lr": 0.002,
+    "span_lr": 0.3,
+    "neuron_lr": 0.007,
     "weight_decay": 0.04,
     "schedule": "cosine",
     "first_temperature": 2.0,
@@ -67,11 +70,13 @@ def no_download(monkeypatch):
 
 
 def made(recipe: Recipe) -> tuple:
-    """All that a recipe comes to; see `test_settings_of_spans_do_nothing_without` on what is left out."""
+    """All that a recipe comes to; see `test_settings_that_do_nothing_without` on what is left out."""
     net, options = recipes.make_network(recipe), recipes.fit_options(recipe)
     if not any(isinstance(r, ms.ASRC) for r in net.recurrence):
         del options["temperatures"]
-        options["optimizer"] = replace(options["optimizer"], span_rate=0.0)
+        options["optimizer"] = replace(options["optimizer"], span_lr=0.0)
+    if not any(isinstance(n, ms.PLIF) for n in net.neuron):
+        options["optimizer"] = replace(options["optimizer"], neuron_lr=0.0)
     return net.config(), recipes.make_data(recipe).record, options
 
 
@@ -187,6 +192,70 @@ def test_hidden_layers_become_a_tuple():
 @pytest.mark.parametrize(
     "settings",
     [
+        {"span": (4, 8, 8)},
+        {"span": (5,), "hidden": (7,)},
+        {"span": np.int64(5), "hidden": (np.int64(7),)},
+        {"decay": (0.25, 0.75), "threshold": (0.5, 2.0), "hidden": (2,)},
+    ],
+    ids=str,
+)
+def test_recipes_come_back_from_json(settings):
+    """JSON turns tuples into lists: the recipe that is read is equal, and no difference is found."""
+    recipe = Recipe(data="digits", **settings)
+    back = Recipe(**json.loads(json.dumps(asdict(recipe))))
+    assert back == recipe and hash(back) == hash(recipe)
+    assert recipes.differences(recipe, back) == []
+    assert recipes.make_network(back).config() == recipes.make_network(recipe).config()
+
+
+def test_one_span_per_layer():
+    """As a tuple or a list; one number is that of all layers."""
+    for span in ((4, 8, 16), [4, 8, np.int64(16)]):
+        recipe = recipes.recipe("psdigits-src", span=span)
+        assert recipe.span == (4, 8, 16) and [type(n) for n in recipe.span] == [int] * 3
+        assert recipes.make_network(recipe).recurrence == [ms.SRC(4), ms.SRC(8), ms.SRC(16)]
+    assert recipes.make_network(recipes.recipe("psdigits-src", span=4)).recurrence == [ms.SRC(4)] * 3
+
+
+@pytest.mark.parametrize(
+    "span, error, words",
+    [
+        (
+            (4, 8),
+            ValueError,
+            r"span has 2 values, \(4, 8\), expected one number or one per hidden layer, 3 for hidden=",
+        ),
+        ([4, 8, 8, 8], ValueError, r"span has 4 values, \(4, 8, 8, 8\), .* to try several values, use a sweep"),
+        ((), ValueError, r"span has 0 values, \(\), expected"),
+        ((4, 0, 8), ValueError, r"span\[1\] must be at least 1, got 0"),
+        ((4, 8, 8.5), TypeError, r"span\[2\] must be an integer, got 8.5"),
+        ("4-8-8", TypeError, r"span must be an integer, got '4-8-8'"),
+    ],
+    ids=str,
+)
+def test_spans_that_do_not_fit(span, error, words):
+    with pytest.raises(error, match=words):
+        recipes.recipe("psdigits-src", span=span)
+
+
+def test_layers_that_do_not_fit_the_spans():
+    with pytest.raises(ValueError, match=r"span has 3 values, \(4, 8, 8\), .* 1 for hidden=\(64,\)"):
+        replace(recipes.recipe("psdigits-src", span=(4, 8, 8)), hidden=(64,))
+
+
+def test_decays_per_layer_or_neuron():
+    """One logit per layer, or one per neuron, all of which start at the decay."""
+    for per_neuron, shapes in ((False, [(1,), (1,)]), (True, [(5,), (4,)])):
+        recipe = recipes.recipe("psdigits-rsnn", hidden=(5, 4), learn_decay=True, per_neuron=per_neuron, decay=0.75)
+        net = recipes.make_network(recipe)
+        logits = [net.params[f"layers.{i}.decay_logit"] for i in range(2)]
+        assert [logit.shape for logit in logits] == shapes
+        np.testing.assert_allclose(np.concatenate(logits), np.log(3), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
         {"pool": 0},
         {"pool": -1},
         {"pool": 3},
@@ -204,13 +273,13 @@ def test_hidden_layers_become_a_tuple():
         {"learn_decay": "no"},
         {"surrogate_width": 0.0},
         {"readout_window": 0},
-        {"rate": -1.0},
+        {"lr": -1.0},
         {"weight_decay": -1.0},
         {"seed": -1},
     ],
     ids=str,
 )
-def test_values_out_of_range_are_told_with_their_name(settings, tmp_path, monkeypatch):
+def test_values_out_of_range_are_reported_with_their_name(settings, tmp_path, monkeypatch):
     """Before any data is read."""
     monkeypatch.setenv("MINISNN_DATA", str(tmp_path))
     monkeypatch.setattr(datasets._mnist, "_read_files", lambda folder: pytest.fail("data was read"))
@@ -234,19 +303,20 @@ def test_other_values_are_of_all_settings():
 @pytest.mark.parametrize("setting", FIELDS)
 def test_a_setting_changes_what_is_made_exactly_if_it_matters(no_download, setting):
     """And `recipe` refuses it where it does not."""
-    for task, model in itertools.product(("smnist", "psdigits", "match"), recipes.MODELS):
-        name, base = f"{task}-src", replace(RECIPES[f"{task}-src"], model=model)
+    for task, model, learn_decay in itertools.product(("smnist", "psdigits", "match"), recipes.MODELS, (False, True)):
+        name, given = f"{task}-src", {"model": model, "learn_decay": learn_decay}
+        base = replace(RECIPES[name], **given)
         before = replace(base, hidden=(4, 3))
         after = replace(before, **{setting: other(before, setting)})
         changes = made(after) != made(before)
-        assert recipes.matters(before, setting) == changes, (task, model)
-        changed = {"model": model, setting: other(base, setting)}
+        assert recipes.matters(before, setting) == changes, (task, model, learn_decay)
+        changed = {**given, setting: other(base, setting)}
         if changes:
             assert recipes.recipe(name, **changed) == replace(base, **changed)
         else:
             with pytest.raises(ValueError, match=f"^{setting} would change nothing: ") as caught:
                 recipes.recipe(name, **changed)
-            assert f"data={before.data!r}, model={before.model!r}" in str(caught.value)
+            assert f"data={before.data!r}, model={before.model!r}, learn_decay={learn_decay}" in str(caught.value)
 
 
 def test_random_spans():
@@ -260,7 +330,7 @@ def test_random_spans():
 
 
 def test_hidden_is_a_list():
-    with pytest.raises(TypeError, match=r"hidden must be the sizes of the hidden layers, as .* got 64"):
+    with pytest.raises(TypeError, match=r"hidden must be the sizes of the hidden layers, .* got 64"):
         Recipe(hidden=64)
 
 
@@ -279,7 +349,7 @@ def test_what_would_change_nothing_is_named():
 
 def test_each_setting_arrives_where_it_belongs(no_download):
     """All of them changed, each to a value of its own."""
-    settings = {name: value for name, value in OTHER.items() if not callable(value)}
+    settings = {name: value for name, value in OTHER.items() if not callable(value)} | {"learn_decay": True}
     for model, recurrence in (
         ("ff", ms.Feedforward()),
         ("rsnn", ms.Recurrent()),
@@ -290,14 +360,15 @@ def test_each_setting_arrives_where_it_belongs(no_download):
         net = recipes.make_network(match)
         assert list(net.sizes) == [1, 5, 4, 2]
         assert net.recurrence == [recurrence] * 2
-        assert net.neuron == [ms.PLIF(decay=0.75, threshold=1.25, reset="hard", detach_reset=True)] * 2
+        plif = ms.PLIF(decay=0.75, threshold=1.25, reset="hard", detach_reset=True, per_neuron=True)
+        assert net.neuron == [plif] * 2
         assert net.surrogate == ms.ATan(width=0.625)
         assert (net.readout_window, net.seed, net.dtype) == (6, 9, "float32")
     assert recipes.make_network(replace(match, learn_decay=False)).neuron[0] == ms.LIF(0.75, 1.25, "hard", True)
     assert recipes.fit_options(match) == {
         "epochs": 11,
         "batch_size": 13,
-        "optimizer": ms.AdamW(lr=0.002, span_lr=0.3, weight_decay=0.04),
+        "optimizer": ms.AdamW(lr=0.002, span_lr=0.3, neuron_lr=0.007, weight_decay=0.04),
         "schedule": ms.cosine,
         "temperatures": (2.0, 0.05),
         "clip_norm": 0.7,
@@ -326,13 +397,21 @@ def test_every_surrogate_has_a_name(kind):
 
 
 @pytest.mark.filterwarnings("ignore:after the first epoch layer:RuntimeWarning")
-@pytest.mark.parametrize("setting", ["span_rate", "first_temperature", "last_temperature"])
+@pytest.mark.parametrize(
+    "setting, learn_decay",
+    [
+        ("span_lr", False),
+        ("first_temperature", False),
+        ("last_temperature", False),
+        ("neuron_lr", False),
+        ("neuron_lr", True),
+    ],
+)
 @pytest.mark.parametrize("model", recipes.MODELS)
-def test_settings_of_spans_do_nothing_without(model, setting):
-    """Of the options of `fit`, those for spans change a training exactly if they matter."""
-    recipe = Recipe(
-        data="delayed_match", model=model, hidden=(4, 3), span=2, max_span=3, threshold=0.3, epochs=2, batch_size=3
-    )
+def test_settings_that_do_nothing_without(model, setting, learn_decay):
+    """Of the options of `fit`, those for spans and learned decays change a training exactly if they matter."""
+    small = {"hidden": (4, 3), "span": 2, "max_span": 3, "threshold": 0.3, "epochs": 2, "batch_size": 3}
+    recipe = Recipe(data="delayed_match", model=model, learn_decay=learn_decay, **small)
     data = datasets.delayed_match(lag=5, n_train=7, n_test=2)
 
     def trained(recipe) -> np.ndarray:
@@ -350,7 +429,7 @@ def test_settings_of_spans_do_nothing_without(model, setting):
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if "mnist" not in name])
 def test_sizes_are_those_of_the_data(name):
-    """Steps, inputs, classes and training sequences are told without making the data."""
+    """Steps, inputs, classes and training sequences are known without making the data."""
     for settings in ({}, {"permute": False}, {"lag": 12, "n_train": 23}, {"lag": 12, "distractors": 1}):
         recipe = replace(RECIPES[name], **settings)
         data = recipes.make_data(recipe)
@@ -372,38 +451,51 @@ def test_sizes_of_mnist(settings, expected):
     assert recipes.n_training(replace(recipe, n_train=1234)) == 1234
 
 
+@pytest.fixture
+def measured(monkeypatch):
+    """The recipes whose pace was asked for: 1 ms per step of a sequence, and more for each neuron. No clock runs."""
+    asked = []
+
+    def seconds_per_sequence(recipe, duration=0.5):
+        asked.append(recipe)
+        return 1e-3 * recipes.steps_and_inputs(recipe)[0] + 1e-6 * sum(recipe.hidden)
+
+    monkeypatch.setattr(recipes, "seconds_per_sequence", seconds_per_sequence)
+    return asked
+
+
 @pytest.mark.parametrize("name", RECIPES)
-def test_estimated_seconds(name):
-    """In proportion to epochs, sequences and steps; more for each neuron and candidate span; least if feedforward."""
-    recipe = RECIPES[name]
-    seconds = recipes.estimated_seconds(recipe)
-    assert type(seconds) is float and seconds > 0
-
-    def ratio(**settings):
-        return recipes.estimated_seconds(replace(recipe, **settings)) / seconds
-
-    assert ratio(epochs=3 * recipe.epochs) == pytest.approx(3)
-    if recipe.data != "digits":
-        assert ratio(n_train=2 * recipes.n_training(recipe)) == pytest.approx(2)
-    if recipe.data == "mnist":
-        assert ratio(pool=2) == pytest.approx(1 / 4 if recipe.pool == 1 else 1)
-    if recipe.data == "delayed_match":
-        assert ratio(lag=2 * recipe.lag + 10) == pytest.approx(2)
-    for layer in range(len(recipe.hidden)):
-        more = [n + (i == layer) for i, n in enumerate(recipe.hidden)]
-        assert 1 < ratio(hidden=more) < 1.1
-    assert ratio(hidden=(*recipe.hidden, 1)) > 1
-    assert (ratio(max_span=recipe.max_span + 1) > 1) == (recipe.model == "asrc")
-    assert ratio(span=recipe.span + 1) == 1
-    assert (ratio(model="ff") < 1) == (recipe.model != "ff")
-    assert ratio(model="src") < min(ratio(model="rsnn"), ratio(model="asrc"))
+def test_estimated_seconds(measured, name):
+    """All sequences of all epochs at the pace of the recipe's own network, which is measured once, or handed in."""
+    recipe = replace(RECIPES[name], hidden=(7, 5))
+    expected = recipe.epochs * recipes.n_training(recipe) * (1e-3 * recipes.steps_and_inputs(recipe)[0] + 12e-6)
+    assert recipes.estimated_seconds(recipe) == pytest.approx(expected)
+    assert measured == [recipe]
+    assert recipes.estimated_seconds(recipe, 0.25) == 0.25 * recipe.epochs * recipes.n_training(recipe)
+    assert measured == [recipe]
 
 
-def test_estimated_seconds_count_multiply_adds():
-    """Forward and backward, two for the weights: three products of each matrix, a step and sequence."""
-    recipe = Recipe(data="delayed_match", model="src", hidden=(3, 5), lag=6, n_train=10, epochs=7)
-    products = 7 * 10 * 16 * 3 * (1 * 3 + 3 * 3 + 3 * 5 + 5 * 5)
-    assert recipes.estimated_seconds(recipe) == pytest.approx(products / recipes.MULTIPLY_ADDS_A_SECOND)
+@pytest.mark.parametrize("batch_size, n", [(5, 5), (256, 32)])
+def test_a_pace_is_that_of_the_gradient(monkeypatch, batch_size, n):
+    """Of a few random sequences, repeated for half a second; the first call, which may compile, does not count."""
+    clock, calls = [100.0], []
+
+    def loss_and_grad(net, x, y):
+        calls.append((net.config(), x))
+        assert len(y) == len(x)
+        clock[0] += 60.0 if len(calls) == 1 else 0.003 * len(x)
+
+    monkeypatch.setattr(recipes, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    monkeypatch.setattr(ms.Network, "loss_and_grad", loss_and_grad)
+    recipe = recipes.recipe("match-asrc", hidden=(4, 3), lag=7, batch_size=batch_size)
+    assert recipes.seconds_per_sequence(recipe) == pytest.approx(0.003)
+    assert clock[0] == pytest.approx(160.5, abs=0.003 * n) and clock[0] >= 160.5
+    assert {x.shape for _, x in calls[1:]} == {(n, 17, 1)}
+    assert np.std(calls[1][1]) > 0.1  # random, not constant
+    assert all(config == recipes.make_network(recipe).config() for config, _ in calls)
+    calls.clear()
+    assert recipes.seconds_per_sequence(recipe, duration=0.001) == pytest.approx(0.003)
+    assert len(calls) == 2
 
 
 # What differs, and the table
@@ -431,7 +523,7 @@ def test_recipes_are_all_different():
     assert len({astuple(recipe) for recipe in RECIPES.values()}) == len(RECIPES)
 
 
-def test_table():
+def test_table(measured):
     """A row for each recipe, with what is trained and about how long."""
     head, *rows = recipes.table().splitlines()
     assert [row.split()[0] for row in rows] == list(RECIPES)
@@ -452,3 +544,15 @@ def test_table():
         assert network.split("]")[1].strip() == spans.get(recipe.model, "")
         minutes = float(about) * {"h": 60, "min": 1}[unit]
         assert minutes == pytest.approx(max(recipes.estimated_seconds(recipe) / 60, 1), rel=0.05, abs=0.5)
+
+
+def test_the_table_measures_no_kind_of_network_twice(measured):
+    """Neither the order of the pixels nor λ makes a difference to the pace; T, layers, model and K do."""
+
+    def kind(recipe):
+        return recipes.steps_and_inputs(recipe), recipe.hidden, recipe.model, recipe.max_span * (recipe.model == "asrc")
+
+    recipes.table()
+    kinds = [kind(recipe) for recipe in measured]
+    assert len(kinds) == len(set(kinds)) == 22
+    assert set(kinds) == {kind(recipe) for recipe in RECIPES.values()}

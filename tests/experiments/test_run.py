@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -80,10 +80,30 @@ def test_a_run_that_has_ended_says_its_result_again(straight, monkeypatch):
 def test_a_folder_that_holds_a_run(straight):
     with pytest.raises(FileExistsError, match="holds a run already"):
         train(straight)
-    with pytest.raises(
-        ValueError, match=r"another one:\n  batch_size: 16 there, now 32\n  rate: 0.005 there, now 0.1$"
-    ):
-        train(straight, replace(SMALL, rate=0.1, batch_size=32), resume=True)
+    with pytest.raises(ValueError, match=r"another one:\n  batch_size: 16 there, now 32\n  lr: 0.005 there, now 0.1$"):
+        train(straight, replace(SMALL, lr=0.1, batch_size=32), resume=True)
+
+
+@pytest.mark.filterwarnings("ignore:after the first epoch layer:RuntimeWarning")
+def test_a_run_with_a_span_per_layer_goes_on(tmp_path, monkeypatch):
+    """What was a tuple is a list in config.json, and no difference; nor are decays, one for each neuron."""
+    recipe = replace(SMALL, model="src", hidden=(4, 4), span=(2, 5), decay=(0.2, 0.4, 0.6, 0.8), epochs=1)
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 2)
+        with pytest.raises(Interruption):
+            train(tmp_path, recipe, checkpoint_minutes=0.0)
+    with pytest.raises(ValueError, match=r"span: \(2, 5\) there, now \(2, 4\)$"):
+        train(tmp_path, replace(recipe, span=(2, 4)), resume=True)
+    assert train(tmp_path, recipe, resume=True)["spans"] == [2, 5]
+    assert runs.read_recipe(tmp_path) == recipe
+
+
+def test_a_recipe_of_another_version(tmp_path):
+    """With settings that don't exist, or values that are not allowed: says which file, and what."""
+    for settings, words in (({"rate": 0.1}, "unexpected keyword argument 'rate'"), ({"epochs": 0}, "epochs must be")):
+        (tmp_path / "config.json").write_text(json.dumps({"recipe": {**asdict(SMALL), **settings}}))
+        with pytest.raises(ValueError, match=f"config.json holds no recipe of this version of minisnn: .*{words}"):
+            runs.read_recipe(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["config.json", "result.json"])

@@ -19,7 +19,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
-import numba
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -37,7 +36,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:after the first epoch layer:Runt
 TINY = {"hidden": [(4,)], "n_train": [40], "epochs": [1], "lag": [5]}
 TINY_NAME = "epochs=1,hidden=4,lag=5,n_train=40"  # in the order of the alphabet
 TINY_WORDS = ["hidden=4", "n-train=40", "epochs=1", "lag=5"]
-FIRING = {**TINY, "hidden": [(8,)], "n_train": [100], "epochs": [3], "threshold": [0.1], "rate": [0.05]}
+FIRING = {**TINY, "hidden": [(8,)], "n_train": [100], "epochs": [3], "threshold": [0.1], "lr": [0.05]}
 """Loss, accuracy and firing rates differ from run to run."""
 
 
@@ -78,20 +77,6 @@ def figures():
     plt.close("all")
     yield
     plt.close("all")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Quicker for networks as small as these, above all if other tests run at the same time."""
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
-
-
-@pytest.fixture
-def all_threads(one_thread):
-    numba.set_num_threads(numba.config.NUMBA_NUM_THREADS)
 
 
 @pytest.fixture
@@ -160,7 +145,7 @@ def test_nothing_to_sweep(tmp_path, grid, seeds):
         sweep(tmp_path, grid, seeds)
 
 
-def test_a_damaged_result_is_told_before_anything_is_run(tmp_path, train):
+def test_a_damaged_result_is_reported_before_anything_is_run(tmp_path, train):
     sweep(tmp_path, {**TINY, "span": [2]})
     next((tmp_path / "results").iterdir()).write_text("{")
     with pytest.raises(ValueError, match="is not the result of a run"):
@@ -200,8 +185,8 @@ def test_seeds(tmp_path, seeds, expected):
 
 def test_values_may_be_numpy(tmp_path):
     """As a list of numbers does: same names, same rows."""
-    rows = sweep(tmp_path / "a", {**TINY, "span": np.array([2, 4]), "rate": np.linspace(0.01, 0.02, 2)})
-    same = sweep(tmp_path / "b", {**TINY, "span": [2, 4], "rate": [0.01, 0.02]})
+    rows = sweep(tmp_path / "a", {**TINY, "span": np.array([2, 4]), "lr": np.linspace(0.01, 0.02, 2)})
+    same = sweep(tmp_path / "b", {**TINY, "span": [2, 4], "lr": [0.01, 0.02]})
     assert timeless(rows) == timeless(same)
     assert results(tmp_path / "a") == results(tmp_path / "b")
 
@@ -213,6 +198,7 @@ OFF = {
     "useless for one model": ("match-src", {"model": ["src", "ff"], "span": [2]}, 1, ValueError, "span would change"),
     "useless for the data": ("psdigits-src", {"lag": [5, 6]}, 1, ValueError, "lag would change nothing"),
     "value": ("match-src", {"span": [2, 3, 0]}, 1, ValueError, "span must be at least 1, got 0"),
+    "spans of other layers": ("match-src", {"span": [2, (2, 3)]}, 1, ValueError, r"span has 2 values, \(2, 3\)"),
     "value of the wrong type": ("match-src", {"span": [2, "3"]}, 1, TypeError, "span must be an integer, got '3'"),
     "name as value": ("match-src", {"model": ["scr"]}, 1, ValueError, "model must be one of .*got 'scr'"),
     "second grid": ("match-src", [{"span": [2]}, {"spam": [2]}], 1, ValueError, "got 'spam'"),
@@ -232,7 +218,7 @@ OFF = {
 
 
 @pytest.mark.parametrize("case", OFF)
-def test_what_is_off_is_told_before_anything_is_run(tmp_path, train, case):
+def test_what_is_off_is_reported_before_anything_is_run(tmp_path, train, case):
     recipe, grid, seeds, error, message = OFF[case]
     with pytest.raises(error, match=message):
         sweep(tmp_path / "new", grid, seeds, recipe=recipe)
@@ -254,7 +240,7 @@ def test_rows_are_the_results(tmp_path):
     rows = sweep(tmp_path, {**FIRING, "span": [2, 5]}, seeds=2)
     assert len({row["firing_rates"] for row in rows}) == 4  # else rows could be mixed up unseen
     for row in rows:
-        name = f"epochs=3,hidden=8,lag=5,n_train=100,rate=0.05,span={row['span']},threshold=0.1,seed={row['seed']}"
+        name = f"epochs=3,hidden=8,lag=5,lr=0.05,n_train=100,span={row['span']},threshold=0.1,seed={row['seed']}"
         result = json.loads((tmp_path / "results" / f"{name}.json").read_text())["result"]
         assert result == runs.read_result(tmp_path / "runs" / name)
         for column in ("test_accuracy", "test_accuracy_soft", "validation_accuracy", "best_epoch", "seconds"):
@@ -294,6 +280,31 @@ def test_values_of_any_kind(tmp_path, name, values):
     for value in plain:
         word = "-".join(map(str, value)) if isinstance(value, list) else str(value)
         assert sum(f" {name}={word} " in f" {line.replace(',', ' ')} " for line in lines) == 1
+
+
+def test_spans_per_layer(tmp_path, train):
+    """As tuples, lists or NumPy's: one name, one row; a second call compares them with what is stored, runs nothing."""
+    grid = {**TINY, "hidden": [(4, 3)]}
+    rows = sweep(tmp_path, {**grid, "span": [(2, 3), 4, (3, 2)]})
+    assert sorted(name.split("span=")[1] for name in train.called) == ["2-3,seed=0", "3-2,seed=0", "4,seed=0"]
+    assert [row["spans"] for row in rows] == ["4 4", "2 3", "3 2"]
+    recipe = runs.read_recipe(tmp_path / "runs" / train.called[0])
+    assert recipe.span == (2, 3) and recipe.hidden == (4, 3)
+    assert [line.split(" ")[4] for line in sweeps.table(rows).splitlines()[1:]] == ["span=4", "span=2-3", "span=3-2"]
+    again = sweep(tmp_path, [{**grid, "span": [[2, 3], (3, 2)]}, {**grid, "span": np.array([[2, 3], [4, 4]])[:1]}])
+    assert again == rows and len(train.called) == 3
+
+
+def test_settings_are_known_by_their_names(tmp_path):
+    """Wherever they stand in a row: no order of keys says what is a setting and what came out."""
+    rows = [row(seed=seed, model="src", span=span) for span in (2, 3) for seed in (0, 1)]
+    turned = [dict(reversed(of_run.items())) for of_run in rows]
+    for of_run in turned:
+        assert sweeps.settings_of(of_run) == {"model": "src", "span": of_run["span"]}
+    assert sweeps.numeric_settings(turned) == ["span"]
+    assert [line.split()[:3] for line in sweeps.table(turned).splitlines()[1:]] == [
+        [f"span={span},", "model=src", "2"] for span in (2, 3)
+    ]
 
 
 def test_csv_is_the_rows(tmp_path):
@@ -371,7 +382,6 @@ def test_order_in_which_runs_end_does_not_matter(tmp_path):
             return self.waiting[-1][0]
 
         def run(self):
-            numba.set_num_threads(1)  # it is that of a thread
             for future, fn, args in reversed(self.waiting):
                 future.set_result(fn(*args))
 
@@ -399,7 +409,6 @@ def test_results_are_written_as_they_come(tmp_path):
             return self.waiting[-1][0]
 
         def run(self):
-            numba.set_num_threads(1)
             for i, (future, fn, args) in enumerate(self.waiting):
                 deadline = time.monotonic() + 5
                 while i and time.monotonic() < deadline and self.lines() < 1 + i:
@@ -718,7 +727,8 @@ def asked(monkeypatch):
     ("word", "name", "values"),
     [
         ("span=1,2,16", "span", [1, 2, 16]),
-        ("rate=1e-3,0.5,2", "rate", [1e-3, 0.5, 2]),
+        ("lr=1e-3,0.5,2", "lr", [1e-3, 0.5, 2]),
+        ("span=4-8-8,8,16-8-8", "span", [(4, 8, 8), 8, (16, 8, 8)]),
         ("n-train=None,400", "n_train", [None, 400]),
         ("n_train=40", "n_train", [40]),
         ("learn-decay=True,False", "learn_decay", [True, False]),
@@ -748,7 +758,7 @@ def test_command_reads_the_rest(tmp_path, capsys, asked):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--grid", "span"], "--grid takes SETTING=VALUE,VALUE..., as span=1,2,4; got 'span'"),
+        (["--grid", "span"], "--grid takes SETTING=VALUE,VALUE..., e.g. span=1,2,4; got 'span'"),
         (["--grid", "span="], "got 'span='"),
         (["--grid", "lag=5", "3"], "got '3'"),
         (["--grid", "spam=1"], "setting must be one of 'data',"),
@@ -756,8 +766,10 @@ def test_command_reads_the_rest(tmp_path, capsys, asked):
         (["--grid", "span=two"], "span must be an integer, got 'two'"),
         (["--grid", "span=1,,2"], "span must be an integer, got ''"),
         (["--grid", "span=1.5"], "span must be an integer, got 1.5"),
-        (["--grid", "hidden=4-x"], "hidden takes the sizes of layers, as hidden=64-128-128, got '4-x'"),
-        (["--grid", "span=1", "span=2"], "span stands twice in one --grid"),
+        (["--grid", "hidden=4-x"], "hidden takes one number per layer, e.g. hidden=64-128-128, got '4-x'"),
+        (["--grid", "span=4-x"], "span takes one number per layer, e.g. span=4-8-8, got '4-x'"),
+        (["--grid", "span=4-8"], "span has 2 values, (4, 8), expected one number or one per hidden layer, 1 for"),
+        (["--grid", "span=1", "span=2"], "span appears twice in one --grid"),
         (["--grid", "hidden=0"], "must be at least 1, got 0"),
         (["--grid", "model=scr"], "model must be one of"),
         (["--seeds", "0"], "seeds must be at least 1, got 0"),
@@ -817,15 +829,14 @@ def test_command_without_numbers(tmp_path, capsys, in_process, tiny):
 
 
 def spawned() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), numba.set_num_threads, (1,))
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), sweeps._start_worker, (1,))
 
 
 @pytest.mark.slow
-def test_processes_change_nothing(tmp_path, all_threads):
+def test_processes_change_nothing(tmp_path):
     """The default: new processes, a thread each; rows and results are those of this process."""
     grid = [{**FIRING, "model": ["src"], "span": [2, 5]}, {**FIRING, "model": ["asrc"]}]
     rows = ms.sweep("match-src", grid, 2, folder=tmp_path / "a", progress=False)
-    numba.set_num_threads(1)
     assert timeless(rows) == timeless(sweep(tmp_path / "b", grid, 2))
     assert results(tmp_path / "a") == results(tmp_path / "b")
     assert len({result["test_loss"] for result in results(tmp_path / "a").values()}) == 6
@@ -833,14 +844,14 @@ def test_processes_change_nothing(tmp_path, all_threads):
 
 
 @pytest.mark.slow
-def test_processes_share_out_the_threads(all_threads):
-    n_threads = numba.get_num_threads()
+def test_processes_share_the_threads():
+    n_threads = sweeps.n_threads()
     for n_tasks in (1, 2, 1000):
         with sweeps.processes(n_tasks) as pool:
-            each = pool.submit(numba.get_num_threads).result()
+            each = pool.submit(sweeps.n_threads).result()
             assert 1 <= pool._max_workers <= n_tasks
             assert each * pool._max_workers <= n_threads
-    assert numba.get_num_threads() == n_threads
+    assert sweeps.n_threads() == n_threads
 
 
 @pytest.mark.slow

@@ -4,11 +4,11 @@
     experiments.py  accuracy, gradients, jacobians, spans, robustness, lags
     results.py      the files in `tutorials/results/`
     intervals.py    means, paired differences, t-intervals
-    measures.py     how a number of the findings is made from stored rows
+    measures.py     how numbers of the findings are made from stored rows
     claims.py       what was claimed, what was measured of it, and the verdict
     tables.py       the tables of README and `tutorials/README.md`
     figures.py      the figures
-    report.py       tables and figures put where they belong
+    report.py       puts tables and figures where they belong
 
 `minisnn findings --all` does all of it (hours); `minisnn findings --report` makes tables and figures anew from what is
 stored (seconds).
@@ -18,12 +18,12 @@ from minisnn.experiments.findings.intervals import Interval, mean_interval, pair
 from minisnn.experiments.findings.measures import area, kept, robust_gains
 from minisnn.experiments.findings.report import report
 from minisnn.experiments.findings.results import EXPERIMENTS, applies, by_seed, curves, read, run
-from minisnn.experiments.findings.tasks import LEVELS, RATES, TASKS, TITLES, Task
+from minisnn.experiments.findings.tasks import LEVELS, LRS, TASKS, TITLES, Task
 
 __all__ = [
     "EXPERIMENTS",
     "LEVELS",
-    "RATES",
+    "LRS",
     "TASKS",
     "TITLES",
     "Interval",

@@ -1,6 +1,5 @@
 """The claims about SRC and ASRC, and four controls, each with what measures it and a verdict at this scale."""
 
-import re
 from collections.abc import Callable
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy as np
 from minisnn.experiments.findings.intervals import Interval, mean_interval, paired_difference
 from minisnn.experiments.findings.measures import LAGS, guesses, robust_gains, signed
 from minisnn.experiments.findings.results import by_seed, curves, read
-from minisnn.experiments.findings.tasks import RATES
 
 MORE_ACCURATE, MORE_ROBUST = 12.0, 35.0  # per cent: said of ASRC in a summary of the paper, not in its abstract
 
@@ -43,7 +41,7 @@ def _seeds(interval: Interval, task) -> str:
 
 
 def _log_sizes(results, name, network, lags: slice) -> np.ndarray:
-    """log10 of the relative gradient after training, the mean over these lags, one a seed; 0 counts as 1e-300, NaN:
+    """log10 of the relative gradient after training, the mean over these lags, one per seed; 0 counts as 1e-300, NaN:
     none at all."""
     rows = read(results, name, "gradients")
     return np.log10(np.maximum(curves(rows, network=network, when="after")[:, lags], 1e-300)).mean(axis=1)
@@ -65,7 +63,7 @@ def _best(results, name, networks) -> str:
 
 def _finds_span(results, name, task) -> tuple[str, str]:
     """Against the SRC whose λ is the best of those tried on validation data."""
-    tried = [network for network in task.networks if re.fullmatch(r"SRC λ=\d+", network)]
+    tried = task.over("src", "span").values()
     interval, text = _against(results, name, task, _best(results, name, tried))
     most = max(abs(interval.low), abs(interval.high))
     verdicts = {"higher": "it is higher", "lower": "it is lower", "undecided": f"undecided; not off by over {most:.1f}"}
@@ -117,18 +115,14 @@ def _more_robust_than_src(results, name, task) -> tuple[str, str]:
 
 def _design(results, name, task) -> tuple[str, str]:
     """How much accuracy depends on the choice: greatest minus least over the same values of λ and K, seed by seed."""
-    tried = {
-        model: {int(n) for network in task.networks for n in re.findall(rf"^{model} .=(\d+)$", network)}
-        for model in ("SRC", "ASRC")
-    }
-    both = sorted(tried["SRC"] & tried["ASRC"])
+    tried = {"SRC": task.over("src", "span"), "ASRC": task.over("asrc", "max_span")}
+    both = sorted(set(tried["SRC"]) & set(tried["ASRC"]))
     if len(both) < 2:
         return "not run", ""
     rows = read(results, name, "accuracy")
     spread = {}
-    for model, letter in (("SRC", "λ"), ("ASRC", "K")):
-        names = [f"{model} {letter}={value}" for value in both]
-        values = np.array([100 * by_seed(rows, "test_accuracy", network=network) for network in names])
+    for model, networks in tried.items():
+        values = np.array([100 * by_seed(rows, "test_accuracy", network=networks[value]) for value in both])
         spread[model] = values.max(axis=0) - values.min(axis=0)
     interval = paired_difference(spread["SRC"], spread["ASRC"])
     text = ", ".join(f"{model} {values.mean():.1f}" for model, values in spread.items())
@@ -145,7 +139,7 @@ def _against_mixture(results, name, task) -> tuple[str, str]:
 
 
 def _against_random(results, name, task) -> tuple[str, str]:
-    drawn = [network for network in task.networks if network.startswith("random spans")]
+    drawn = list(task.over("random", "max_span").values())
     if not drawn:
         return "not run", ""
     interval, text = _against(results, name, task, drawn[0])
@@ -153,20 +147,20 @@ def _against_random(results, name, task) -> tuple[str, str]:
 
 
 def _against_slow_decay(results, name, task) -> tuple[str, str]:
-    slow = [network for network in task.networks if re.fullmatch(r"RSNN, β=.*", network)]
+    slow = task.over("rsnn", "decay")
     if not slow:
         return "not run", ""
-    interval, text = _against(results, name, task, _best(results, name, slow))
+    interval, text = _against(results, name, task, _best(results, name, slow.values()))
     return text, BETTER[interval.verdict]
 
 
-def _against_other_rates(results, name, task) -> tuple[str, str]:
+def _against_other_lrs(results, name, task) -> tuple[str, str]:
     """Against the RSNN whose learning rate is the best of those tried on validation data; ASRC keeps its own."""
-    rates = [network for network in RATES if network in task.networks]
-    if not rates:
+    others = task.over("rsnn", "lr")
+    if not others:
         return "not run", ""
-    interval, text = _against(results, name, task, _best(results, name, [task.baseline, *rates]))
-    return f"{text} (best of {1 + len(rates)} rates on validation data)", BETTER[interval.verdict]
+    interval, text = _against(results, name, task, _best(results, name, [task.baseline, *others.values()]))
+    return f"{text} (best of {1 + len(others)} learning rates on validation data)", BETTER[interval.verdict]
 
 
 CLAIMS: dict[str, Callable] = {
@@ -181,6 +175,6 @@ CLAIMS: dict[str, Callable] = {
     "Control: ASRC is better than a fixed uniform mixture": _against_mixture,
     "Control: ASRC is better than spans drawn at random": _against_random,
     "Control: ASRC is better than an RSNN with a longer time constant": _against_slow_decay,
-    "Control: ASRC is better than an RSNN with a learning rate of its own": _against_other_rates,
+    "Control: ASRC is better than an RSNN with a learning rate of its own": _against_other_lrs,
 }
 """The paper's claims, and four controls, each with what measures it: (what was measured, verdict)."""

@@ -1,6 +1,6 @@
 """The experiments: each returns the rows (or curves) that are stored, and goes on with what its folder holds.
 
-folder/TASK/                the sweep that trains all networks (`sweeps.py`)
+folder/TASK/                the sweep that trains all networks (`sweep.py`)
 folder/TASK/gradients/      what was measured of each run, one JSON file each, with the settings it was measured with;
 folder/TASK/jacobians/      if these have changed, or the run, it is measured anew
 folder/TASK/robustness/
@@ -31,7 +31,8 @@ from minisnn.training.history import History
 
 N_GRADIENTS = 64  # validation sequences whose gradients are measured
 N_JACOBIANS, MOST_LAG = 8, 48  # sequences and steps of the Jacobians
-NO_JACOBIANS = {"clip_norm", "detach_reset", "rate"}  # networks with such settings have none measured
+NO_JACOBIANS = {"clip_norm", "detach_reset", "lr"}  # networks with such settings have none measured
+SLOW_DECAY = 0.9  # β of the RSNN that is disturbed besides the main networks
 N_NOISY = 1000  # test sequences, at most, under noise
 N_BY_SPEC = 200  # of them where spikes are deleted or added, which goes through the spec
 DRAWS = 3  # of each noise and network
@@ -47,10 +48,10 @@ def settings() -> dict[str, dict]:
 
 
 def accuracy(task: Task, folder: Path, progress: bool = True) -> list[dict]:
-    """Train every network with every seed: a row each, with test accuracy, spans and firing rates."""
+    """Train every network with every seed: one row each, with test accuracy, spans and firing rates."""
     grids = [{name: [value] for name, value in of_network.items()} for of_network in task.networks.values()]
     rows = sweeps.sweep(task.recipe, grids, task.seeds, folder=folder, progress=progress)
-    by_run = {sweeps.run_name(dict(list(row.items())[: list(row).index("seed")]), row["seed"]): row for row in rows}
+    by_run = {sweeps.run_name(sweeps.settings_of(row), row["seed"]): row for row in rows}
     kept = ("seed", *sweeps.COLUMNS, "spans", "firing_rates")
     return [
         {"network": network, **{name: by_run[sweeps.run_name(of_network, seed)][name] for name in kept}}
@@ -60,9 +61,9 @@ def accuracy(task: Task, folder: Path, progress: bool = True) -> list[dict]:
 
 
 def gradients(task: Task, folder: Path, progress: bool = True) -> list[dict]:
-    """‖∂L/∂v[t]‖ in the last hidden layer over lag, before and after training; a row for each network, seed and time.
+    """‖∂L/∂v[t]‖ in the last hidden layer over lag, before and after training: one row per network, seed and time.
 
-    L reads the last step alone; `gradient_flow`'s norm, relative to that at lag 0, as the median over sequences.
+    L reads the last step alone; it is `gradient_flow`'s norm relative to that at lag 0, the median over sequences.
     """
     return _of_each_run(task, folder, "gradients", task.networks, measure_gradients, progress)
 
@@ -91,7 +92,7 @@ def measure_gradients(recipe: recipes.Recipe, run: Path) -> list[dict]:
 def jacobians(task: Task, folder: Path, progress: bool = True) -> list[dict]:
     """Norms of ∂v[t + lag]/∂v[t] in the last hidden layer of trained networks beside theory, of RSNN, SRCs and ASRC.
 
-    A row for each network, seed and kind: measured (‖J‖_F / √N, root mean square over sequences), mean field, bound.
+    One row per network, seed and kind: measured (‖J‖_F / √N, root mean square over sequences), mean field, bound.
     The trained ASRC is taken three times: with uniform weights p, half way (T° such that the largest p is 1/2) and
     hardened.
     """
@@ -151,7 +152,7 @@ def half_way(span_logits: np.ndarray) -> float:
 
 def spans(task: Task, folder: Path, progress: bool = True) -> dict[str, dict]:
     """How the spans were learned: for each adaptive network, epoch by epoch, its temperature, validation accuracy with
-    soft and hard spans (a list a seed), and the span weights of seed 0, by layer."""
+    soft and hard spans (one list per seed), and the span weights of seed 0, by layer."""
     accuracy(task, folder, progress)
     curves = {}
     for network, of_network in task.networks.items():
@@ -174,8 +175,15 @@ def _rounded(values, digits: int = 4) -> list[float]:
 
 
 def robustness(task: Task, folder: Path, progress: bool = True) -> list[dict]:
-    """Test accuracy under each noise of `LEVELS`: a row for each network, seed, noise and level, mean over draws."""
-    wanted = {name: of for name, of in task.networks.items() if name in (*task.main, "RSNN, β=0.9")}
+    """Test accuracy under each noise of `LEVELS`: one row per network, seed, noise and level, mean over draws.
+
+    Of the main networks and of an RSNN whose membranes leak more slowly.
+    """
+    wanted = {
+        name: of_network
+        for name, of_network in task.networks.items()
+        if name in task.main or (of_network["model"] == "rsnn" and of_network.get("decay") == SLOW_DECAY)
+    }
     return _of_each_run(task, folder, "robustness", wanted, measure_robustness, progress)
 
 
@@ -193,14 +201,14 @@ def measure_robustness(recipe: recipes.Recipe, run: Path) -> list[dict]:
 
 
 def lags(task: Task, folder: Path, progress: bool = True) -> list[dict]:
-    """Delayed match without distractors, over the lag and over spans: a row a run. Of that task alone."""
+    """Delayed match without distractors, over the lag and over spans: one row per run. Of that task alone."""
     return sweeps.sweep(task.recipe, LAG_GRIDS, LAG_SEEDS, folder=folder / "lags", progress=progress)
 
 
 def _of_each_run(task: Task, folder: Path, name: str, networks: dict, measure, progress: bool) -> list[dict]:
     """The rows of `measure(recipe, run folder)` for each network and seed, after training what is not yet trained.
 
-    Each run is measured in a process of its own and written at once; what is there is not measured again.
+    Runs are measured in processes of their own and written at once; what is there is not measured again.
     """
     accuracy(task, folder, progress)
     measured = storage.make_folder(folder / name)
@@ -259,8 +267,8 @@ def _measured(path: Path, stamp: dict) -> list[dict] | None:
 
 @contextmanager
 def _one_blas_thread():
-    """Processes started in here do matrix products on one thread each: with several a core, threads wait for each
-    other (Jacobians took some 7 s a run, against less than 1)."""
+    """Processes started in here do matrix products on one thread each: with several per core, threads wait for each
+    other (Jacobians took some 7 s per run, against less than 1)."""
     names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))
@@ -275,7 +283,7 @@ def _one_blas_thread():
 
 
 def configuration(task: Task) -> dict:
-    """All settings of the task's recipe, in what the networks differ from them, and what is measured how."""
+    """All settings of the task's recipe, how the networks differ from them, and what is measured how."""
     recipe = asdict(recipes.recipe(task.recipe))
     of_match = {"lags": {"grids": LAG_GRIDS, "seeds": LAG_SEEDS}} if recipe["data"] == "delayed_match" else {}
     return {"recipe": recipe, "networks": task.networks, "measured": settings(), **of_match}

@@ -12,7 +12,7 @@ from minisnn import plots
 from minisnn._internal import storage
 from minisnn.experiments.findings.intervals import mean_interval
 from minisnn.experiments.findings.results import by_seed, curves, read
-from minisnn.experiments.findings.tasks import LEVELS, TASKS
+from minisnn.experiments.findings.tasks import LEVELS, TASKS, Task
 from minisnn.training.history import History
 
 STYLES = tuple(zip(plots.COLOURS, ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))))
@@ -65,7 +65,7 @@ def over_lag(lines: dict[str, np.ndarray], ax):
 def measured_and_predicted(rows: list[dict], networks: dict[str, tuple[str, str]], ax):
     """Norms of Jacobians over lag: measured as lines, the mean-field estimate as dots of the same colour.
 
-    Networks map what the legend says to (network, state), the state being that of an ASRC's taps, else "".
+    `networks` maps what the legend says to (network, state); the state is that of an ASRC's taps, otherwise "".
     """
     for colour, (name, (network, state)) in zip(cycle(plots.COLOURS), networks.items()):
         chosen = {"network": network, "state": state}
@@ -85,7 +85,7 @@ def measured_and_predicted(rows: list[dict], networks: dict[str, tuple[str, str]
 
 
 def chosen_spans(rows: list[dict], network: str, ax):
-    """The spans that a network's layers ended on: one dot a seed, moved apart where seeds agree."""
+    """The spans that a network's layers ended on: one dot per seed, moved apart where seeds agree."""
     spans = np.array([[int(span) for span in text.split()] for text in by_seed(rows, "spans", network=network)])
     for layer in range(spans.shape[1]):
         values, counts = np.unique(spans[:, layer], return_counts=True)
@@ -99,11 +99,9 @@ def chosen_spans(rows: list[dict], network: str, ax):
     return ax
 
 
-def accuracy_over_span(rows: list[dict], ax):
+def accuracy_over_span(rows: list[dict], task: Task, ax):
     """Test accuracy of SRC over λ and of ASRC over K, with 95 % intervals; RSNN is λ = 1. Two points get no line."""
-    networks = dict.fromkeys(row["network"] for row in rows)
-    src = {1: "RSNN"} | {int(name[6:]): name for name in networks if _is_plain_src(name)}
-    asrc = {int(name[7:]): name for name in networks if name.startswith("ASRC K=") and name[7:].isdigit()}
+    src, asrc = {1: task.baseline, **task.over("src", "span")}, task.over("asrc", "max_span")
     for name, chosen, colour, marker in (("SRC over λ", src, 1, "o-"), ("ASRC over K", asrc, 0, "s--")):
         intervals = [
             mean_interval(100 * by_seed(rows, "test_accuracy", network=network)) for network in chosen.values()
@@ -116,10 +114,6 @@ def accuracy_over_span(rows: list[dict], ax):
     ax.grid(alpha=0.3)
     ax.legend(frameon=False, fontsize="small")
     return ax
-
-
-def _is_plain_src(network: str) -> bool:
-    return network.startswith("SRC λ=") and network[6:].isdigit()
 
 
 def cooling(found: dict, ax):
@@ -166,7 +160,7 @@ def draw(results, folder) -> list[Path]:
         paint = _gradients(read(results, name, "gradients"), task)
         drawn.append(plots.save(f"{stem}-gradients.png", paint, 1, 2, 10, 4))
         paint = _jacobians(read(results, name, "jacobians"), task)
-        n_panels = 3 if any("β=" in network for network in task.networks) else 2
+        n_panels = 3 if task.having("decay") else 2
         drawn.append(plots.save(f"{stem}-jacobians.png", paint, 1, n_panels, 12, 4.8))
         drawn.append(plots.save(f"{stem}-spans.png", _spans(rows, read(results, name, "spans"), task), 2, 2, 10, 6))
         weights = read(results, name, "spans")[task.adaptive]["span_weights"]
@@ -178,7 +172,8 @@ def draw(results, folder) -> list[Path]:
 
 
 def _gradients(rows, task):
-    names = [*task.main, *(name for name in ("RSNN, β=0.9", "RSNN, β=0.99") if name in task.networks)]
+    slow = task.over("rsnn", "decay")
+    names = [*task.main, *(slow[decay] for decay in (0.9, 0.99) if decay in slow)]
 
     def paint(axes):
         for ax, when in zip(axes, ("before", "after")):
@@ -193,9 +188,10 @@ def _gradients(rows, task):
 
 
 def _jacobians(rows, task):
-    known = dict.fromkeys(row["network"] for row in rows)
-    plain = {name: (name, "") for name in known if name == "RSNN" or _is_plain_src(name)}
-    slow = {name: (name, "") for name in known if name == "RSNN" or "β=" in name}
+    plain, slow = (
+        {name: (name, "") for name in (task.baseline, *others)}
+        for others in (task.over("src", "span").values(), task.having("decay"))
+    )
     states = {f"{task.adaptive}, {state}": (task.adaptive, state) for state in ("uniform", "half way", "hardened")}
 
     def paint(axes):
@@ -207,10 +203,10 @@ def _jacobians(rows, task):
 
 
 def _spans(rows, found, task):
-    slow = f"{task.adaptive}, cooled slowly"
+    slow = [network for network in task.having("last_temperature") if network in found]
 
     def paint(axes):
-        accuracy_over_span(rows, axes[0])
+        accuracy_over_span(rows, task, axes[0])
         chosen_spans(rows, task.adaptive, axes[2])
         axes[2].set_title(f"{task.adaptive}: where each seed ended", fontsize="medium")
         right = max(axes[0].get_xlim()[1], axes[2].get_xlim()[1])
@@ -218,9 +214,9 @@ def _spans(rows, found, task):
             ax.set_xlim(0, right)
         cooling(found[task.adaptive], axes[1])
         axes[1].set_title(task.adaptive, fontsize="medium")
-        if slow in found:
-            cooling(found[slow], axes[3])
-            axes[3].set_title(slow, fontsize="medium")
+        if slow:
+            cooling(found[slow[0]], axes[3])
+            axes[3].set_title(slow[0], fontsize="medium")
         else:
             axes[3].set_visible(False)
 

@@ -1,4 +1,4 @@
-"""Means over seeds and how sure they are: t-intervals, of values and of paired differences.
+"""Means over seeds and how certain they are: t-intervals of values and of paired differences.
 
 Networks of one seed start equal and see equal data, so their difference is free of what a seed does to both. With n
 seeds, mean ± t s / √n covers the true mean in 95 of 100 experiments, if the values are about normal; s is their
@@ -38,7 +38,7 @@ def mean_interval(values, level: float = 0.95) -> Interval:
     Parameters
     ----------
     values : sequence of float
-        At least two, one a seed.
+        At least two, one per seed.
     level : float
         How often such intervals cover the true mean, in (0, 1).
 
@@ -53,9 +53,9 @@ def mean_interval(values, level: float = 0.95) -> Interval:
 
     values = np.asarray(values, float)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
-        raise ValueError(f"an interval needs two or more finite values, one a seed, got {values}")
+        raise ValueError(f"an interval needs two or more finite values, one per seed, got {values}")
     if not 0 < level < 1:
-        raise ValueError(f"level must be in (0, 1), as 0.95, got {level!r}")
+        raise ValueError(f"level must be in (0, 1), e.g. 0.95, got {level!r}")
     n = len(values)
     half_width = t.ppf((1 + level) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n)
     return Interval(float(values.mean()), float(half_width), n)

@@ -1,4 +1,4 @@
-"""What tables, claims and figures have in common: how a number of the findings is made from stored rows."""
+"""What tables, claims and figures have in common: how numbers of the findings are made from stored rows."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from minisnn.experiments.findings.results import by_seed, read
 from minisnn.experiments.findings.tasks import LEVELS, Task
 
 LAGS = {"psdigits": (8, 16, 32, 63), "match": (5, 15, 30, 39), "psmnist14": (10, 20, 50, 195)}
-"""Steps back at which gradients are told, by task; the claims are about the last but one."""
+"""Steps back at which gradients are reported, by task; the claims are about the last but one."""
 
 
 def signed(interval: Interval, digits: int = 1) -> str:
@@ -23,13 +23,13 @@ def guesses(results, name: str, task: Task) -> bool:
 
 
 def area(rows: list[dict], network: str, noise: str) -> np.ndarray:
-    """The area under a network's accuracy over the levels of a noise, divided by their range: per cent, one a seed."""
+    """The area under a network's accuracy over the levels of a noise by their range: per cent, one per seed."""
     values = [by_seed(rows, "accuracy", network=network, noise=noise, level=level) for level in LEVELS[noise]]
     return 100 * Robustness(noise, np.array(LEVELS[noise], float), np.array(values).T).area
 
 
 def kept(rows, network: str, noise: str) -> np.ndarray:
-    """The area relative to the accuracy without noise: per cent, one a seed."""
+    """The area relative to the accuracy without noise: per cent, one per seed."""
     return 100 * area(rows, network, noise) / (100 * by_seed(rows, "accuracy", network=network, noise=noise, level=0))
 
 

@@ -1,11 +1,10 @@
-"""What is stored of the experiments: small CSV and JSON files, one pair a task and experiment.
+"""What is stored of the experiments: small CSV and JSON files, one per task and experiment, and a record per task.
 
 TASK-accuracy.csv, TASK-gradients.csv, TASK-jacobians.csv, TASK-spans.json, TASK-robustness.csv, match-lags.csv
 TASK.json       the commands, configuration, seeds, versions and seconds
 """
 
 import csv
-import io
 import json
 import platform
 import time
@@ -17,6 +16,7 @@ import numpy as np
 
 from minisnn._internal import storage, validate
 from minisnn._internal.version import __version__
+from minisnn.experiments import sweep as sweeps
 from minisnn.experiments.findings import experiments
 from minisnn.experiments.findings.tasks import TASKS, Task
 
@@ -42,7 +42,7 @@ def run(name: str, task_name: str, folder, results, networks=None, progress: boo
     Parameters
     ----------
     name, task_name : str
-        Out of `EXPERIMENTS` and `TASKS`.
+        From `EXPERIMENTS` and `TASKS`.
     folder : path
         Holds the runs.
     results : path
@@ -76,7 +76,7 @@ def run(name: str, task_name: str, folder, results, networks=None, progress: boo
     path = _file(results, task_name, name)
     if networks and path.exists():
         found = _with_the_others(found, read(results, task_name, name), task, chosen)
-    text = json.dumps(found) + "\n" if isinstance(found, dict) else _csv(found)
+    text = json.dumps(found) + "\n" if isinstance(found, dict) else sweeps.as_csv(found)
     changed = not path.exists() or path.read_text(encoding="utf-8") != text
     storage.write_text(path, text)
     if name == "accuracy":
@@ -125,15 +125,6 @@ def _record(task_name: str, task: Task, rows: list[dict]) -> dict:
     }
 
 
-def _csv(rows: list[dict]) -> str:
-    text = io.StringIO()
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 def read(results, task_name: str, name: str):
     """What `run` stored: a list of rows whose numbers are numbers, or for "spans" the dict.
 
@@ -162,7 +153,7 @@ def read(results, task_name: str, name: str):
 
 
 def _number(key: str, text: str):
-    """A number where it is one; spans and firing rates, lists of a layer each, stay text."""
+    """A number where it is one; spans and firing rates, one per layer, stay text."""
     if key in ("spans", "firing_rates"):
         return text
     try:
@@ -172,23 +163,23 @@ def _number(key: str, text: str):
 
 
 def by_seed(rows: list[dict], column: str, **equal) -> np.ndarray:
-    """The column of the rows that have these values, by seed; ValueError if there is none, or two of a seed."""
+    """A column of the rows that have these values, by seed; ValueError if there are none, or two of one seed."""
     return np.array([row[column] for row in _chosen(rows, equal)])
 
 
 def curves(rows: list[dict], **equal) -> np.ndarray:
-    """The "lag 0", "lag 1", ... of the rows that have these values, one row a seed: (seeds, lags); as `by_seed`."""
+    """The "lag 0", "lag 1", ... of the rows that have these values, one row per seed: (seeds, lags); as `by_seed`."""
     lags = [key for key in rows[0] if key.startswith("lag ")]
     return np.array([[row[lag] for lag in lags] for row in _chosen(rows, equal)], float)
 
 
 def _chosen(rows: list[dict], equal: dict) -> list[dict]:
-    """The rows that have these values, one a seed, ordered by seed."""
+    """The rows that have these values, one per seed, ordered by seed."""
     chosen = sorted(
         (row for row in rows if all(row.get(key) == value for key, value in equal.items())), key=lambda row: row["seed"]
     )
     seeds = [row["seed"] for row in chosen]
     if not chosen or len(set(seeds)) < len(seeds):
         wanted = ", ".join(f"{key} {value!r}" for key, value in equal.items())
-        raise ValueError(f"one row a seed is wanted with {wanted}, got those of the seeds {seeds}")
+        raise ValueError(f"one row per seed is wanted with {wanted}, got those of the seeds {seeds}")
     return chosen

@@ -1,4 +1,4 @@
-"""What the findings are found on: three tasks, and the networks that are compared on each, by name."""
+"""What the findings rest on: three tasks, and the networks that are compared on each, by name."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,12 @@ class Task:
     Parameters
     ----------
     recipe : str
-        A name out of `minisnn.experiments.recipes.RECIPES`.
+        A name from `minisnn.experiments.recipes.RECIPES`.
     seeds : int
         How many: 0, 1, ... All networks of one seed start equal and see equal data in equal order.
     networks : dict of str to dict
-        Settings of the recipe, by the name that tables and figures show.
+        Settings of the recipe, by the name that tables and figures show. What a network is follows from its settings
+        alone: no name is ever parsed.
     baseline, skip, adaptive, mixture : str
         Which of them are the RSNN, the SRC and the ASRC that the paper's claims are about, and the uniform mixture.
     """
@@ -32,15 +33,25 @@ class Task:
     @property
     def main(self) -> tuple[str, ...]:
         """The networks that figures show where all would be too many."""
-        first = ("feedforward",) if "feedforward" in self.networks else ()
+        first = [name for name, settings in self.networks.items() if settings["model"] == "ff"]
         return (*first, self.baseline, self.skip, self.adaptive, self.mixture)
+
+    def over(self, model: str, setting: str) -> dict:
+        """The networks of a model that differ from the baseline in this setting alone, by its value: {8: "SRC λ=8"}."""
+        common = {**self.networks[self.baseline], "model": model}
+        values = {name: settings[setting] for name, settings in self.networks.items() if setting in settings}
+        return {value: name for name, value in values.items() if self.networks[name] == {**common, setting: value}}
+
+    def having(self, setting: str) -> list[str]:
+        """The networks that have this setting, whatever their model."""
+        return [name for name, settings in self.networks.items() if setting in settings]
 
     def chosen(self, network: str, seed: int) -> recipes.Recipe:
         """The recipe of one run."""
         return recipes.recipe(self.recipe, **self.networks[network], seed=seed)
 
 
-RATES = {f"RSNN, rate {rate}": {"model": "rsnn", "rate": rate} for rate in (0.001, 0.002, 0.01)}
+LRS = {f"RSNN, lr {lr}": {"model": "rsnn", "lr": lr} for lr in (0.001, 0.002, 0.01)}
 """The RSNN at other learning rates than the recipe's 0.005, which was chosen for SRC and ASRC."""
 
 
@@ -54,7 +65,7 @@ def _networks(span: int, spans, max_span: int, max_spans, **settings) -> dict[st
         **{f"ASRC K={n}": {"model": "asrc", "max_span": n} for n in max_spans},
         "RSNN, detached reset": {"model": "rsnn", "detach_reset": True},
         "RSNN, clipped gradients": {"model": "rsnn", "clip_norm": 1.0},
-        **RATES,
+        **LRS,
         **{f"RSNN, β={decay}": {"model": "rsnn", "decay": decay} for decay in (0.9, 0.95, 0.99)},
         f"SRC λ={span}, β=0.9": {"model": "src", "span": span, "decay": 0.9},
         f"SRC λ={span}, β=0.95": {"model": "src", "span": span, "decay": 0.95},
