@@ -39,10 +39,10 @@ def gradients(layers, output, surrogate, x, y, lengths, masks, threads=None) -> 
         slabs[slab], share = 0, x.dtype.type(1 / len(x))
         for b in range(slab, len(x), SLABS):
             T = int(lengths[b])
-            kernels.sequence_forward(x[b, :T], masks[b], net, work)
+            kernels.sequence_forward(x[b, :T], masks[b % len(masks)], net, work)
             _fill_slopes(surrogate, layers, net, work, T)
             losses[b] = kernels.loss_and_error(T, y[b], share, net, work, slabs[slab])
-            kernels.sequence_backward(masks[b], np.zeros((T, 0), x.dtype), net, work, slabs[slab])
+            kernels.sequence_backward(masks[b % len(masks)], np.zeros((T, 0), x.dtype), net, work, slabs[slab])
 
     in_threads(run, len(slabs), lambda: _new_work(net, x), threads or _worth(lengths, layers))
     return float(losses.mean(dtype=np.float64)), _summed(slabs, net)
@@ -70,7 +70,7 @@ def record(layers, output, surrogate, x, lengths, masks) -> tuple[list[LayerTape
 
     def run(b, work):
         T = int(lengths[b])
-        kernels.sequence_forward(x[b, :T], masks[b], net, work)
+        kernels.sequence_forward(x[b, :T], masks[b % len(masks)], net, work)
         counts[b], result[b] = work.counts, work.logits
         for i, v in enumerate(vs):
             v[b, :T] = _rows(work.v, net, i, T_max, T)
@@ -89,12 +89,12 @@ def adjoint(layers, output, surrogate, x, e, lengths, masks) -> tuple[list[np.nd
     def run(slab, work):
         for b in range(slab, B, SLABS):
             T = int(lengths[b])
-            kernels.sequence_forward(x[b, :T], masks[b], net, work)
+            kernels.sequence_forward(x[b, :T], masks[b % len(masks)], net, work)
             rows = [_rows(work.e, net, i, T_max + 1, T) for i in range(len(layers))]
             rows[-1][...] = e[b, :T]
             if net.surrogate[0] < 0:
                 _fill_slopes(surrogate, layers, net, work, T)
-            kernels.sequence_backward(masks[b], dx[b, :T], net, work, slabs[slab])
+            kernels.sequence_backward(masks[b % len(masks)], dx[b, :T], net, work, slabs[slab])
             for delta, of_sequence in zip(deltas, rows):
                 delta[b, :T] = of_sequence
 
@@ -139,12 +139,11 @@ def pack(layers: list[Layer], output: Readout, surrogate) -> Net:
 
 
 def _packed(layers, output, surrogate, x, masks) -> tuple[Net, np.ndarray, np.ndarray]:
-    """The network, x in its dtype, contiguous and writable, and masks of all layers side by side, (B, all neurons)."""
+    """The network; x in its dtype, contiguous and writable; masks of all layers side by side, (B or 1, all neurons)."""
     net, dtype = pack(layers, output, surrogate), layers[0].bias.dtype
-    side_by_side = np.ones((len(x), sum(len(layer.bias) for layer in layers)), dtype)
-    if masks is not None:
-        side_by_side[...] = np.concatenate(masks, axis=1)
-    return net, np.require(x, dtype, ["C", "A", "W"]), side_by_side
+    ones = [np.ones((1, len(layer.bias))) for layer in layers]  # without dropout one mask serves all sequences
+    side_by_side = np.concatenate(ones if masks is None else masks, axis=1)
+    return net, *(np.require(array, dtype, ["C", "A", "W"]) for array in (x, side_by_side))
 
 
 def _new_work(net: Net, x) -> Work:

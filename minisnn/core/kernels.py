@@ -391,7 +391,7 @@ def slab_gradients(slab, x, y, lengths, masks, net, work, grads, losses):
     share = x.dtype.type(1) / x.dtype.type(len(x))
     clear(grads[slab])
     for b in range(slab, len(x), SLABS):
-        losses[b] = sequence_gradients(x[b, : lengths[b]], y[b], masks[b], share, net, work, grads[slab])
+        losses[b] = sequence_gradients(x[b, : lengths[b]], y[b], masks[b % len(masks)], share, net, work, grads[slab])
 
 
 @jit
@@ -399,7 +399,7 @@ def slab_logits(slab, x, lengths, masks, net, work, logits, n_spikes):
     """The same sequences forward: fills `logits` (B, classes), adds each layer's spikes to `n_spikes` (SLABS, L)."""
     for b in range(slab, len(x), SLABS):
         T = lengths[b]
-        sequence_forward(x[b, :T], masks[b], net, work)
+        sequence_forward(x[b, :T], masks[b % len(masks)], net, work)
         for c in range(work.logits.size):
             logits[b, c] = work.logits[c]
         for i in range(len(net.table) - 1):
