@@ -259,9 +259,7 @@ def _gradcheck(**options) -> int:
 
 def _add_bench(commands) -> None:
     parser = commands.add_parser("bench", help="time and memory of one loss and gradient, beside matrix products")
-    parser.add_argument(
-        "--repeats", type=int, help="timed runs; the median counts (default: 3; with --full 5)"
-    )
+    parser.add_argument("--repeats", type=int, help="timed runs; the median counts (default: 3; with --full 5)")
     parser.add_argument(
         "--full", action="store_true", help="larger networks, other firing rates, growth with each size, all memory"
     )

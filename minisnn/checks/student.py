@@ -5,7 +5,7 @@ Write `backward(tape, e, params)` for one layer and one sequence, and return a d
     q, eps, delta          (T, N)      equations (7), (8), (9)
     dx                     (T, n_in)   (12)
     d_w_in, d_bias, d_w_rec, d_decay, d_tap_weights, d_span_logits     (10), (11), in the shape of what they are the
-    gradient of
+    gradient of; d_span_logits (J,) as well: of a cold softmax, spans of weight 0 are no taps
 
 It gets `e` (T, N), a `StudentTape` and `StudentParams`. What is missing in the dict is reported, not failed. Of what
 is wrong the table names the quantity and the time step at which it *first* goes wrong on the way back from the loss:
@@ -79,9 +79,7 @@ def check_backward(net: Network, batch: oracle.Batch, backward: Callable) -> Rep
             )
             expected = spec._asdict()
             if isinstance(net.recurrence[i], ASRC) and batch.span_mode == "soft":
-                d_span_logits = reference.span_logit_gradient(layers[i], spec.d_tap_weights, temperature)
-                expected["d_span_logits"] = np.zeros(net.recurrence[i].max_span)
-                expected["d_span_logits"][layers[i].delays - 1] = d_span_logits
+                expected["d_span_logits"] = reference.span_logit_gradient(layers[i], spec.d_tap_weights, temperature)
                 floor = max(floor, oracle.cancelled_terms(layers[i], recorded, spec.delta, temperature))
             got = backward(student_tape, e.copy(), StudentParams(*(a.copy() for a in layers[i]), temperature))
             if not isinstance(got, dict):

@@ -26,7 +26,7 @@ NEURON_STEPS = 100_000  # of work that a thread is worth starting for
 
 
 def gradients(layers, output, surrogate, x, y, lengths, masks, threads=None) -> tuple[float, list[Weights]]:
-    """Loss and gradients: of the hidden layers, then of the readout, W_out as `w_in` and b_out as `bias`; y is (B,) int64."""
+    """Loss and gradients: of the hidden layers, then of the readout, as `w_in` and `bias`; y is (B,) of int64."""
     net, x, masks = _packed(layers, output, surrogate, x, masks)
     slabs = np.empty((min(SLABS, len(x)), net.weights.size), x.dtype)
     losses = np.zeros(len(x), x.dtype)

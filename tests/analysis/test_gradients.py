@@ -202,14 +202,14 @@ def test_mean_field_of_independent_steps():
     assert (np.abs(np.log(prediction.mean_field / measured)) < np.log(1.5)).all()
 
 
-@pytest.mark.parametrize("spans", ["soft", "hard"])
-def test_gradient_flow_is_the_adjoint_of_one_step(spans):
+@pytest.mark.parametrize("span_mode", ["soft", "hard"])
+def test_gradient_flow_is_the_adjoint_of_one_step(span_mode):
     """Of one layer: ∂L/∂v[t] = ∂L/∂v[at] J[at - t]ᵀ, by the Jacobian, which is computed the other way round."""
     rng = np.random.default_rng(1)
     net = random_network(rng, (3, 6, 4), recurrence=ms.ASRC(4), neuron=ms.LIF(0.6, 0.4))
     x, y = random_batch(rng, net, B=5, T=10)
     flow = ms.gradient_flow(net, x, y, at=7, span_mode=span_mode)
-    tape, numbers = net.record(x, span_mode=span_mode), net.layers(spans)[0]
+    tape, numbers = net.record(x, span_mode=span_mode), net.layers(span_mode)[0]
     slope = net.surrogate.derivative(tape.layers[0].v - numbers.threshold)
     logits = tape.layers[0].s[:, 7] @ net.params["readout.w"] + net.params["readout.bias"]
     g = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True) - np.eye(4)[y]

@@ -37,15 +37,15 @@ def test_level_0_is_plain_accuracy(net, data, noise):
     np.testing.assert_array_equal(net.params.flat, before)
 
 
-@pytest.mark.parametrize("spans", ["soft", "hard"])
+@pytest.mark.parametrize("span_mode", ["soft", "hard"])
 @pytest.mark.parametrize("noise", module.NOISES)
-def test_level_0_changes_nothing(net, data, noise, spans):
-    """The disturbance itself, not only the shortcut for level 0; with the spans that were asked for."""
-    labels = {each: net.logits(data.x, spans=each).argmax(axis=1) for each in ("soft", "hard")}
+def test_level_0_changes_nothing(net, data, noise, span_mode):
+    """The disturbance itself, not only the shortcut for level 0; in the span mode that was asked for."""
+    labels = {each: net.logits(data.x, span_mode=each).argmax(axis=1) for each in ("soft", "hard")}
     assert (labels["soft"] != labels["hard"]).any()
-    own = Split(data.x, labels[spans])
-    assert module.NOISES[noise](net, own, 0.0, DRAW, spans) == 1
-    assert ms.robustness(net, own, noise, LEVELS[noise], 1, spans).accuracies[0, 0] == 1
+    own = Split(data.x, labels[span_mode])
+    assert module.NOISES[noise](net, own, 0.0, DRAW, span_mode) == 1
+    assert ms.robustness(net, own, noise, LEVELS[noise], 1, span_mode).accuracies[0, 0] == 1
 
 
 @pytest.mark.parametrize("noise", module.NOISES)
@@ -69,7 +69,7 @@ def test_area():
 class Spy:
     """Stands in for a network: keeps the input that it was asked about."""
 
-    def logits(self, x, lengths, spans):
+    def logits(self, x, lengths, span_mode):
         self.x = x
         return np.zeros((len(x), 2))
 
@@ -83,7 +83,7 @@ def disturbed(noise, level, x, lengths=None):
 def test_one_stream_for_all_levels(net, data, monkeypatch):
     drawn = []
     monkeypatch.setitem(
-        module.NOISES, "gaussian", lambda net, data, level, draw, spans: drawn.append(draw().random()) or 0
+        module.NOISES, "gaussian", lambda net, data, level, draw, span_mode: drawn.append(draw().random()) or 0
     )
     ms.robustness(net, data, "gaussian", (0, 0.1, 0.3), seeds=3)
     assert drawn[::2] == drawn[1::2] and len(set(drawn)) == 3

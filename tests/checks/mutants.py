@@ -54,7 +54,11 @@ class Mutant:
     @property
     def rungs(self) -> list[str]:
         """Those worth climbing: 2 and 3 run the spec alone, so they can't see an error of the kernels and their threads."""
-        skipped = ("2 smooth", "3 replay") if self.file in ("core/kernels.py", "core/batch.py", "_internal/threads.py") else ()
+        skipped = (
+            ("2 smooth", "3 replay")
+            if self.file in ("core/kernels.py", "core/batch.py", "_internal/threads.py")
+            else ()
+        )
         return [rung for rung in LADDER if rung not in skipped]
 
 
@@ -145,7 +149,7 @@ OTHERS = [
     ("core/batch.py", "a slab lost", "total, grads = slabs.sum(axis=0), []", "total, grads = slabs[:-1].sum(axis=0), []"),
     ("core/batch.py", "a slab summed twice", "total, grads = slabs.sum(axis=0), []", "total, grads = slabs.sum(axis=0) + slabs[1], []"),
     ("_internal/threads.py", "the last task left out by the threads", "tasks, lock = iter(range(n_tasks)), threading.Lock()", "tasks, lock = iter(range(n_tasks - 1)), threading.Lock()"),
-    ("core/batch.py", "masks of the layers swapped", "np.concatenate(masks, axis=1)", "np.concatenate(masks[::-1], axis=1)"),
+    ("core/batch.py", "masks of the layers swapped", "ones if masks is None else masks, axis=1", "ones if masks is None else masks[::-1], axis=1"),
     ("core/batch.py", "W_in not transposed for (12)", "layer.w_in.T, w_rec.T)", "layer.w_in, w_rec.T)"),
     ("core/readout.py", "the softmax's gradient without the label", "return others - onehot * others.sum(axis=-1, keepdims=True)", "return others"),
     ("core/readout.py", "the window ignored", "max(0, length - readout_window)", "0"),

@@ -123,7 +123,7 @@ def test_kinks_are_kept_away_from(rng):
     batch = oracle.make_batch(net, 0 * x, y)  # v = 0 and u = -1: the edge of the triangle
     moved = rungs.away_from_kinks(net, batch)
     assert np.abs(moved.params.flat - net.params.flat).max() > 1e-4
-    for run in oracle.smooth_runs(moved, batch):
+    for run in oracle.smooth_tapes(moved, batch):
         for layer in run:
             for kink in (-1.0, 0.0, 1.0):
                 assert np.abs(layer.v - 1.0 - kink).min() > 10 * oracle.DIFFERENCE_STEP

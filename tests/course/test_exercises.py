@@ -292,13 +292,13 @@ def test_backward_is_right(rng, stage, kind, reset, detach):
         assert {row.block for row in report.rows} >= {f"layers.{i}.{name}" for i in (0, 1) for name in RETURNED}
 
 
-@pytest.mark.parametrize("spans", ["soft", "hard"])
-def test_backward_of_hardened_spans(rng, spans):
+@pytest.mark.parametrize("span_mode", ["soft", "hard"])
+def test_backward_of_hardened_spans(rng, span_mode):
     """Evaluated at its arg-max, an ASRC is an SRC, and 05's function is right for it; of the mixture it is not."""
     net = random_network(rng, recurrence=ms.ASRC(4))
     x, y = random_batch(rng, net, B=3)
     ms.gradcheck(net, x, y, span_mode=span_mode, backward=backward.lif_backward_asrc)
-    if spans == "hard":
+    if span_mode == "hard":
         ms.gradcheck(net, x, y, span_mode=span_mode, backward=backward.lif_backward_src)
     else:
         with pytest.raises(GradientError):

@@ -13,7 +13,7 @@ from minisnn.datasets import Dataset, Split
 from minisnn.network import Evaluation
 from minisnn.training import fit as training
 
-STILL = ms.SGD(lr=0.0, span_lr=0.0)  # trains nothing
+STILL = ms.SGD(lr=0.0, span_lr=0.0, neuron_lr=0.0)  # trains nothing
 
 
 def split(rng, n, n_steps=9, lengths=False) -> Split:
@@ -49,12 +49,12 @@ def rows_but_seconds(history) -> list[dict]:
 
 
 def spy(monkeypatch) -> list[tuple]:
-    """The arguments (x, y, lengths, spans, masks) of every call of `loss_and_grad` from here on."""
+    """The arguments (x, y, lengths, span_mode, masks) of every call of `loss_and_grad` from here on."""
     seen, original = [], ms.Network.loss_and_grad
 
     def loss_and_grad(self, x, y, lengths=None, span_mode="soft", masks=None):
-        seen.append((x, y, lengths, spans, masks))
-        return original(self, x, y, lengths, spans, masks)
+        seen.append((x, y, lengths, span_mode, masks))
+        return original(self, x, y, lengths, span_mode, masks)
 
     monkeypatch.setattr(ms.Network, "loss_and_grad", loss_and_grad)
     return seen
@@ -100,10 +100,10 @@ def test_columns_of_the_last_epoch_are_those_of_the_network():
     """With the best epoch last, the network that comes back shows the last row."""
     net, data = network(), problem()
     history = fit(net, data, epochs=1)
-    for spans in ("soft", "hard"):
-        evaluation = net.evaluate(data.validation, spans)
-        assert history.rows[-1][f"validation_loss_{spans}"] == evaluation.loss
-        assert history.rows[-1][f"validation_accuracy_{spans}"] == evaluation.accuracy
+    for span_mode in ("soft", "hard"):
+        evaluation = net.evaluate(data.validation, span_mode)
+        assert history.rows[-1][f"validation_loss_{span_mode}"] == evaluation.loss
+        assert history.rows[-1][f"validation_accuracy_{span_mode}"] == evaluation.accuracy
     assert history.rows[-1]["firing_rates"] == list(evaluation.firing_rates)
     assert history.rows[-1]["span_weights"] == [p.tolist() for p in net.span_weights()]
     assert history.rows[-1]["validation_loss_soft"] != history.rows[-1]["validation_loss_hard"]
@@ -169,9 +169,9 @@ def test_best_epoch_by_hard_validation_accuracy(monkeypatch, hard, best):
 
     def evaluate(self, split, span_mode="hard"):
         assert split is data.validation
-        evaluated.append(spans)
-        epoch = evaluated.count(spans) - 1
-        accuracy = hard[epoch] if spans == "hard" else 1.0 - hard[epoch]
+        evaluated.append(span_mode)
+        epoch = evaluated.count(span_mode) - 1
+        accuracy = hard[epoch] if span_mode == "hard" else 1.0 - hard[epoch]
         return Evaluation(loss=accuracy, accuracy=accuracy, firing_rates=(0.2, 0.2))
 
     monkeypatch.setattr(ms.Network, "evaluate", evaluate)
@@ -305,8 +305,8 @@ def test_dropout_is_drawn_anew_for_every_batch(monkeypatch):
 
 
 def test_clip_norm():
-    """One step of plain gradient descent at rate 1 is as long as the clipped gradient; history shows the whole one."""
-    options = {"optimizer": ms.SGD(1.0, 1.0, momentum=0.0), "schedule": ms.constant, "epochs": 1, "batch_size": 37}
+    """One step of plain gradient descent at lr 1 is as long as the clipped gradient; history shows the whole one."""
+    options = {"optimizer": ms.SGD(1.0, 1.0, 1.0, momentum=0.0), "schedule": ms.constant, "epochs": 1, "batch_size": 37}
     for clip_norm in (1e-3, None, 1e6):
         net = network()
         first = net.params.flat.copy()
@@ -380,7 +380,7 @@ def test_a_run_that_does_not_resume_starts_anew(tmp_path):
         ({"dropout": 0.25}, r"dropout: 0\.0 in the checkpoint, now 0\.25"),
         ({"clip_norm": 2.0}, r"clip_norm: None in the checkpoint, now 2\.0"),
         ({"temperatures": (1.0, 0.5)}, r"temperatures: .* now \[1\.0, 0\.5\]"),
-        ({"optimizer": ms.AdamW(lr=0.03)}, r"optimizer\.rate: 0\.02 in the checkpoint, now 0\.03"),
+        ({"optimizer": ms.AdamW(lr=0.03)}, r"optimizer\.lr: 0\.02 in the checkpoint, now 0\.03"),
         ({"optimizer": ms.SGD()}, r"optimizer\.kind: AdamW in the checkpoint, now SGD"),
         ({"schedule": ms.cosine}, r"lr_factors: \[1\.0, 0\.5.*now \[1\.0, 0\.75"),
         ({"data": problem(seed=1)}, r"data\.seed: 0 in the checkpoint, now 1"),
@@ -423,7 +423,7 @@ def test_wrong_checkpoints(tmp_path):
 
 def test_a_loss_that_is_not_finite():
     """Says in which epoch and batch: here the first of epoch 1, which takes a step at an infinite rate."""
-    message = r"epoch 1, batch 0: loss \d.*not finite.*lower rate.*clip_norm"
+    message = r"epoch 1, batch 0: loss \d.*not finite.*lower lr.*clip_norm"
     with pytest.raises(FloatingPointError, match=message), np.errstate(all="ignore"):
         fit(network(), optimizer=ms.AdamW(lr=100.0), schedule=lambda epoch, epochs: 1e-4 if epoch == 0 else 1e308)
     net = network()
@@ -551,11 +551,11 @@ def test_resume_within_an_epoch_of_made_batches(tmp_path, monkeypatch, call, dro
     straight, calls, original = network(), [], ms.Network.loss_and_grad
     expected = fit(straight, streamed(made), dropout=dropout)
 
-    def loss_and_grad(self, *arguments):
+    def loss_and_grad(self, *arguments, **options):
         calls.append(1)
         if len(calls) == call:
             raise Interruption
-        return original(self, *arguments)
+        return original(self, *arguments, **options)
 
     options = {"checkpoint": tmp_path / "run.npz", "checkpoint_minutes": 0, "dropout": dropout}
     with monkeypatch.context() as patch, pytest.raises(Interruption):
