@@ -15,11 +15,25 @@ from minisnn.core.surrogate import Triangle
 @cache
 def prepare(dtype: str) -> None:
     """Compile the kernels for a dtype, or load them from the cache, by one tiny run; only the first call does that."""
-    one, square = np.ones(1, dtype), np.ones((1, 1), dtype)
-    layers = [Layer(square, one, square, np.ones(1, np.int64), one, one, one, np.zeros(3, dtype))]
-    output, x = Readout(np.ones((1, 2), dtype), np.ones(2, dtype), None), np.ones((1, 2, 1), dtype)
+    layers, output, x = _tiny(dtype)
     with announce(f"preparing the {dtype} kernels: compiled at the first use, later read from the cache"):
         batch.gradients(layers, output, Triangle(), x, np.zeros(1, np.int64), np.full(1, 2), None)
+
+
+@cache
+def prepare_halves(dtype: str) -> None:
+    """The same for the two halves, `Network.record` and `Network.adjoint`."""
+    layers, output, x = _tiny(dtype)
+    with announce(f"preparing the {dtype} kernels of record and adjoint"):
+        batch.record(layers, output, Triangle(), x, np.full(1, 2), None)
+        batch.adjoint(layers, output, Triangle(), x, np.ones((1, 2, 1), dtype), np.full(1, 2), None)
+
+
+def _tiny(dtype: str):
+    """A network of one neuron as numbers, and its input: layers, readout, x."""
+    one, square = np.ones(1, dtype), np.ones((1, 1), dtype)
+    layers = [Layer(square, one, square, np.ones(1, np.int64), one, one, one, np.zeros(3, dtype))]
+    return layers, Readout(np.ones((1, 2), dtype), np.ones(2, dtype), None), np.ones((1, 2, 1), dtype)
 
 
 def warmup(net) -> float:

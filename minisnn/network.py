@@ -10,7 +10,7 @@ import numpy as np
 
 from minisnn import files
 from minisnn._internal import storage, validate
-from minisnn.compilation import prepare
+from minisnn.compilation import prepare, prepare_halves
 from minisnn.core import batch, parameters, readout
 from minisnn.core import recurrence as recurrences
 from minisnn.core import surrogate as surrogates
@@ -203,6 +203,7 @@ class Network:
     def record(self, x, lengths=None, span_mode: str = "soft", masks=None) -> Tape:
         """The forward half of `loss_and_grad`, its intermediates in memory for all of B; arguments as there."""
         x, lengths, masks = self._check_batch(x, lengths, masks)
+        prepare_halves(self.dtype)
         layers = self.layers(span_mode)
         tapes, counts, logits = batch.record(layers, self.readout(), self.surrogate, x, lengths, masks)
         masks = [np.ones((len(x), n)) for n in self.sizes[1:-1]] if masks is None else masks

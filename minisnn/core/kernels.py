@@ -27,7 +27,7 @@ import numpy as np
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy", "no_cfunc_wrapper": True}
 jit = numba.njit(**OPTIONS, cache=True)
 # Two kinds compile faster: steps become part of their caller; inner kernels are called by kernels alone.
-jit_step = numba.njit(**OPTIONS, inline="always")
+jit_step = numba.njit(**OPTIONS, cache=True, inline="always")
 jit_inner = numba.njit(**OPTIONS, no_cpython_wrapper=True)
 
 SLABS = 16  # sequence b adds its gradients to slab b mod SLABS: sums are grouped by this, not by threads

@@ -22,9 +22,10 @@ State = dict[str, np.ndarray]
 
 
 def _check(optimizer) -> None:
-    for name in ("lr", "span_lr", "neuron_lr", "weight_decay", "eps"):
-        if hasattr(optimizer, name):
-            object.__setattr__(optimizer, name, validate.number(getattr(optimizer, name), name, 0.0, np.inf))
+    for name in ("lr", "span_lr", "neuron_lr", "weight_decay"):
+        object.__setattr__(optimizer, name, validate.number(getattr(optimizer, name), name, 0.0, np.inf))
+    if hasattr(optimizer, "eps"):
+        object.__setattr__(optimizer, "eps", validate.number(optimizer.eps, "eps", 0.0, np.inf, open_ends=True))
     for name in ("beta1", "beta2", "momentum"):
         if hasattr(optimizer, name):
             below_1 = float(np.nextafter(1.0, 0.0))
@@ -86,8 +87,8 @@ class AdamW:
         m ← β1 m + (1 - β1) g,   v ← β2 v + (1 - β2) g²,
         w ← w - lr weight_decay w - lr (m / (1 - β1ⁿ)) / (√(v / (1 - β2ⁿ)) + eps)   in step n = 1, 2, ...
 
-    Here m and v are Adam's moments, not a mask and a potential. Learning rates, decay and eps are at least 0, β1 and β2
-    in [0, 1). The defaults are the paper's for (P)S-MNIST. `Adam` is AdamW without decay.
+    Here m and v are Adam's moments, not a mask and a potential. Learning rates and decay are at least 0, eps above 0,
+    β1 and β2 are in [0, 1). The defaults are the paper's for (P)S-MNIST. `Adam` is AdamW without decay.
 
     >>> import minisnn as ms
     >>> ms.AdamW(lr=5e-3).span_lr

@@ -304,6 +304,28 @@ def test_slow_work_is_announced(capsys):
     assert "kernels for float32 are ready" in capsys.readouterr().err
 
 
+USED = """
+import sys, numpy as np, minisnn as ms
+from minisnn.core import kernels
+net, x = ms.Network([2, 4, 3, 2], ms.ASRC(3)), np.ones((3, 9, 2))
+net.loss_and_grad(x, [0, 1, 0]), net.predict(x), net.adjoint(net.record(x), np.ones((3, 9, 3)))
+entries = (kernels.slab_gradients, kernels.slab_logits, kernels.sequence_forward, kernels.sequence_backward)
+print([sum(entry.stats.cache_misses.values()) for entry in entries])
+"""
+
+
+@pytest.mark.compiled
+def test_a_second_process_compiles_nothing(tmp_path):
+    """Whatever is called from Python is read from the cache, the two halves as well."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_DISABLE_JIT": "0"}
+    command = [sys.executable, "-c", USED]
+    first, second = (
+        subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.strip()
+        for _ in range(2)
+    )
+    assert (first, second) == ("[1, 1, 1, 1]", "[0, 0, 0, 0]")
+
+
 def test_import_compiles_nothing_and_draws_nothing():
     code = (
         "import sys, minisnn; from minisnn.core import kernels; "

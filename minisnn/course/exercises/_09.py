@@ -23,7 +23,7 @@ def tape_bytes(B: int, T: int, N: int) -> int:
     import minisnn as ms
 
     tape = ms.Network([1, 4, 2], seed=0).record(np.zeros((2, 3, 1)))
-    small = sum(array.nbytes for array in vars(tape.layers[0]).values())
+    small = sum(array.nbytes for array in tape.layers[0])
     return small * B * T * N // (2 * 3 * 4)
 
 
@@ -175,7 +175,7 @@ EXERCISES = {
         check=_tape,
         right="half a gigabyte for one layer: why loss_and_grad keeps no tape of the batch.",
         hints=(
-            "vars(tape.layers[0]) names the arrays that a tape keeps of a layer. Each is (B, T, N).",
+            "tape.layers[0]._fields names the arrays that a tape keeps of a layer. Each is (B, T, N).",
             "Bytes: number of arrays, times B T N, times 4 for float32.",
         ),
     ),
