@@ -23,12 +23,12 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+from numba.extending import register_jitable
 
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy", "no_cfunc_wrapper": True}
-jit = numba.njit(**OPTIONS, cache=True)
-# Two kinds compile faster: steps become part of their caller; inner kernels are called by kernels alone.
-jit_step = numba.njit(**OPTIONS, cache=True, inline="always")
-jit_inner = numba.njit(**OPTIONS, no_cpython_wrapper=True)
+jit = numba.njit(**OPTIONS, cache=True)  # called from Python
+jit_step = numba.njit(**OPTIONS, cache=True, inline="always")  # a step of the walk: becomes part of its only caller
+jit_inner = register_jitable(**OPTIONS, no_cpython_wrapper=True)  # called by kernels; from Python it is plain Python
 
 SLABS = 16  # sequence b adds its gradients to slab b mod SLABS: sums are grouped by this, not by threads
 BLOCK = 4  # steps that share a load of weights
