@@ -1,7 +1,7 @@
 """Analyses on `record` and `adjoint` alone: how far back in time the gradient reaches, and along which paths.
 
 All of it runs in float64: at β = 0.5 a gradient that nothing feeds halves every step, is denormal in float32 after
-some 126 steps and 0 after 149.
+some 126 steps and 0 after 149 (the kernels cut it off before, at 1e-30).
 
 Within one layer, a small change dv[t] of the potentials (a row) spreads as (1) to (5) say, with σ′ for Θ′:
 

@@ -13,6 +13,8 @@ from minisnn.core import readout
 from minisnn.course.backward import lif_backward_asrc
 from minisnn.datasets import Dataset, Split
 
+pytestmark = pytest.mark.compiled
+
 TEMPERATURES = (1.0, 0.3, 0.1, 0.05, 0.03, 0.02, 0.01, 1e-3, 1e-4)
 COLD = 2.8e-4  # the end of training
 
