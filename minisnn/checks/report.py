@@ -23,6 +23,7 @@ class Row:
     expected: float
     tolerance: float
     note: str = ""
+    first: bool = False  # whether it goes wrong first, on the way back from the loss (`student.py`)
 
     @property
     def ok(self) -> bool:

@@ -122,7 +122,7 @@ def _compare_layer(prefix: str, pairs: list[tuple[dict, dict]], floors: dict[str
                 first = (t, len(rows) - 1)
     if first is not None:
         t, k = first
-        rows[k] = replace(rows[k], note=rows[k].note or f"FIRST WRONG, walking back: step t = {t}")
+        rows[k] = replace(rows[k], first=True, note=rows[k].note or f"FIRST WRONG, walking back: step t = {t}")
     else:
         wrong = [k for k, row in enumerate(rows) if not row.ok]
         if wrong:
@@ -130,7 +130,7 @@ def _compare_layer(prefix: str, pairs: list[tuple[dict, dict]], floors: dict[str
             note = (
                 "all that it sums over time is right" if returned else "return q and delta too, to see where it starts"
             )
-            rows[wrong[0]] = replace(rows[wrong[0]], note=rows[wrong[0]].note or f"FIRST WRONG: {note}")
+            rows[wrong[0]] = replace(rows[wrong[0]], first=True, note=rows[wrong[0]].note or f"FIRST WRONG: {note}")
     return rows
 
 

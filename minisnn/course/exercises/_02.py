@@ -142,7 +142,7 @@ def grade(backward, needed, names) -> str | None:
 
 def _first_wrong(report: checks.Report) -> str:
     """The row that the report marks as first, as a sentence."""
-    row = next(row for row in report.wrong if "FIRST WRONG" in row.note or "shape" in row.note)
+    row = next(row for row in report.wrong if row.first)
     layer, name = row.block.rsplit(".", 1)
     note = row.note.replace("FIRST WRONG", "it is the first to go wrong")
     if not row.index:  # no place where it differs: arrays of different shapes

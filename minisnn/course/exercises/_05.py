@@ -56,7 +56,7 @@ def _on_network(answer, net, x, y) -> str | None:
     try:
         checks.gradcheck(net, x, y, backward=watched)
     except checks.GradientError as error:
-        first = next((row for row in error.report.wrong if "FIRST WRONG" in row.note), error.report.wrong[0])
+        first = next((row for row in error.report.wrong if row.first), error.report.wrong[0])
         return _about(first.block.split(".")[-1], first.note, seen[0])
     missing = [name for name in QUANTITIES if name not in seen[0]]
     return f"it is right as far as it goes, but it does not return {', '.join(missing)}." if missing else None

@@ -145,7 +145,7 @@ def check_backward(answer) -> str | None:
             words, net, masks = case
             checks.gradcheck(net, x, y, masks=masks, backward=returning(answer, NEEDED))
     except checks.GradientError as error:
-        row = next((row for row in error.report.wrong if "FIRST WRONG" in row.note), error.report.wrong[0])
+        row = next((row for row in error.report.wrong if row.first), error.report.wrong[0])
         name = row.block.rsplit(".", 1)[1]
         note = row.note.replace("FIRST WRONG", "the first to go wrong")
         return f"With {words}: {name} is wrong ({note}). Look at equation ({EQUATIONS.get(name, 10)})."
