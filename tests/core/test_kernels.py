@@ -279,6 +279,7 @@ def test_src_1_is_recurrent_bit_for_bit(rng):
     np.testing.assert_array_equal(grads.flat, other_grads.flat)
 
 
+@pytest.mark.compiled
 def test_calls_from_several_threads():
     """Python threads that use networks at once get what they would get one after the other."""
     from concurrent.futures import ThreadPoolExecutor
