@@ -1,5 +1,7 @@
 """Files: written beside and renamed, so none is ever half there; npz with a JSON header, without pickle."""
 
+import csv
+import io
 import json
 import os
 import tempfile
@@ -74,6 +76,16 @@ def write_file(path, write: Callable) -> Path:
 def write_text(path, text: str) -> Path:
     """`write_file` for text, as UTF-8."""
     return write_file(path, lambda file: file.write(text.encode()))
+
+
+def as_csv(rows: list[dict], columns: list[str] | None = None) -> str:
+    """Rows as the text of a CSV file; columns: by default all that a row has, in the order in which they are met."""
+    text = io.StringIO()
+    columns = columns or list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def save_npz(path, kind: str, header: dict, arrays: dict[str, np.ndarray]) -> Path:

@@ -10,8 +10,6 @@ A run is named by its settings and its seed, and its result is stored under this
 and nothing can be counted twice. What failed, or was lost with its worker, is run by the next call.
 """
 
-import csv
-import io
 import itertools
 import json
 import multiprocessing
@@ -260,18 +258,10 @@ def write_csv(folder: Path) -> list[dict]:
     """Write `sweep.csv` from the results, whole; returns the rows."""
     rows = read_rows(folder)
     settings = dict.fromkeys(name for row in rows for name in settings_of(row))
-    storage.write_text(folder / "sweep.csv", as_csv(rows, [*settings, "seed", *COLUMNS, "spans", "firing_rates"]))
+    storage.write_text(
+        folder / "sweep.csv", storage.as_csv(rows, [*settings, "seed", *COLUMNS, "spans", "firing_rates"])
+    )
     return rows
-
-
-def as_csv(rows: list[dict], columns: list[str] | None = None) -> str:
-    """Rows as the text of a CSV file; columns: by default all that a row has, in the order in which they are met."""
-    text = io.StringIO()
-    columns = columns or list(dict.fromkeys(name for row in rows for name in row))
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def table(rows: list[dict]) -> str:

@@ -1,7 +1,5 @@
 """What a training run writes down, epoch by epoch."""
 
-import csv
-import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,12 +34,14 @@ class History:
 
     def to_csv(self, path) -> None:
         """Write the rows as CSV: one column a layer for firing rates, a most probable span for span weights."""
-        storage.write_text(path, _csv([_flat_row(row) for row in self.rows]))
+        storage.write_text(
+            path, storage.as_csv([_flat_row(row) for row in self.rows], None if self.rows else ["epoch"])
+        )
 
     def append_csv(self, path) -> None:
         """Append the last row to a file that `to_csv` wrote, so that a reader can follow it."""
         with open(path, "a", encoding="utf-8") as file:
-            file.write(_csv([_flat_row(self.rows[-1])]).split("\n", 1)[1])
+            file.write(storage.as_csv([_flat_row(self.rows[-1])]).split("\n", 1)[1])
 
     def to_json(self, path) -> None:
         """Write all rows, whole, as JSON."""
@@ -55,14 +55,6 @@ class History:
             return cls(list(read["rows"]), read["best_epoch"])
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is not the history of a run ({error!r})") from error
-
-
-def _csv(rows: list[dict]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else ["epoch"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _flat_row(row: dict) -> dict:

@@ -16,7 +16,6 @@ import numpy as np
 
 from minisnn._internal import storage, validate
 from minisnn._internal.version import __version__
-from minisnn.experiments import sweep as sweeps
 from minisnn.experiments.findings import experiments
 from minisnn.experiments.findings.tasks import TASKS, Task
 
@@ -76,7 +75,7 @@ def run(name: str, task_name: str, folder, results, networks=None, progress: boo
     path = _file(results, task_name, name)
     if networks and path.exists():
         found = _with_the_others(found, read(results, task_name, name), task, chosen)
-    text = json.dumps(found) + "\n" if isinstance(found, dict) else sweeps.as_csv(found)
+    text = json.dumps(found) + "\n" if isinstance(found, dict) else storage.as_csv(found)
     changed = not path.exists() or path.read_text(encoding="utf-8") != text
     storage.write_text(path, text)
     if name == "accuracy":
