@@ -301,12 +301,12 @@ def _add_findings(commands) -> None:
         "--folder", type=Path, default=Path("runs/findings"), help="holds the runs; a second call goes on with it"
     )
     parser.add_argument(
-        "--tutorials", type=Path, default=Path("tutorials"), help="gets results/ and figures/ (default: %(default)s)"
+        "--page", type=Path, default=Path("tutorials/findings"), help="gets results and figures (default: %(default)s)"
     )
     parser.set_defaults(run=_findings)
 
 
-def _findings(names, tasks, networks, report, folder, tutorials, **options) -> int:
+def _findings(names, tasks, networks, report, folder, page, **options) -> int:
     from minisnn.experiments import findings
 
     every = options["all"]
@@ -325,8 +325,8 @@ def _findings(names, tasks, networks, report, folder, tutorials, **options) -> i
         chosen = [(name, task) for name in (EXPERIMENTS if every else names) for task in tasks or TASKS]
         for name, task in chosen:
             if findings.applies(name, task) or (names and tasks):  # asked for by name: it says what is off
-                print(findings.run(name, task, folder, tutorials / "results", networks))
-        for path in findings.report(tutorials) if report else ():
+                print(findings.run(name, task, folder, page / "results", networks))
+        for path in findings.report(page) if report else ():
             print(path)
     except (ImportError, RuntimeError) as error:
         print(f"minisnn: {error}", file=sys.stderr)

@@ -14,7 +14,7 @@ from pathlib import Path
 from minisnn._internal import storage
 
 NUMBERED = "[0-9][0-9]_*.ipynb"
-FILES = ("*.md", NUMBERED, f"solutions/{NUMBERED}", "results/*.csv", "results/*.json", "figures/*.png")
+FILES = ("*.md", NUMBERED, f"solutions/{NUMBERED}", *(f"findings/{part}" for part in ("*.md", "results/*.csv", "results/*.json", "figures/*.png")))
 """What `copy` copies."""
 MAX_KB = 400  # of a notebook with its outputs; a kB is 1000 bytes
 SECONDS = {"07": 150, "09": 150}  # how long a notebook is meant to take at the most, on two cores; all others 90
@@ -111,7 +111,7 @@ def copy(target, student: bool = False) -> list[Path]:
                 blank = student and path.suffix == ".ipynb"
                 contents[path.relative_to(source)] = _without_outputs(path) if blank else path.read_bytes()
     there = [str(target / name) for name in contents if os.path.lexists(target / name)]
-    there += [str(target / part) for part in ("solutions", "results", "figures") if (target / part).is_file()]
+    there += [str(target / part) for part in ("solutions", "findings", "findings/results", "findings/figures") if (target / part).is_file()]
     if there:
         more = f" and {len(there) - 1} more files are" if len(there) > 1 else " is"
         raise FileExistsError(f"{there[0]}{more} there already; copy the tutorials to another folder")

@@ -114,9 +114,9 @@ def made(tmp_path):
     folder = tmp_path / "made"
     for name in ("00_first", "01_second", "solutions/00_first", "solutions/01_second"):
         make(folder / f"{name}.ipynb", "1 + 1")
-    (folder / "results").mkdir()
-    (folder / "results" / "match.csv").write_text("a,b\n1,2\n")
-    (folder / "results" / "match.json").write_text("{}")
+    (folder / "findings" / "results").mkdir(parents=True)
+    (folder / "findings" / "results" / "match.csv").write_text("a,b\n1,2\n")
+    (folder / "findings" / "results" / "match.json").write_text("{}")
     (folder / "notes.txt").write_text("none of the tutorials")
     make(folder / "draft.ipynb", "1 + 1")
     return folder
@@ -341,7 +341,7 @@ def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-COPIED = ["00_first.ipynb", "01_second.ipynb", "results/match.csv", "results/match.json"]
+COPIED = ["00_first.ipynb", "01_second.ipynb", "findings/results/match.csv", "findings/results/match.json"]
 SOLVED = ["solutions/00_first.ipynb", "solutions/01_second.ipynb"]
 
 
@@ -401,10 +401,10 @@ def test_copy_overwrites_nothing(installed, tmp_path, capsys):
 
 def test_copy_to_a_folder_with_a_file_in_the_way(installed, tmp_path):
     (tmp_path / "copy").mkdir()
-    (tmp_path / "copy" / "results").write_text("text")
-    with pytest.raises(FileExistsError, match="results is there already"):
+    (tmp_path / "copy" / "findings").write_text("text")
+    with pytest.raises(FileExistsError, match="findings is there already"):
         notebooks.copy(tmp_path / "copy")
-    assert files(tmp_path / "copy") == ["results"]
+    assert files(tmp_path / "copy") == ["findings"]
 
 
 def test_copy_to_what_is_no_folder(installed, tmp_path, capsys):

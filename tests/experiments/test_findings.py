@@ -19,11 +19,10 @@ from minisnn.analysis.robustness import NOISES
 from minisnn.experiments import findings, recipes
 from minisnn.experiments import sweep as sweeps
 from minisnn.experiments.findings import claims, experiments, figures, measures, results, tables, tasks
-from minisnn.experiments.findings.report import documents
 
 ROOT = Path(__file__).parents[2]
-TUTORIALS = ROOT / "tutorials"
-RESULTS = TUTORIALS / "results"
+PAGE = ROOT / "tutorials" / "findings"
+RESULTS = PAGE / "results"
 
 # ---- statistics
 
@@ -207,8 +206,8 @@ def run_all(folder):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "after the first epoch layer")  # these networks may be silent
         for experiment in findings.EXPERIMENTS:
-            findings.run(experiment, "match", folder / "runs", folder / "tutorials" / "results", progress=False)
-    return folder / "tutorials" / "results"
+            findings.run(experiment, "match", folder / "runs", folder / "page" / "results", progress=False)
+    return folder / "page" / "results"
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +231,7 @@ def tiny(monkeypatch, done, tmp_path):
 @pytest.mark.compiled
 def test_experiments(tmp_path, tiny, monkeypatch):
     """Each row agrees with the network that was saved; what has been measured is not measured again."""
-    stored = tmp_path / "tutorials" / "results"
+    stored = tmp_path / "page" / "results"
     task = tasks.TASKS[tiny]
     rows = findings.read(stored, tiny, "accuracy")
     assert [(row["network"], row["seed"]) for row in rows] == [(n, s) for n in task.networks for s in range(2)]
@@ -291,7 +290,7 @@ def test_an_interrupted_experiment_keeps_what_it_measured(tmp_path, tiny, monkey
 @pytest.mark.compiled
 def test_other_settings_are_measured_anew(tmp_path, tiny, monkeypatch):
     """What was measured in another way, or of a network that has been trained anew since, counts as missing."""
-    stored = tmp_path / "tutorials" / "results"
+    stored = tmp_path / "page" / "results"
     measured = []
     before = experiments.measure_robustness
     monkeypatch.setattr(experiments, "measure_robustness", lambda *a: measured.append(a[1].name) or before(*a))
@@ -328,7 +327,7 @@ def test_runs_with_other_settings_are_reported(tmp_path, tiny, monkeypatch):
 
 @pytest.mark.compiled
 def test_what_nothing_was_done_for_keeps_its_date(tmp_path, tiny):
-    stored = tmp_path / "tutorials" / "results"
+    stored = tmp_path / "page" / "results"
     record = json.loads((stored / "match.json").read_text())
     (stored / "match.json").write_text(json.dumps({**record, "date": "2001-02-03"}))
     findings.run("accuracy", tiny, tmp_path / "runs", stored, progress=False)
@@ -348,7 +347,7 @@ def test_what_nothing_was_done_for_keeps_its_date(tmp_path, tiny):
 @pytest.mark.compiled
 def test_jacobians_of_three_states(tmp_path, tiny):
     """Uniform: the mixture with equal weights. Hardened: the SRC with the last span."""
-    rows = findings.read(tmp_path / "tutorials" / "results", tiny, "jacobians")
+    rows = findings.read(tmp_path / "page" / "results", tiny, "jacobians")
     task = tasks.TASKS[tiny]
     run = tmp_path / "runs" / tiny / "runs" / sweeps.run_name(task.networks["ASRC K=4"], 0)
     net = ms.Network.load(run / "best.npz")
@@ -372,7 +371,7 @@ def test_jacobians_of_three_states(tmp_path, tiny):
 @pytest.mark.compiled
 def test_some_networks_alone(tmp_path, tiny):
     """What is stored of the others stays, in the order of the task; a network that is no longer of the task goes."""
-    stored = tmp_path / "tutorials" / "results"
+    stored = tmp_path / "page" / "results"
     before = {path.name: path.read_bytes() for path in stored.iterdir()}
     for name in ("accuracy", "gradients", "jacobians", "robustness"):
         path = stored / f"{tiny}-{name}.csv"
@@ -399,19 +398,17 @@ def test_half_way(logits):
 
 @pytest.mark.compiled
 def test_report(tmp_path, tiny, capsys):
-    """From the command line: documents are filled from what is stored, twice alike; figures are figures."""
-    stored = tmp_path / "tutorials" / "results"
+    """From the command line: the page is filled from what is stored, twice alike; figures are figures."""
+    stored = tmp_path / "page" / "results"
     marks = [
         f"<!-- findings: {name} match -->\nstale\n<!-- end of findings -->\n"
         for name in ("accuracy", "gradients", "spans", "robustness")
     ]
-    document = tmp_path / "tutorials" / "README.md"
+    document = tmp_path / "page" / "README.md"
     document.write_text("# Title\n<!-- findings: claims -->\n<!-- end of findings -->\ntext\n" + "".join(marks))
-    outside = tmp_path / "README.md"
-    outside.write_text("no marks")
-    assert cli.main(["findings", "--report", "--tutorials", str(tmp_path / "tutorials")]) == 0
+    assert cli.main(["findings", "--report", "--page", str(tmp_path / "page")]) == 0
     printed = [Path(line) for line in capsys.readouterr().out.splitlines()]
-    assert printed[0] == document and outside.read_text() == "no marks"
+    assert printed[0] == document
     assert len(printed) == 7 and all(path.read_bytes()[:4] == b"\x89PNG" for path in printed[1:])
     text = document.read_text()
     assert "stale" not in text and text.startswith("# Title\n<!-- findings: claims -->\n| claim | task |")
@@ -437,7 +434,7 @@ def test_damaged_measurements_are_told(tmp_path, tiny, text):
     (path, *_) = sorted((tmp_path / "runs" / tiny / "gradients").iterdir())
     path.write_text(text)
     with pytest.raises(ValueError, match=f"{re.escape(str(path))} is not what an experiment wrote .* delete it"):
-        findings.run("gradients", tiny, tmp_path / "runs", tmp_path / "tutorials" / "results", progress=False)
+        findings.run("gradients", tiny, tmp_path / "runs", tmp_path / "page" / "results", progress=False)
 
 
 @pytest.mark.parametrize("name", ["accuracy", "spans"])
@@ -479,7 +476,7 @@ def test_wrong_names_are_told(tmp_path):
     ],
 )
 def test_commands_that_do_not_fit(options, words, tmp_path, capsys):
-    assert cli.main(["findings", *options, "--folder", str(tmp_path / "a"), "--tutorials", str(tmp_path / "b")]) == 2
+    assert cli.main(["findings", *options, "--folder", str(tmp_path / "a"), "--page", str(tmp_path / "b")]) == 2
     assert words in capsys.readouterr().err
     assert not any((tmp_path / "a").rglob("*.json"))
 
@@ -699,15 +696,13 @@ def test_areas():
 # ---- what is stored
 
 
-def test_documents_agree_with_what_is_stored():
-    """README and the page of the findings: `minisnn findings --report` changes nothing."""
-    found = documents(TUTORIALS)
-    assert [path.parent for path in found] == [TUTORIALS, ROOT]
-    for path in found:
-        text = path.read_text(encoding="utf-8")
-        assert tables.fill(text, RESULTS) == text, f"run `minisnn findings --report`: {path.name} is out of date"
-        for image in re.findall(r"\]\(([\w/.-]+\.png)\)", text):
-            assert (path.parent / image).exists(), image
+def test_the_page_agrees_with_what_is_stored():
+    """`minisnn findings --report` changes none of its tables, and it shows every figure that is drawn."""
+    text = (PAGE / "README.md").read_text(encoding="utf-8")
+    assert tables.fill(text, RESULTS) == text, "run `minisnn findings --report`: the page is out of date"
+    assert text.count("<!-- findings:") == 2 + 4 * len(findings.TASKS)
+    shown = set(re.findall(r"\]\(figures/([\w.-]+\.png)\)", text))
+    assert shown == {path.name for path in (PAGE / "figures").iterdir()}
 
 
 @pytest.mark.parametrize("name", findings.TASKS)

@@ -173,7 +173,7 @@ SURE = 0.99
 @cache
 def stored() -> dict[str, dict]:
     """By task, {(network, noise, level): accuracies, one a seed}."""
-    results = notebooks.folder() / "results"
+    results = notebooks.folder() / "findings" / "results"
     tables = {}
     for task in findings.TASKS:
         groups = {}

@@ -2,13 +2,13 @@
 
     tasks.py        which networks are compared on which data
     experiments.py  accuracy, gradients, jacobians, spans, robustness, lags
-    results.py      the files in `tutorials/results/`
+    results.py      the files in `tutorials/findings/results/`
     intervals.py    means, paired differences, t-intervals
     measures.py     how numbers of the findings are made from stored rows
     claims.py       what was claimed, what was measured of it, and the verdict
-    tables.py       the tables of README and `tutorials/README.md`
+    tables.py       the tables of `tutorials/findings/README.md`
     figures.py      the figures
-    report.py       puts tables and figures where they belong
+    report.py       puts tables and figures into the page
 
 `minisnn findings --all` does all of it (hours); `minisnn findings --report` makes tables and figures anew from what is
 stored (seconds).

@@ -1,4 +1,4 @@
-"""The tables of README and `tutorials/README.md`, made from what is stored: no number in them is typed in.
+"""The tables of `tutorials/findings/README.md`, made from what is stored: no number in them is typed in.
 
 A document marks where a table goes, and `fill` puts it there:
 
