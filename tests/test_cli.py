@@ -70,7 +70,9 @@ def test_compare(tmp_path, capsys):
     names = ("RSNN", "SRC λ=3", "ASRC K=5")
     stems = ("rsnn-0", "src-0", "asrc-0")
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    figures = [f"figures/{name}.png" for name in ("gradient_flow", "learning_curves", "span_weights", "spikes")]
+    figures = [
+        f"figures/{name}.png" for name in ("gradient_flow", "learning_curves", "overview", "span_weights", "spikes")
+    ]
     expected = ["config.json", "results.json", "table.txt", *figures]
     assert files == sorted([*expected, *(f"histories/{stem}.{suffix}" for stem in stems for suffix in ("csv", "json"))])
 

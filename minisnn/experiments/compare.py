@@ -95,7 +95,7 @@ def compare(
 
 
 def _configuration(models: dict[str, Recipe], n_seeds: int) -> dict:
-    """What `config.json` holds."""
+    """Return what `config.json` holds."""
     recipe = models["RSNN"]
     nets = {name: recipes.make_network(recipe) for name, recipe in models.items()}
     return {
@@ -111,7 +111,7 @@ def _configuration(models: dict[str, Recipe], n_seeds: int) -> dict:
 
 
 def _train_all(seeded: dict[str, list[Recipe]], data, folder: Path, progress: bool):
-    """Networks and histories of all models and seeds; histories are written as they come."""
+    """Train all models with all seeds and return networks and histories, written as they come."""
     nets, histories = {name: [] for name in seeded}, {name: [] for name in seeded}
     n_epochs = sum(recipe.epochs for of_model in seeded.values() for recipe in of_model)
     with tqdm(total=n_epochs, unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
@@ -133,13 +133,13 @@ def _train_all(seeded: dict[str, list[Recipe]], data, folder: Path, progress: bo
 
 
 def _outcome(recipe: Recipe, net, data, history) -> dict:
-    """What came of one run, and how long an epoch took."""
+    """Measure what came of one run, and how long an epoch took."""
     outcome = runs.outcome(recipe, net, data, history)
     return {**outcome, "seconds_per_epoch": float(np.median(history.column("seconds")))}
 
 
 def table(results: dict) -> str:
-    """The results as text: every seed, and the mean over seeds."""
+    """Format the results as text: every seed, and the mean over seeds."""
     lines = [
         f"{'model':<10} {'seed':>4} {'test hard':>9} {'soft':>7}  {'spans':<12} {'firing rates (%)':<18} {'s/epoch':>7}"
     ]
@@ -158,12 +158,13 @@ def table(results: dict) -> str:
         lines.append(
             f"{name:<10} {'mean':>4} {hard.mean():>9.1%} {soft.mean():>7.1%}  {'':<12} {'':<18} {seconds.mean():>7.2f}"
         )
-    lines.append(f"{results['config']['epochs']} epochs a run, {results['seconds']:.0f} s in all, compilation included")
+    epochs, seconds = results["config"]["epochs"], results["seconds"]
+    lines.append(f"{epochs} epochs per run, {seconds:.0f} s in total, compilation included")
     return "\n".join(lines)
 
 
 def draw(folder: Path, histories, nets, data) -> None:
-    """All figures of a comparison, as PNG files."""
+    """Write all figures of a comparison as PNG files: the README's picture, and four with every seed."""
 
     def curves(axes):
         plots.learning_curves(histories, ax=axes[0])
@@ -189,6 +190,14 @@ def draw(folder: Path, histories, nets, data) -> None:
     n_layers = len(adaptive[0].rows[0]["span_weights"])
     x, y = data.validation.x, data.validation.y
     flows = {name: [gradients.gradient_flow(net, x, y, span_mode="hard") for net in nets[name]] for name in nets}
+
+    def overview(axes):
+        rsnn, src, _ = nets
+        (skip,) = {recurrence.span for recurrence in nets[src][0].recurrence}
+        shown = {name: flows[name][:1] for name in (rsnn, src)}
+        plots.overview(max(skip, 2), adaptive[0], shown, n_layers - 1, axes)
+
+    plots.save(folder / "overview.png", overview, 2, 2, 11, 4.9)
     plots.save(folder / "learning_curves.png", curves, 1, 2, 10, 3.8)
     plots.save(folder / "span_weights.png", heat_maps, len(adaptive), n_layers, 3.6 * n_layers, 2.8 * len(adaptive))
     plots.save(folder / "gradient_flow.png", flow, 1, n_layers, 3.6 * n_layers, 3.4)

@@ -1,7 +1,6 @@
-"""The figures. Each function takes `ax` (None: a new figure), draws on it alone, returns it, and changes none of its
-input.
+"""Figures. Each function takes `ax` (None: a new figure), draws on it alone, returns it, and leaves its input as it is.
 
-Colours are those of Okabe and Ito, which colour-blind readers can tell apart, and `cividis`; matplotlib is imported
+Colours are those of Okabe and Ito, which colour-blind readers can tell apart, and `cividis`. matplotlib is imported
 when a figure is first drawn.
 """
 
@@ -9,6 +8,7 @@ from minisnn.plots._base import COLOURS, compact, save
 from minisnn.plots.costs import bench, cost, speed
 from minisnn.plots.gradients import gradient_flow, hop_shares, hop_sizes, losses_along, step_sizes, step_sweep
 from minisnn.plots.neurons import curves, firing_rates, potential_density, potentials, signed_grid, spikes, unrolled
+from minisnn.plots.overview import overview, skip
 from minisnn.plots.statistics import coverage, intervals, scatter
 from minisnn.plots.training import accuracy_map, learning_curves, over_spans, span_weights, sweep
 
@@ -28,11 +28,13 @@ __all__ = [
     "learning_curves",
     "losses_along",
     "over_spans",
+    "overview",
     "potential_density",
     "potentials",
     "save",
     "scatter",
     "signed_grid",
+    "skip",
     "span_weights",
     "speed",
     "spikes",

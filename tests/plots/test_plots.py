@@ -86,6 +86,7 @@ CASES = {
     "span_weights": (plots.span_weights, lambda: history([0.1, 0.2, 0.4]), {"layer": 1}),
     "gradient_flow": (plots.gradient_flow, flows, {"layer": 1}),
     "spikes": (plots.spikes, tape, {"sequence": 1}),
+    "skip": (lambda options, ax=None: plots.skip(**options, ax=ax), lambda: {"span": 4}, {}),
     "unrolled": (lambda options, ax=None: plots.unrolled(**options, ax=ax), lambda: {"steps": 2}, {}),
     "signed_grid": (plots.signed_grid, lambda: np.array([[0.0, -2.0, 1.0], [0.5, 0.0, -1.0]]), {"rows": ["a", "b"]}),
     "step_sweep": (
@@ -640,3 +641,24 @@ def test_compact_is_small_and_looks_the_same():
     for colour in plots.COLOURS[:3]:  # those of the lines are not mixed with others
         there = np.abs(before - to_rgb(colour)).max(axis=2) < 0.002
         assert there.any() and np.abs(before - after)[there].max() < 0.02
+
+
+def test_a_skip_arrives_after_its_span():
+    """The dots where a spike arrives, and the names of the steps, are 1 and λ steps after the spike."""
+    ax = plots.skip(7)
+    assert sorted(line.get_xdata()[0] for line in ax.lines if line.get_marker() == "o") == [1, 7]
+    assert dict(zip((tick.get_text() for tick in ax.get_xticklabels()), ax.get_xticks())) == {
+        "t": 0,
+        "t + 1": 1,
+        "t + λ": 7,
+    }
+    assert any("7 steps later" in text.get_text() for text in ax.texts)
+
+
+def test_overview_shows_what_it_is_given():
+    figure = plt.figure()
+    left, spans, gradients = plots.overview(7, history([0.1, 0.2, 0.4]), flows(), 1, figure.subplots(2, 2).ravel())
+    assert set(figure.axes) >= {left, spans, gradients} and len(figure.axes) == 4  # and a colour bar
+    assert left.get_position().height > spans.get_position().height + gradients.get_position().height
+    np.testing.assert_allclose(spans.images[0].get_array()[:, 2], history([0.1, 0.2, 0.4]).rows[2]["span_weights"][1])
+    assert [text.get_text() for text in gradients.get_legend().get_texts()] == ["model 0", "model 1"]
