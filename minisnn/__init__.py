@@ -1,4 +1,17 @@
-"""Recurrent spiking networks with skip recurrence, by hand. Start reading at `minisnn/core/reference.py`."""
+"""Recurrent spiking networks with skip recurrence, by hand: dynamics, surrogate gradients, backpropagation through time.
+
+    Network, LIF, PLIF                                   a network and its neurons
+    Recurrent, SRC, ASRC, Feedforward, Mixture           from which earlier steps a layer hears itself
+    Triangle, Rectangle, ..., Custom                     surrogate derivatives
+    fit, train_step, AdamW, Adam, SGD, History           training
+    datasets                                             digits, MNIST, delayed match, your own arrays
+    gradcheck, checks                                    are the gradients right?
+    gradient_flow, jacobian, hops, robustness            analysis
+    plots, sweep, exercises                              figures, many runs, the course
+
+Each name has a page: `help(minisnn.Network)`. Examples there assume `import numpy as np` and `import minisnn as ms`.
+The code is meant to be read; begin with `minisnn/core/reference.py`.
+"""
 
 import importlib
 
@@ -52,6 +65,7 @@ __all__ = [
     "hops",
     "jacobian",
     "one_cycle",
+    "plots",
     "robustness",
     "stream",
     "summed_gradient_flow",
@@ -60,15 +74,19 @@ __all__ = [
     "warmup",
 ]
 
-_LATER = {"exercises": "minisnn.course.exercises", "sweep": "minisnn.experiments.sweep"}
-"""Public names that load the course or the experiments, at their first use alone."""
+_LATER = {
+    "exercises": "minisnn.course.exercises",
+    "plots": "minisnn.plots",
+    "sweep": "minisnn.experiments.sweep",
+}
+"""Public names whose modules are loaded when they are first used."""
 
 
 def __getattr__(name: str):
     if name not in _LATER:
         raise AttributeError(f"module 'minisnn' has no attribute {name!r}")
     module = importlib.import_module(_LATER[name])
-    return module if name == "exercises" else getattr(module, name)
+    return getattr(module, name) if hasattr(module, name) else module
 
 
 def __dir__() -> list[str]:

@@ -2,9 +2,11 @@
 `tutorials`, `info`."""
 
 import argparse
+import inspect
 import json
 import os
 import platform
+import re
 import sys
 from ast import literal_eval
 from dataclasses import fields
@@ -21,7 +23,7 @@ from minisnn.experiments.findings import EXPERIMENTS, TASKS
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of the command line: all commands with their options."""
+    """Make the parser of the command line: all commands with their options."""
     parser = argparse.ArgumentParser(prog="minisnn", description=minisnn.__doc__)
     parser.add_argument("--version", action="version", version=f"minisnn {minisnn.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -42,7 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns the exit status: 0, 1 if a check failed, 2 if the input is off."""
+    """Run a command, and return the exit status: 0; 1 if a check failed; 2 if the input is invalid."""
     options = vars(make_parser().parse_args(arguments))
     run = options.pop("run")
     options.pop("command")
@@ -56,22 +58,47 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
+def _command(commands, name: str, text: str) -> argparse.ArgumentParser:
+    """Add a command whose text stands in the list of commands and in its own help."""
+    return commands.add_parser(name, help=text, description=text)
+
+
+def _folder(parser, default: str) -> None:
+    """Add the option that says where a command writes."""
+    parser.add_argument(
+        "--folder", type=Path, default=Path(default), metavar="DIR", help="folder to write to (default: %(default)s)"
+    )
+
+
+def _recipe(parser) -> None:
+    """Add the option that names a recipe."""
+    names = [name.rsplit("-", 1) for name in recipes.RECIPES]
+    data, models = (", ".join(dict.fromkeys(part)) for part in zip(*names))
+    text = f"recipe to train, DATA-MODEL, where DATA is one of {data} and MODEL one of {models}"
+    parser.add_argument("--recipe", required=True, choices=list(recipes.RECIPES), metavar="NAME", help=text)
+
+
 def _add_compare(commands) -> None:
     recipe = recipes.RECIPES["psdigits-src"]
-    parser = commands.add_parser(
-        "compare", help="RSNN, SRC and ASRC side by side on permuted digits: table and figures"
-    )
-    parser.add_argument(
-        "--folder", type=Path, default=Path("runs/compare"), help="where to write (default: %(default)s)"
-    )
-    parser.add_argument("--seeds", type=int, default=3, help="how many seeds (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=recipe.epochs, help="of every run (default: %(default)s)")
-    parser.add_argument("--span", type=int, default=recipe.span, help="λ of SRC (default: %(default)s)")
-    parser.add_argument("--max-span", type=int, default=recipe.max_span, help="K of ASRC (default: %(default)s)")
-    parser.add_argument(
-        "--sizes", type=int, nargs="+", default=list(recipe.hidden), help="hidden layers (default: %(default)s)"
-    )
+    parser = _command(commands, "compare", "RSNN, SRC and ASRC side by side on permuted digits: table and figures")
+    _folder(parser, "runs/compare")
+    for name, default, text in (
+        ("--seeds", 3, "number of seeds: 0, 1, ..."),
+        ("--epochs", recipe.epochs, "epochs of each run"),
+        ("--span", recipe.span, "span λ of SRC"),
+        ("--max-span", recipe.max_span, "largest span K of ASRC"),
+    ):
+        parser.add_argument(name, type=int, default=default, metavar="N", help=f"{text} (default: %(default)s)")
+    _sizes(parser, recipe.hidden, "neurons per hidden layer")
     parser.set_defaults(run=_compare)
+
+
+def _sizes(parser, default, text: str) -> None:
+    """Add the option `--sizes`."""
+    shown = " ".join(map(str, default))
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=list(default), metavar="N", help=f"{text} (default: {shown})"
+    )
 
 
 def _compare(folder, **options) -> int:
@@ -84,41 +111,58 @@ def _compare(folder, **options) -> int:
 
 
 def _add_train(commands) -> None:
-    parser = commands.add_parser("train", help="train a recipe, safe to interrupt; `minisnn recipes` lists them")
-    parser.add_argument("--recipe", required=True, choices=list(recipes.RECIPES), metavar="NAME", help="which one")
-    parser.add_argument("--folder", type=Path, help="where to write (default: runs/NAME-SEED)")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in the folder, if there is one")
+    parser = _command(commands, "train", "train a recipe, safe to interrupt; `minisnn recipes` describes them")
+    _recipe(parser)
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="folder to write to (default: runs/NAME-SEED)")
+    parser.add_argument("--resume", action="store_true", help="continue the run in the folder, if there is one")
     parser.add_argument(
-        "--checkpoint-minutes", type=float, default=5.0, help="at most that much is lost (default: %(default)s)"
+        "--checkpoint-minutes",
+        type=float,
+        default=5.0,
+        metavar="X",
+        help="minutes between checkpoints: an interruption costs at most this much (default: %(default)s)",
     )
     settings = parser.add_argument_group(
-        "settings", "instead of the recipe's own; `minisnn.experiments.recipes.Recipe` explains"
+        "settings",
+        "Each replaces a setting of the recipe (default: of the recipe). Brackets name the data, model or option to "
+        "which a setting belongs; with others it is refused.",
     )
+    descriptions = _descriptions()
     for field in fields(recipes.Recipe):
-        settings.add_argument(f"--{field.name.replace('_', '-')}", **_argument(field))
+        kind, text = descriptions.get(field.name, ("NAME", None))  # `python -OO` drops docstrings
+        settings.add_argument(f"--{field.name.replace('_', '-')}", **_argument(field, kind, text))
     parser.set_defaults(run=_train)
 
 
+def _descriptions() -> dict[str, tuple[str, str]]:
+    """Read kind and description of each setting from the docstring of `Recipe`."""
+    entries = re.findall(r"^(\w+) : (.+)\n((?:    .+\n)+)", inspect.getdoc(recipes.Recipe), re.MULTILINE)
+    texts = {name: (kind, " ".join(text.split()).removesuffix(".")) for name, kind, text in entries}
+    return {name: (kind, text[0].lower() + text[1:]) for name, (kind, text) in texts.items()}
+
+
 class _OneOrPerLayer(argparse.Action):
-    """Stores one number as it is, several as a tuple."""
+    """An option that keeps one number as it is, several as a tuple."""
 
     def __call__(self, parser, namespace, values, option_string=None):
         setattr(namespace, self.dest, values[0] if len(values) == 1 else tuple(values))
 
 
-def _argument(field) -> dict:
-    """How argparse reads a setting of a recipe; what is not given does not appear."""
-    given = {"default": argparse.SUPPRESS}
+def _argument(field, kind: str, text: str | None) -> dict:
+    """Return how argparse reads a setting of a recipe; a setting that is not given does not appear."""
+    given = {"default": argparse.SUPPRESS, "help": text}
     if field.type is bool:
         return {**given, "action": argparse.BooleanOptionalAction}
     if field.type == tuple[int, ...]:
         return {**given, "type": int, "nargs": "+", "metavar": "N"}
     if field.type == int | tuple[int, ...]:
         return {**given, "type": int, "nargs": "+", "metavar": "N", "action": _OneOrPerLayer}
-    kind = next((kind for kind in (int, float) if kind is field.type or kind in get_args(field.type)), str)
+    if field.type is str:
+        return {**given, "metavar": re.sub('[" ]', "", kind)}  # {"a", "b"} as {a,b}
+    number = float if float in (field.type, *get_args(field.type)) else int
     optional = type(None) in get_args(field.type)
-    read = (lambda text: None if text.lower() == "none" else kind(text)) if optional else kind
-    return {**given, "type": read, "metavar": {int: "N", float: "X", str: "NAME"}[kind] + "|none" * optional}
+    read = (lambda text: None if text.lower() == "none" else number(text)) if optional else number
+    return {**given, "type": read, "metavar": {int: "N", float: "X"}[number] + "|none" * optional}
 
 
 def _train(recipe, folder, resume, checkpoint_minutes, **settings) -> int:
@@ -127,7 +171,7 @@ def _train(recipe, folder, resume, checkpoint_minutes, **settings) -> int:
     try:
         result = runs.train(chosen, folder, resume, checkpoint_minutes=checkpoint_minutes)
     except KeyboardInterrupt:
-        print(f"\nminisnn: interrupted; go on by the same command with --resume (the run is in {folder})")
+        print(f"\nminisnn: interrupted; continue with the same command and --resume (the run is in {folder})")
         return 130
     print(
         f"test accuracy {result['test_accuracy']:.2%} (soft spans {result['test_accuracy_soft']:.2%}), "
@@ -139,7 +183,7 @@ def _train(recipe, folder, resume, checkpoint_minutes, **settings) -> int:
 
 
 def _add_recipes(commands) -> None:
-    parser = commands.add_parser("recipes", help="list the recipes: size, parameters, about how long they take here")
+    parser = _command(commands, "recipes", "list the recipes: size, parameters, about how long they take here")
     parser.set_defaults(run=_recipes)
 
 
@@ -150,8 +194,8 @@ def _recipes() -> int:
 
 
 def _add_plot(commands) -> None:
-    parser = commands.add_parser("plot", help="draw the figures of a run, whether it has ended or not")
-    parser.add_argument("folder", type=Path, help="of the run, e.g. runs/psdigits-src-0")
+    parser = _command(commands, "plot", "draw the figures of a run, whether it has ended or not")
+    parser.add_argument("folder", type=Path, help="folder of the run, e.g. runs/psdigits-src-0")
     parser.set_defaults(run=_plot)
 
 
@@ -162,18 +206,25 @@ def _plot(folder) -> int:
 
 
 def _add_sweep(commands) -> None:
-    parser = commands.add_parser("sweep", help="train a recipe over a grid of settings and seeds; table and figure")
-    parser.add_argument("--recipe", required=True, choices=list(recipes.RECIPES), metavar="NAME", help="which one")
+    parser = _command(commands, "sweep", "train a recipe over a grid of settings and seeds; table and figure")
+    _recipe(parser)
     parser.add_argument(
         "--grid",
         action="append",
         nargs="+",
         metavar="SETTING=VALUE,...",
-        help="all combinations of these values; may be given again: --grid model=src span=1,2,4 --grid model=asrc",
+        help="values to try in all combinations, of the settings that `minisnn train --help` lists; may be repeated: "
+        "--grid model=src span=1,2,4 --grid model=asrc (default: the recipe as it is)",
     )
-    parser.add_argument("--seeds", type=int, default=3, help="how many (default: %(default)s)")
-    parser.add_argument("--folder", type=Path, default=Path("runs/sweep"), help="where to write (default: %(default)s)")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, e.g. tcp://10.0.0.1:8786")
+    parser.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="number of seeds: 0, 1, ... (default: %(default)s)"
+    )
+    _folder(parser, "runs/sweep")
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="address of a Dask cluster, e.g. tcp://10.0.0.1:8786 (default: the cores of this machine)",
+    )
     parser.set_defaults(run=_sweep)
 
 
@@ -205,7 +256,7 @@ def _dask_client(address: str):
 
 
 def _grid(words: list[str]) -> dict[str, list]:
-    """A grid from words like span=1,2,4."""
+    """Read a grid from words like span=1,2,4."""
     grid = {}
     for word in words:
         name, equals, values = word.partition("=")
@@ -219,7 +270,7 @@ def _grid(words: list[str]) -> dict[str, list]:
 
 
 def _value(name: str, text: str):
-    """A setting's value from text: a number, True, False or None; one per layer, e.g. 64-128-128; else the text."""
+    """Read a setting's value from text: a number, True, False, None; one per layer, e.g. 64-128-128; else the text."""
     numbers = text.split("-")
     if name == "hidden" or (name == "span" and len(numbers) > 1):
         if not all(n.isdigit() for n in numbers):
@@ -233,18 +284,22 @@ def _value(name: str, text: str):
 
 
 def _add_gradcheck(commands) -> None:
-    parser = commands.add_parser("gradcheck", help="check the hand-written gradients; exit status 1 if one is wrong")
+    parser = _command(commands, "gradcheck", "check the hand-written gradients; exit status 1 if one is wrong")
     for name, choices in checks.OPTIONS.items():
-        parser.add_argument(f"--{name}", nargs="+", choices=list(choices), help="only these (default: all)")
+        _some_of(parser, f"--{name}", choices, "kinds to check")
+    parser.add_argument("--dtype", choices=["float64", "float32"], help="check this precision only (default: both)")
+    _some_of(parser, "--rungs", checks.LADDER, "checks to run, with quotes around each")
+    _sizes(parser, (3, 5, 4, 2), "sizes of the networks, from inputs to classes")
     parser.add_argument(
-        "--dtype", choices=["float64", "float32"], help="only what checks this precision (default: both)"
+        "--seed", type=int, default=0, metavar="N", help="seed of weights and input (default: %(default)s)"
     )
-    parser.add_argument("--rungs", nargs="+", choices=list(checks.LADDER), help="only these (default: all)")
-    parser.add_argument(
-        "--sizes", type=int, nargs="+", default=[3, 5, 4, 2], help="of the networks (default: %(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of weights and input (default: %(default)s)")
     parser.set_defaults(run=_gradcheck)
+
+
+def _some_of(parser, name: str, choices, text: str) -> None:
+    """Add an option for one or more of the choices."""
+    listed = f"{text}: {', '.join(choices)} (default: all)"
+    parser.add_argument(name, nargs="+", choices=list(choices), metavar="NAME", help=listed)
 
 
 def _gradcheck(**options) -> int:
@@ -258,15 +313,22 @@ def _gradcheck(**options) -> int:
 
 
 def _add_bench(commands) -> None:
-    parser = commands.add_parser("bench", help="time and memory of one loss and gradient, beside matrix products")
-    parser.add_argument("--repeats", type=int, help="timed runs; the median counts (default: 3; with --full 5)")
+    parser = _command(commands, "bench", "time and memory of one loss and gradient, beside matrix products")
     parser.add_argument(
-        "--full", action="store_true", help="larger networks, other firing rates, growth with each size, all memory"
+        "--repeats",
+        type=int,
+        metavar="N",
+        help="timed runs of each case, whose median counts (default: 3; with --full 5)",
+    )
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="measure larger networks, other firing rates, growth with each size and all memory as well",
     )
     parser.add_argument(
         "--peers", dest="with_peers", action="store_true", help="time JAX and PyTorch as well, if they are installed"
     )
-    parser.add_argument("--folder", type=Path, default=Path("runs/bench"), help="where to write (default: %(default)s)")
+    _folder(parser, "runs/bench")
     parser.set_defaults(run=_bench)
 
 
@@ -286,22 +348,30 @@ def _bench(folder, **options) -> int:
 
 
 def _add_findings(commands) -> None:
-    parser = commands.add_parser("findings", help="the paper's claims at small scale: experiments, tables, figures")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which experiments: {', '.join(EXPERIMENTS)}")
-    parser.add_argument("--all", action="store_true", help="all experiments; on all tasks, then the report")
-    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), help="only these, without a report (default: all)")
+    parser = _command(commands, "findings", "the paper's claims at small scale: experiments, tables, figures")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"experiments to run: {', '.join(EXPERIMENTS)}")
+    parser.add_argument("--all", action="store_true", help="run all experiments and, without --tasks, make the report")
+    _some_of(parser, "--tasks", TASKS, "tasks to run them on")
     parser.add_argument(
         "--networks",
         nargs="+",
         metavar="NETWORK",
-        help='only these, e.g. "SRC λ=8"; what is stored of the others stays',
+        help='networks of one task, e.g. "SRC λ=8"; stored results of the others stay (default: all)',
     )
-    parser.add_argument("--report", action="store_true", help="tables and figures anew from what is stored")
+    parser.add_argument("--report", action="store_true", help="make tables and figures anew from stored results")
     parser.add_argument(
-        "--folder", type=Path, default=Path("runs/findings"), help="holds the runs; a second call goes on with it"
+        "--folder",
+        type=Path,
+        default=Path("runs/findings"),
+        metavar="DIR",
+        help="folder of the runs, which a second call continues (default: %(default)s)",
     )
     parser.add_argument(
-        "--page", type=Path, default=Path("tutorials/findings"), help="gets results and figures (default: %(default)s)"
+        "--page",
+        type=Path,
+        default=Path("tutorials/findings"),
+        metavar="DIR",
+        help="folder of README.md, results and figures (default: %(default)s)",
     )
     parser.set_defaults(run=_findings)
 
@@ -309,22 +379,22 @@ def _add_findings(commands) -> None:
 def _findings(names, tasks, networks, report, folder, page, **options) -> int:
     from minisnn.experiments import findings
 
-    every = options["all"]
+    run_all = options["all"]
     unknown = [name for name in names if name not in EXPERIMENTS]
-    if unknown or bool(names) + every + report != 1:
+    if unknown or bool(names) + run_all + report != 1:
         listed = ", ".join(EXPERIMENTS)
         raise ValueError(f"name experiments ({listed}), or --all, or --report; got {' '.join(names)!r}")
     if report and (tasks or networks):
-        raise ValueError("a report is made of all that is stored: --report takes no --tasks or --networks")
+        raise ValueError("a report is made from all stored results: --report takes no --tasks or --networks")
     if networks and len(tasks or ()) != 1:
-        raise ValueError("--networks are those of one task: name it with --tasks")
-    report = report or (every and not tasks)
+        raise ValueError("--networks belong to one task: name it with --tasks")
+    report = report or (run_all and not tasks)
     try:
         if report:
             import scipy.stats  # noqa: F401  missing? say so now, not after hours
-        chosen = [(name, task) for name in (EXPERIMENTS if every else names) for task in tasks or TASKS]
+        chosen = [(name, task) for name in (EXPERIMENTS if run_all else names) for task in tasks or TASKS]
         for name, task in chosen:
-            if findings.applies(name, task) or (names and tasks):  # asked for by name: it says what is off
+            if findings.applies(name, task) or (names and tasks):  # asked for by name: it says why not
                 print(findings.run(name, task, folder, page / "results", networks))
         for path in findings.report(page) if report else ():
             print(path)
@@ -335,17 +405,22 @@ def _findings(names, tasks, networks, report, folder, page, **options) -> int:
 
 
 def _add_tutorials(commands) -> None:
-    parser = commands.add_parser("tutorials", help="execute the tutorials, or copy them to a folder of your own")
+    parser = _command(commands, "tutorials", "execute the tutorials, or copy them to a folder of your own")
     task = parser.add_mutually_exclusive_group(required=True)
     task.add_argument(
         "--execute",
         nargs="*",
         metavar="NAME",
-        help="run notebooks and solutions, and write them back; e.g. 02, solutions/02 (default: all)",
+        help="execute notebooks and solutions, and write them back; e.g. 02, solutions/02 (default: all)",
     )
     task.add_argument("--copy", type=Path, metavar="DIR", help="copy notebooks, results and solutions to this folder")
-    parser.add_argument("--student", action="store_true", help="copy without solutions and outputs")
-    parser.add_argument("--folder", type=Path, help="with the notebooks to execute (default: where they are installed)")
+    parser.add_argument("--student", action="store_true", help="with --copy: leave out solutions and outputs")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        metavar="DIR",
+        help="with --execute: folder of the notebooks (default: where they are installed)",
+    )
     parser.set_defaults(run=_tutorials)
 
 
@@ -368,7 +443,7 @@ def _tutorials(execute, copy, student, folder) -> int:
 
 
 def _add_info(commands) -> None:
-    parser = commands.add_parser("info", help="versions, threads, cache folder")
+    parser = _command(commands, "info", "versions, threads, cache folder")
     parser.set_defaults(run=_info)
 
 

@@ -14,7 +14,7 @@ from minisnn.core.surrogate import Triangle
 
 @cache
 def prepare(dtype: str) -> None:
-    """Compile the kernels for a dtype, or load them from the cache, by one tiny run; only the first call does that."""
+    """Compile the kernels for a dtype, or load them from the cache, by one tiny run; later calls do nothing."""
     layers, output, x = _tiny(dtype)
     with announce(f"preparing the {dtype} kernels: compiled at the first use, later read from the cache"):
         batch.gradients(layers, output, Triangle(), x, np.zeros(1, np.int64), np.full(1, 2), None)
@@ -22,7 +22,7 @@ def prepare(dtype: str) -> None:
 
 @cache
 def prepare_halves(dtype: str) -> None:
-    """The same for the two halves, `Network.record` and `Network.adjoint`."""
+    """Do the same for the two halves, `Network.record` and `Network.adjoint`."""
     layers, output, x = _tiny(dtype)
     with announce(f"preparing the {dtype} kernels of record and adjoint"):
         batch.record(layers, output, Triangle(), x, np.full(1, 2), None)
@@ -30,16 +30,29 @@ def prepare_halves(dtype: str) -> None:
 
 
 def _tiny(dtype: str):
-    """A network of one neuron as numbers, and its input: layers, readout, x."""
+    """Return a network of one neuron as numbers, and its input: layers, readout, x."""
     one, square = np.ones(1, dtype), np.ones((1, 1), dtype)
     layers = [Layer(square, one, square, np.ones(1, np.int64), one, one, one, np.zeros(3, dtype))]
     return layers, Readout(np.ones((1, 2), dtype), np.ones(2, dtype), None), np.ones((1, 2, 1), dtype)
 
 
 def warmup(net) -> float:
-    """Compile the kernels that a network needs, or load them from the cache, and say so; returns the seconds it took.
+    """Compile the kernels that a network needs, or load them from the cache; print and return the seconds it took.
 
-    Without this call it happens, with a message if it takes longer than a second, at the first use.
+    Without this call it happens at the first use, with a message if it takes longer than a second.
+
+    Parameters
+    ----------
+    net : Network
+        Its dtype selects the kernels.
+
+    Returns
+    -------
+    seconds : float
+
+    Examples
+    --------
+    >>> seconds = ms.warmup(ms.Network([2, 8, 3]))  # before timing anything
     """
     start = time.perf_counter()
     prepare(net.dtype)

@@ -1,4 +1,4 @@
-"""A network as a file: its configuration as JSON, from which it is built anew, and its parameters by name."""
+"""A network as a file: its configuration as JSON, from which it is rebuilt, and its parameters by name."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ SETTINGS = ("sizes", "recurrence", "neuron", "surrogate", "readout_window", "see
 
 
 def to_config(net) -> dict:
-    """All of a network but its parameters, as plain JSON; of a Custom surrogate the name alone."""
+    """Return everything of a network except its parameters, as plain JSON; of a Custom surrogate only the name."""
     config = {name: storage.to_json(getattr(net, name)) for name in SETTINGS}
     if isinstance(net.surrogate, surrogates.Custom):
         config["surrogate"] = {"kind": "Custom", "name": net.surrogate.name}
@@ -20,15 +20,15 @@ def to_config(net) -> dict:
 
 
 def from_config(config: dict, surrogate=None) -> tuple[dict, float]:
-    """The inverse of `to_config`: arguments for `Network`, and the temperature.
+    """Invert `to_config`: return arguments for `Network`, and the temperature.
 
-    KeyError if something is missing, ValueError if it is unknown, or if a Custom surrogate is needed and not handed in.
+    KeyError if something is missing, ValueError if it is unknown, or if a Custom surrogate is needed and not passed.
     """
     arguments = {name: config[name] for name in SETTINGS[:-1]}
     saved = arguments["surrogate"]
     if saved["kind"] == "Custom":
         if not isinstance(surrogate, surrogates.Custom) or surrogate.name != saved["name"]:
-            raise ValueError(f"this network needs its own surrogate: hand in surrogate=Custom({saved['name']!r}, ...)")
+            raise ValueError(f"this network needs its own surrogate: pass surrogate=Custom({saved['name']!r}, ...)")
         arguments["surrogate"] = surrogate
     elif surrogate is not None:
         raise ValueError(f"this network has the built-in surrogate {saved['kind']}; surrogate= is for a Custom one")
@@ -40,8 +40,8 @@ def from_config(config: dict, surrogate=None) -> tuple[dict, float]:
 
 
 def fill(params: Params, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays by name into parameters; KeyError if one is missing, ValueError if it misfits."""
+    """Write arrays by name into parameters; KeyError if one is missing, ValueError if its shape is wrong."""
     for name, block in params.items():
         if arrays[name].shape != block.shape:
-            raise ValueError(f"{name} has the shape {arrays[name].shape}, its network needs {block.shape}")
+            raise ValueError(f"{name} has the shape {arrays[name].shape}, its network expects {block.shape}")
         block[...] = arrays[name]

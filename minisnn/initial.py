@@ -8,7 +8,7 @@ from minisnn.core.parameters import Params, blocks
 
 
 def initial(sizes, recurrence, neuron, seed: int, dtype) -> Params:
-    """Initial values: W_in, b, readout uniform in ±1/√n_in, W_rec orthogonal, span logits 0, PLIF's decay as given."""
+    """Draw initial values: W_in, b, readout uniform in ±1/√n_in, W_rec orthogonal; span logits 0, decays as given."""
     params = Params.zeros(blocks(sizes, recurrence, neuron), dtype)
 
     def uniform(name: str, n_in: int) -> None:

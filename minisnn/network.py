@@ -1,8 +1,4 @@
-"""Network: hidden spiking layers one above the other, a readout, and what one does with them.
-
-The methods check their input once and hand it to `core/batch.py`. `record` and `adjoint` are the two halves of
-`loss_and_grad`, with everything in between kept to look at.
-"""
+"""Network: hidden spiking layers and a readout. Methods check their input once and pass it on to `core/batch.py`."""
 
 import copy
 
@@ -24,22 +20,22 @@ from minisnn.initial import initial
 
 
 class Network:
-    """A spiking network: `sizes` = [inputs, hidden layers ..., classes].
+    """A recurrent spiking network: inputs, one or more hidden layers, and a readout that counts spikes.
 
     Parameters
     ----------
     sizes : sequence of int
-        At least three: inputs, one or more hidden layers, classes (>= 2).
+        Inputs, the neurons of each hidden layer, classes (>= 2), e.g. [1, 64, 10].
     recurrence : Feedforward, Recurrent, SRC, ASRC or Mixture, or a list of them
         One for all hidden layers, or one per layer. Default: Recurrent().
     neuron : LIF or PLIF, or a list of them
         One for all hidden layers, or one per layer. Default: LIF().
-    surrogate : Triangle, ... (`minisnn.core.surrogate`), or `Custom`
-        Default: Triangle().
+    surrogate : Triangle, Rectangle, Exponential, Sigmoid, Gaussian, ATan, FastSigmoid or Custom
+        What stands in for the derivative of the spike. Default: Triangle().
     readout_window : int, optional
-        The readout sums spikes over the last `readout_window` steps of each sequence; None: over all.
+        The readout sums spikes over the last `readout_window` steps of each sequence; default: over all.
     seed : int
-        Of the initial weights. They depend on the seed, the name and the shape of a parameter only.
+        Of the initial weights. They depend only on the seed, and on the name and shape of a parameter.
     dtype : {"float32", "float64"}
         Of parameters and computation.
 
@@ -48,12 +44,22 @@ class Network:
     params : Params
         `net.params["layers.0.w_rec"]` is a view: writing into it changes the network.
     temperature : float
-        T° > 0 of the span softmax; `fit` lowers it.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is of the wrong kind, out of range, or does not fit the sizes.
+
+    Examples
+    --------
+    >>> net = ms.Network([2, 8, 3], recurrence=ms.SRC(4), neuron=ms.LIF(decay=0.9), seed=0)
+    >>> x = np.ones((5, 20, 2))  # 5 sequences of 20 steps and 2 inputs
+    >>> net.logits(x).shape, net.predict(x).shape
+    ((5, 3), (5,))
+    >>> net.save("net.npz")
+    >>> same = ms.Network.load("net.npz").astype("float64")
+    >>> same.config()["dtype"], same.readout().w.shape, same.structure().temperature
+    ('float64', (8, 3), 1.0)
     """
 
     def __init__(
@@ -74,7 +80,7 @@ class Network:
         self.surrogate = Triangle() if surrogate is None else surrogate
         if not isinstance(self.surrogate, surrogates.Surrogate):
             raise TypeError(
-                f"surrogate must be one of minisnn's or a Custom, got {surrogate!r}; is it Triangle() with brackets?"
+                f"surrogate must be one of minisnn's or a Custom, got {surrogate!r}; is it Triangle() with parentheses?"
             )
         self.readout_window = None if readout_window is None else validate.integer(readout_window, "readout_window", 1)
         self.seed = validate.integer(seed, "seed", 0)
@@ -88,7 +94,7 @@ class Network:
 
     @property
     def temperature(self) -> float:
-        """T° > 0 of the span softmax; `fit` lowers it."""
+        """T° > 0 of the span softmax, 1 at first; `fit` lowers it."""
         return self._temperature
 
     @temperature.setter
@@ -104,30 +110,66 @@ class Network:
     # The network as numbers
 
     def structure(self, span_mode: str = "soft") -> Structure:
-        """What turns parameters into numbers; ASRC as its mixture (soft) or its arg-max span alone (hard)."""
+        """Return what turns parameters into numbers, for `minisnn.core.parameters`.
+
+        Parameters
+        ----------
+        span_mode
+            As in `loss_and_grad`.
+        """
         span_mode = validate.choice(span_mode, "span_mode", validate.SPAN_MODES)
         return Structure(self.sizes, self.recurrence, self.neuron, self.temperature, span_mode)
 
     def layers(self, span_mode: str = "soft") -> list[Layer]:
-        """The hidden layers as numbers, for `minisnn.core.reference`."""
+        """Return the hidden layers as numbers, for `minisnn.core.reference`: weights, taps, β, θ and reset of each.
+
+        Parameters
+        ----------
+        span_mode
+            As in `loss_and_grad`.
+
+        Examples
+        --------
+        >>> [layer.delays.tolist() for layer in ms.Network([2, 8, 6, 3], recurrence=ms.SRC(4)).layers()]
+        [[4], [4]]
+        """
         return parameters.to_layers(self.params, self.structure(span_mode))
 
     def readout(self) -> Readout:
-        """The readout as numbers, for `minisnn.reference`."""
+        """Return the readout as numbers, for `minisnn.core.reference`."""
         return Readout(self.params["readout.w"], self.params["readout.bias"], self.readout_window)
 
     def span_weights(self) -> list[np.ndarray | None]:
-        """p of each layer, (K,), at the present temperature; None for layers without span logits."""
+        """Return p of each layer, (K,), at the present temperature; None for layers without span logits.
+
+        Examples
+        --------
+        >>> net = ms.Network([2, 8, 3], recurrence=ms.ASRC(4))
+        >>> net.params["layers.0.span_logits"] = [0, 0, 1, 0]
+        >>> net.temperature = 0.01
+        >>> net.span_weights()[0].round(2).tolist()
+        [0.0, 0.0, 1.0, 0.0]
+        """
         names = [parameters.span_logits_name(i, r) for i, r in enumerate(self.recurrence)]
         return [recurrences.span_weights(self.params[name], self.temperature) if name else None for name in names]
 
     def spans(self) -> list[int | None]:
-        """λ of each layer: of an ASRC layer the arg-max span (of equal logits the shortest); None where there is no
-        single one, in feedforward layers and mixtures."""
+        """Return λ of each layer, of ASRC the arg-max span; None for feedforward layers and mixtures.
+
+        Examples
+        --------
+        >>> ms.Network([2, 8, 8, 3], recurrence=[ms.SRC(4), ms.Feedforward()]).spans()
+        [4, None]
+        """
         return [int(layer.delays[0]) if layer.delays.size == 1 else None for layer in self.layers("hard")]
 
     def astype(self, dtype: str) -> "Network":
-        """A copy with parameters and computation in another dtype."""
+        """Return a copy with parameters and computation in another dtype.
+
+        Parameters
+        ----------
+        dtype : {"float32", "float64"}
+        """
         other = copy.copy(self)
         other.dtype = validate.choice(str(np.dtype(dtype)), "dtype", validate.DTYPES)
         other.params = self.params.astype(other.dtype)
@@ -138,29 +180,36 @@ class Network:
     def loss_and_grad(
         self, x, y, lengths=None, span_mode: str = "soft", masks=None, *, threads: int | None = None
     ) -> tuple[float, Params]:
-        """Loss (6) of a batch and its surrogate gradients (7) to (12), as (loss, grads).
+        """Compute the loss of a batch, equation (6), and its surrogate gradients, (7) to (12).
 
         Parameters
         ----------
         x : array (B, T, n_in)
-            Real and finite.
+            Input: real, finite numbers.
         y : array (B,) of int
-            Labels in 0 .. classes - 1.
+            Labels, 0 .. classes - 1.
         lengths : array (B,) of int, optional
-            Steps of each sequence, 1 .. T; what follows changes neither loss nor gradients.
+            Steps of each sequence, 1 .. T; later steps change neither loss nor gradients. Default: T.
         span_mode : {"soft", "hard"}
-            The ASRC mixture, or its arg-max span alone (then the gradient of the span logits is 0).
+            The ASRC mixture, or its arg-max span alone; then the gradient of the span logits is 0.
         masks : list of array (B, N), optional
-            Dropout masks m, one per layer.
+            Dropout masks m, one per hidden layer. Default: no dropout.
         threads : int, optional
-            At most so many; default: NUMBA_NUM_THREADS, or one per core. The result has the same bits for any number.
+            At most this many; the result has the same bits for any number. Default: NUMBA_NUM_THREADS, or one per core.
+
+        Returns
+        -------
+        loss : float
+        grads : Params
+            The mean over the batch, and its gradients with respect to `params`.
 
         Raises
         ------
         TypeError, ValueError
-            If the input is of the wrong kind, shape or range.
+            If an argument is of the wrong kind, shape or range, or parameters are NaN or infinite.
 
-        >>> import numpy as np, minisnn as ms
+        Examples
+        --------
         >>> net = ms.Network([2, 8, 3], recurrence=ms.SRC(4))
         >>> loss, grads = net.loss_and_grad(np.ones((5, 20, 2)), [0, 1, 2, 0, 1])
         >>> grads["layers.0.w_rec"].shape
@@ -174,24 +223,43 @@ class Network:
         return loss, parameters.from_layers(grads, layers, self.params, self.structure(span_mode))
 
     def logits(self, x, lengths=None, span_mode: str = "hard") -> np.ndarray:
-        """Logits of a batch, (B, classes), by hard spans as `evaluate`; arguments and errors as in `loss_and_grad`."""
+        """Compute the logits of a batch, (B, classes), with hard spans by default, as in `evaluate`.
+
+        Parameters
+        ----------
+        x, lengths, span_mode
+            As in `loss_and_grad`, as are the errors.
+        """
         return self._logits_and_rates(x, lengths, span_mode)[0]
 
     def predict(self, x, lengths=None) -> np.ndarray:
-        """The label of each sequence, (B,) of int: that of its largest logit, by hard spans as `evaluate`.
+        """Predict the label of each sequence, (B,) of int: that of its largest logit, with hard spans.
 
-        >>> import numpy as np, minisnn as ms
-        >>> ms.Network([2, 8, 3]).predict(np.ones((4, 20, 2))).shape
-        (4,)
+        Parameters
+        ----------
+        x, lengths
+            As in `loss_and_grad`, as are the errors.
         """
         return self.logits(x, lengths).argmax(axis=1)
 
     def evaluate(self, data, span_mode: str = "hard") -> Evaluation:
-        """Loss, accuracy and firing rates on anything with `x`, `y` and perhaps `lengths`, e.g. `data.test`; hard spans
-        as the paper evaluates."""
+        """Compute loss, accuracy and the firing rate of each layer on labelled sequences.
+
+        Parameters
+        ----------
+        data : Split, or any object with `x`, `y` and perhaps `lengths`
+            As in `loss_and_grad`, as are the errors.
+        span_mode : {"soft", "hard"}
+            As in `loss_and_grad`; hard by default, as in the paper.
+
+        Examples
+        --------
+        >>> 0 <= ms.Network([1, 8, 10]).evaluate(ms.datasets.digits().test).accuracy <= 1
+        True
+        """
         if not (hasattr(data, "x") and hasattr(data, "y")):
             slip = "; did you mean data.test?" if hasattr(data, "test") else ""
-            raise TypeError(f"evaluate() wants x and y in one object, as data.test; got {type(data).__name__}{slip}")
+            raise TypeError(f"evaluate expects x and y in one object, e.g. data.test; got {type(data).__name__}{slip}")
         logits, rates = self._logits_and_rates(data.x, getattr(data, "lengths", None), span_mode)
         y = validate.labels(data.y, len(logits), self.sizes[-1])
         return Evaluation(
@@ -201,7 +269,18 @@ class Network:
         )
 
     def record(self, x, lengths=None, span_mode: str = "soft", masks=None) -> Tape:
-        """The forward half of `loss_and_grad`, its intermediates in memory for all of B; arguments as there."""
+        """Run the forward half of `loss_and_grad` and return its intermediate results, all in memory at once.
+
+        Parameters
+        ----------
+        x, lengths, span_mode, masks
+            As in `loss_and_grad`, as are the errors.
+
+        Examples
+        --------
+        >>> ms.Network([2, 8, 3]).record(np.ones((5, 20, 2))).layers[0].v.shape
+        (5, 20, 8)
+        """
         x, lengths, masks = self._check_batch(x, lengths, masks)
         prepare_halves(self.dtype)
         layers = self.layers(span_mode)
@@ -220,26 +299,33 @@ class Network:
         )
 
     def adjoint(self, tape: Tape, e) -> Adjoint:
-        """The backward half, for any e: equations (7) to (12), with the parameters that the tape was recorded with.
+        """Run the backward half for any e: equations (7) to (12), with the parameters that were recorded.
 
-        The forward pass is run again from the tape's input, since the tape keeps no event lists.
+        Returns δ and q of each hidden layer, (B, T, N), dx (B, T, n_in), and the gradients of the hidden layers.
 
         Parameters
         ----------
         tape : Tape
             From this network's `record`.
         e : array (B, T, N)
-            ∂L/∂s of the last hidden layer, for any L; what lies after the end of a sequence is ignored.
+            ∂L/∂s of the last hidden layer, for any L. Steps after the end of a sequence are ignored.
 
         Raises
         ------
         TypeError, ValueError
-            If the tape is none, or of another network; if e is not finite or of another shape.
+            If `tape` is not a Tape, or belongs to another network; if e is not finite or has another shape.
+
+        Examples
+        --------
+        >>> net = ms.Network([2, 8, 3])
+        >>> adjoint = net.adjoint(net.record(np.ones((5, 20, 2))), e=np.ones((5, 20, 8)))
+        >>> adjoint.delta[0].shape, adjoint.dx.shape
+        ((5, 20, 8), (5, 20, 2))
         """
         if not isinstance(tape, Tape):
             raise TypeError(f"tape must come from record(), got {type(tape).__name__}")
         if tape.params.shapes != self.params.shapes:
-            raise ValueError(f"tape is of another network: it has {tape.params.shapes}, this one {self.params.shapes}")
+            raise ValueError(f"tape belongs to another network: {tape.params.shapes} there, {self.params.shapes} here")
         shape = tape.layers[-1].s.shape
         e = validate.real_array(e, "e")
         if e.shape != shape:
@@ -252,19 +338,35 @@ class Network:
     # Files
 
     def config(self) -> dict:
-        """All but the parameters, as plain JSON."""
+        """Return everything except the parameters, as plain JSON."""
         return files.to_config(self)
 
     def save(self, path) -> None:
-        """Write configuration, parameters and temperature as npz, whole or not at all; OSError if it can't."""
+        """Write configuration, parameters and temperature to an npz file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            OSError if it can't be written.
+        """
         storage.save_npz(path, "network", {"config": self.config()}, dict(self.params.items()))
 
     @classmethod
     def load(cls, path, surrogate=None) -> "Network":
-        """Read a network from a file of `save`.
+        """Read a network from a file that `save` wrote.
 
-        Files hold no code: a network that was built with a Custom surrogate needs it again. FileNotFoundError if there
-        is no such file; ValueError if it is corrupt, foreign or newer, or needs a surrogate that was not handed in.
+        Parameters
+        ----------
+        path : str or Path
+        surrogate : Custom, optional
+            Needed again if the network was built with one, since files hold no code.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If it is corrupt, foreign or of a newer format, or needs a surrogate that was not passed.
         """
         header, arrays = storage.load_npz(path, "network")
         try:
@@ -277,10 +379,10 @@ class Network:
             raise ValueError(f"{path} is not a whole network: {what}") from error
         return net
 
-    # Inside
+    # Internals
 
     def _check_batch(self, x, lengths, masks):
-        """Checked input of one batch; compiles the kernels if this is their first use."""
+        """Check the input of one batch and return it; compile the kernels if this is their first use."""
         if not np.isfinite(self.params.flat).all():
             names = [name for name, block in self.params.items() if not np.isfinite(block).all()]
             raise ValueError(f"parameters are NaN or infinite: {', '.join(names)}")
@@ -291,7 +393,7 @@ class Network:
         return x, lengths, masks
 
     def _logits_and_rates(self, x, lengths, span_mode):
-        """Logits (B, classes) and the firing rate of each layer, without a tape."""
+        """Compute logits (B, classes) and the firing rate of each layer, without a tape."""
         x, lengths, _ = self._check_batch(x, lengths, None)
         logits, spikes = batch.logits(self.layers(span_mode), self.readout(), self.surrogate, x, lengths)
         return logits, tuple(float(n / (lengths.sum() * size)) for n, size in zip(spikes, self.sizes[1:-1]))

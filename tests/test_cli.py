@@ -15,6 +15,7 @@ import pytest
 
 import minisnn as ms
 from minisnn import checks, cli
+from minisnn.core.neuron import RESETS
 from minisnn.experiments import compare, recipes
 from minisnn.experiments import run as runs
 
@@ -495,3 +496,14 @@ def test_plot_of_what_is_no_run(tmp_path, capsys):
         assert captured.err.startswith("minisnn: ") and len(captured.err.splitlines()) == 1
         assert words.format(folder) in captured.err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_settings_describe_their_choices():
+    """The docstring of `Recipe`, of which the help of `train` is made, names what each setting may be."""
+    choices = {"data": recipes.DATA, "model": recipes.MODELS, "reset": RESETS, "surrogate": recipes.SURROGATES}
+    choices["schedule"] = recipes.SCHEDULES
+    for name, known in choices.items():
+        (named,) = re.findall(rf"^    {name} : {{(.*?)}}", recipes.Recipe.__doc__, re.MULTILINE | re.DOTALL)
+        assert re.findall(r'"(\w+)"', named) == list(known), name
+    described = re.findall(r"^    (\w+) : ", recipes.Recipe.__doc__, re.MULTILINE)
+    assert described == list(recipes.SETTINGS)

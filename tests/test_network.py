@@ -24,7 +24,7 @@ CUBIC = ms.Custom("cubic", lambda u: u**3 / 3, lambda u: u**2)
     [
         ([3, 2], ValueError, "at least one hidden layer"),
         ([], ValueError, "at least one hidden layer"),
-        (5, TypeError, r"sizes must be a list, as \[1, 64, 10\], got 5"),
+        (5, TypeError, r"sizes must be a list, e\.g\. \[1, 64, 10\], got 5"),
         (None, TypeError, "sizes must be a list"),
         ([3, 0, 2], ValueError, r"sizes\[1\] must be at least 1"),
         ([3, 5.0, 2], TypeError, r"sizes\[1\] must be an integer, got 5.0 \(float\)"),
@@ -69,7 +69,7 @@ def test_wrong_sizes(sizes, error, words):
         ({"neuron": ms.LIF(threshold=(1.0,) * 5)}, ValueError, "threshold of layer 1 has 5 values"),
         ({"neuron": ms.PLIF((0.5, 0.6), per_neuron=True)}, ValueError, "decay of layer 0 has 2 values, .* 5 neurons"),
         ({"recurrence": [ms.ASRC(4, True), ms.ASRC(6, True)]}, ValueError, r"one max_span, got \[4, 6\]"),
-        ({"surrogate": ms.Triangle}, TypeError, r"Triangle\(\) with brackets"),
+        ({"surrogate": ms.Triangle}, TypeError, r"Triangle\(\) with parentheses"),
         ({"surrogate": "triangle"}, TypeError, "surrogate must be one of"),
         ({"surrogate": 0}, TypeError, "surrogate must be one of"),
         ({"readout_window": 0}, ValueError, "readout_window must be at least 1"),
@@ -281,7 +281,7 @@ def test_wrong_x(small, x, error, words):
 
 def test_x_without_an_input_axis(rng):
     net = random_network(rng, (1, 5, 2))
-    with pytest.raises(ValueError, match=r"for one number a step write x\[:, :, np.newaxis\]"):
+    with pytest.raises(ValueError, match=r"for one number per step, write x\[:, :, np.newaxis\]"):
         net.logits(np.ones((7, 11)))
 
 
@@ -301,7 +301,7 @@ def test_x_that_overflows_float32():
         (np.eye(2, dtype=int)[[0, 1, 0, 1, 0, 0, 1]], ValueError, r"shape \(7, 2\); .*one-hot.*y.argmax\(axis=1\)"),
         (np.eye(2)[[0, 1, 0, 1, 0, 0, 1]], TypeError, r"dtype float64; .*y.argmax\(axis=1\)"),
         (np.zeros(7), TypeError, "y must hold integer class labels, got dtype float64"),
-        (np.zeros(6, int), ValueError, r"one label a sequence, shape \(7,\), got shape \(6,\)"),
+        (np.zeros(6, int), ValueError, r"one label per sequence, shape \(7,\), got shape \(6,\)"),
         (0, ValueError, r"got shape \(\)"),
         (["0"] * 7, TypeError, "dtype <U1"),
         ([None] * 7, TypeError, "dtype object"),
@@ -334,7 +334,7 @@ def test_wrong_lengths(small, lengths, error, words):
 @pytest.mark.parametrize(
     "masks, error, words",
     [
-        ([np.ones((7, 5))], ValueError, "one array a hidden layer, expected 2, got 1"),
+        ([np.ones((7, 5))], ValueError, "one array per hidden layer, expected 2, got 1"),
         (
             [np.ones((7, 5)), np.ones((7, 5))],
             ValueError,
@@ -382,7 +382,7 @@ def test_wrong_adjoints(small, rng):
         with pytest.raises(TypeError, match="e must hold real numbers"):
             small.adjoint(tape, e)
     for sizes in ((3, 5, 6, 2), (3, 4, 2), (3, 5, 4, 3)):
-        with pytest.raises(ValueError, match="tape is of another network"):
+        with pytest.raises(ValueError, match="tape belongs to another network"):
             small.adjoint(random_network(rng, sizes).record(GOOD), good)
     for other in (None, good):
         with pytest.raises(TypeError, match=r"tape must come from record\(\)"):

@@ -1,4 +1,4 @@
-"""A word to whoever waits, if it takes long."""
+"""A message to whoever waits, if it takes long."""
 
 import sys
 import threading
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def announce(message: str, after: float = 1.0):
-    """Print `message` to standard error if what is inside takes longer than `after` seconds, then how long it took."""
+    """Print `message` to standard error if the block takes longer than `after` seconds, then how long it took."""
     start = time.perf_counter()
     timer = threading.Timer(after, lambda: print(f"minisnn: {message} ...", end="", file=sys.stderr, flush=True))
     timer.daemon = True

@@ -1,4 +1,4 @@
-"""Random draws from a stream that is named by a seed and a purpose."""
+"""Random generators, each named by a seed and a purpose."""
 
 import hashlib
 
@@ -8,15 +8,28 @@ from minisnn._internal import validate
 
 
 def stream(seed: int, *purpose) -> np.random.Generator:
-    """The random generator for one purpose, named by words and numbers: `stream(0, "init", "layers.0.w_in")`.
+    """Return the random generator for one purpose.
 
-    Equal names give equal draws, different names independent ones, whatever else was drawn before. So two networks that
-    differ only in their recurrence start with equal weights, and resuming needs no stored generator.
+    Equal names give equal draws and different names independent ones, whatever else was drawn before. So two networks
+    that differ only in their recurrence start with equal weights, and resuming needs no stored generator.
+
+    Parameters
+    ----------
+    seed : int
+        0 or more.
+    *purpose : str or number
+        The name of the stream, in any number of words.
 
     Raises
     ------
     TypeError, ValueError
-        If the seed is no integer or below 0.
+        If the seed is not an integer, or is negative.
+
+    Examples
+    --------
+    >>> first, again = ms.stream(0, "noise", 3).random(4), ms.stream(0, "noise", 3).random(4)
+    >>> bool((first == again).all()), bool((first == ms.stream(0, "noise", 4).random(4)).any())
+    (True, False)
     """
     seed = validate.integer(seed, "seed", 0)
     name = repr(tuple(str(word) for word in purpose))
@@ -26,9 +39,9 @@ def stream(seed: int, *purpose) -> np.random.Generator:
 
 
 def orthogonal(rng: np.random.Generator, n: int) -> np.ndarray:
-    """A random orthogonal matrix (n, n): Gaussian rows, each freed of its part along the rows before it.
+    """Draw an orthogonal matrix (n, n): Gaussian rows, each made orthogonal to the rows before it.
 
-    Freed twice, for rounding. `einsum` rather than a QR of LAPACK, whose last bits depend on the number of threads.
+    Twice, for rounding. `einsum` rather than the QR of LAPACK, whose last bits depend on the number of threads.
     """
     q = rng.standard_normal((n, n))
     for i in range(n):

@@ -1,4 +1,4 @@
-"""Files: written beside and renamed, so none is ever half there; npz with a JSON header, without pickle."""
+"""Files: written under another name and then renamed, so none is ever half written; npz with a JSON header."""
 
 import csv
 import io
@@ -16,17 +16,17 @@ HEADER = "header.json"
 
 
 def _umask() -> int:
-    """What new files of this process are not allowed; it can only be read by setting it."""
+    """Read the umask of this process; it can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
-UMASK = _umask()  # read once: between the two calls, the files of other threads would have no mask
+UMASK = _umask()  # read once: between the two calls, files of other threads would have no mask
 
 
 def make_folder(folder) -> Path:
-    """Create `folder` and those above it, and see that files can be written there.
+    """Create `folder` and its parents, and check that files can be written there.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def write_file(path, write: Callable) -> Path:
     Raises
     ------
     OSError
-        If the folder is missing or can't be written to, or the disk is full; what was at `path` before is still there.
+        If the folder is missing or can't be written to, or the disk is full; an old file at `path` is left as it was.
     """
     path = Path(path)
     if path.is_dir():
@@ -79,7 +79,7 @@ def write_text(path, text: str) -> Path:
 
 
 def as_csv(rows: list[dict], columns: list[str] | None = None) -> str:
-    """Rows as the text of a CSV file; columns: by default all that a row has, in the order in which they are met."""
+    """Format rows as the text of a CSV file; by default with every column that a row has, in order of appearance."""
     text = io.StringIO()
     columns = columns or list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -89,7 +89,7 @@ def as_csv(rows: list[dict], columns: list[str] | None = None) -> str:
 
 
 def save_npz(path, kind: str, header: dict, arrays: dict[str, np.ndarray]) -> Path:
-    """Write `arrays` and a JSON `header` into an npz file of this kind ("network", "checkpoint")."""
+    """Write `arrays` and a JSON `header` to an npz file of this kind, "network" or "checkpoint"."""
     header = {"format": f"minisnn {kind}", "format_version": FORMAT_VERSION, **header}
     packed = {HEADER: np.array(json.dumps(header)), **arrays}
     return write_file(path, lambda file: np.savez(file, **packed))
@@ -129,7 +129,7 @@ def load_npz(path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
 
 
 def to_json(thing):
-    """A frozen dataclass (or a list of them) as plain JSON: its class name and its fields."""
+    """Convert a frozen dataclass, or a list of them, to plain JSON: its class name and its fields."""
     if isinstance(thing, list | tuple):
         return [to_json(item) for item in thing]
     if is_dataclass(thing):
@@ -138,7 +138,7 @@ def to_json(thing):
 
 
 def from_json(thing: dict, kinds, what: str):
-    """The inverse of `to_json` for one dataclass out of `kinds`; ValueError if it is none of them or doesn't fit."""
+    """Invert `to_json` for one dataclass out of `kinds`; ValueError if it is none of them or doesn't fit."""
     by_name = {kind.__name__: kind for kind in kinds}
     try:
         arguments = dict(thing)

@@ -1,4 +1,4 @@
-"""Tasks shared out among Python threads, for functions that release the GIL."""
+"""Tasks shared among Python threads, for functions that release the GIL."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -7,12 +7,12 @@ import numba
 
 
 def n_threads() -> int:
-    """How many threads share a batch: NUMBA_NUM_THREADS, by default as many as cores that this process may use."""
+    """Return how many threads share a batch: NUMBA_NUM_THREADS, by default one per core that this process may use."""
     return numba.config.NUMBA_NUM_THREADS
 
 
 def in_threads(run, n_tasks: int, new_room, threads: int) -> None:
-    """Call `run(task, room)` for each task < n_tasks; each thread has a room of its own and takes the next task."""
+    """Call `run(task, room)` for each task < n_tasks; each thread has its own room and takes the next task."""
     tasks, lock = iter(range(n_tasks)), threading.Lock()
 
     def work_on():

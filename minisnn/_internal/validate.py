@@ -1,7 +1,7 @@
-"""What a public entry checks, once, and the words it says when something is off.
+"""Checks of arguments, done once by public functions, and the messages if one is invalid.
 
-Every message names what was got, what was expected and, where one can guess it, the likely slip.
-Kernels and the spec check nothing.
+Every message names what was got, what was expected and, where one can guess it, the likely slip. Kernels and the spec
+check nothing.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ SPAN_MODES = ("soft", "hard")
 
 
 def integer(value, name: str, minimum: int) -> int:
-    """`value` as an int that is at least `minimum`."""
+    """Return `value` as an int that is at least `minimum`."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__})")
     if value < minimum:
@@ -22,7 +22,7 @@ def integer(value, name: str, minimum: int) -> int:
 
 
 def number(value, name: str, low: float, high: float, open_ends: bool = False) -> float:
-    """`value` as a float in [low, high], or in (low, high) if `open_ends`."""
+    """Return `value` as a float in [low, high], or in (low, high) if `open_ends`."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
     inside = low < value < high if open_ends else low <= value <= high
@@ -33,32 +33,32 @@ def number(value, name: str, low: float, high: float, open_ends: bool = False) -
 
 
 def per_neuron(value, name: str, low: float, high: float, open_ends: bool = False) -> float | tuple[float, ...]:
-    """A number, or a sequence with one number a neuron as a tuple; all of them in the interval."""
+    """Return a number, or a sequence with one number per neuron as a tuple; all of them in the interval."""
     if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) and np.ndim(value) > 0:
         if np.ndim(value) != 1 or len(value) == 0:
-            raise ValueError(f"{name} must be a number or one number a neuron, got an array of shape {np.shape(value)}")
+            raise ValueError(f"{name} must be a number or one number per neuron, got shape {np.shape(value)}")
         return tuple(number(v, f"{name}[{i}]", low, high, open_ends) for i, v in enumerate(value))
     return number(value, name, low, high, open_ends)
 
 
 def choice(value, name: str, choices) -> str:
-    """`value` if it is one of `choices`."""
+    """Return `value` if it is one of `choices`."""
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
     return value
 
 
 def flag(value, name: str) -> bool:
-    """`value` if it is True or False."""
+    """Return `value` as a bool if it is True or False."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
 
 
 def real_array(x, name: str) -> np.ndarray:
-    """`x` as a bool, integer or float array without NaN and infinity; the dtype is kept."""
+    """Return `x` as a bool, integer or float array without NaN and infinity; the dtype is kept."""
     if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array; fill it first, for example with {name}.filled(0)")
+        raise TypeError(f"{name} is a masked array; fill it first, e.g. with {name}.filled(0)")
     array = np.asarray(x)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers (bool, integer or float), got dtype {array.dtype}")
@@ -71,16 +71,16 @@ def real_array(x, name: str) -> np.ndarray:
 
 
 def sequences(x, n_in: int, dtype: str = "float64") -> np.ndarray:
-    """A batch of input sequences, (B, T, n_in), finite in `dtype` as well; see `real_array`."""
+    """Return a batch of input sequences, (B, T, n_in), which are finite in `dtype` as well; see `real_array`."""
     x = real_array(x, "x")
     if x.size and x.dtype != dtype and max(abs(float(x.min())), abs(float(x.max()))) > float(np.finfo(dtype).max):
-        raise ValueError(f"x holds values up to {np.abs(x).max():.3g}, more than {dtype} can; scale the input")
+        raise ValueError(f"x holds values up to {np.abs(x).max():.3g}, more than {dtype} can hold; scale the input")
     if x.ndim != 3:
         slip = ""
         if x.ndim == 2 and n_in == 1:
-            slip = "; for one number a step write x[:, :, np.newaxis]"
+            slip = "; for one number per step, write x[:, :, np.newaxis]"
         elif x.ndim == 2 and x.shape[1] == n_in:
-            slip = "; for a batch of one sequence write x[np.newaxis]"
+            slip = "; for a batch of one sequence, write x[np.newaxis]"
         raise ValueError(f"x must have the axes (B, T, n_in), here (B, T, {n_in}), got shape {x.shape}{slip}")
     if 0 in x.shape[:2]:
         what = "sequences" if x.shape[0] == 0 else "time steps"
@@ -94,14 +94,14 @@ def sequences(x, n_in: int, dtype: str = "float64") -> np.ndarray:
 
 
 def labels(y, n_sequences: int, n_classes: int) -> np.ndarray:
-    """Class labels, (B,) int64 in 0 .. n_classes - 1."""
+    """Return class labels, (B,) of int64 in 0 .. n_classes - 1."""
     y = np.asarray(y)
     if y.dtype.kind not in "biu":
         slip = "; for one-hot rows take y.argmax(axis=1)" if y.ndim == 2 else ""
         raise TypeError(f"y must hold integer class labels, got dtype {y.dtype}{slip}")
     if y.shape != (n_sequences,):
         slip = "; for one-hot rows take y.argmax(axis=1)" if y.ndim == 2 and y.shape[1] == n_classes else ""
-        raise ValueError(f"y must have one label a sequence, shape ({n_sequences},), got shape {y.shape}{slip}")
+        raise ValueError(f"y must have one label per sequence, shape ({n_sequences},), got shape {y.shape}{slip}")
     outside = np.flatnonzero((y < 0) | (y >= n_classes))
     if outside.size:
         i = int(outside[0])
@@ -111,14 +111,16 @@ def labels(y, n_sequences: int, n_classes: int) -> np.ndarray:
 
 
 def lengths(lengths, n_sequences: int, n_steps: int) -> np.ndarray:
-    """How many steps of each sequence exist, (B,) int64 in 1 .. T; None: all of them."""
+    """Return the number of steps of each sequence, (B,) of int64 in 1 .. T; None stands for T."""
     if lengths is None:
         return np.full(n_sequences, n_steps, np.int64)
     lengths = np.asarray(lengths)
     if lengths.dtype.kind not in "iu":
         raise TypeError(f"lengths must hold integers, got dtype {lengths.dtype}")
     if lengths.shape != (n_sequences,):
-        raise ValueError(f"lengths must have one number a sequence, shape ({n_sequences},), got shape {lengths.shape}")
+        raise ValueError(
+            f"lengths must have one number per sequence, shape ({n_sequences},), got shape {lengths.shape}"
+        )
     outside = np.flatnonzero((lengths < 1) | (lengths > n_steps))
     if outside.size:
         i = int(outside[0])
@@ -127,12 +129,12 @@ def lengths(lengths, n_sequences: int, n_steps: int) -> np.ndarray:
 
 
 def masks(masks, n_sequences: int, sizes: Sequence[int]) -> list[np.ndarray] | None:
-    """Dropout masks, one (B, N) array a layer; None: no dropout."""
+    """Return dropout masks, one (B, N) array per layer; None stands for no dropout."""
     if masks is None:
         return None
     masks = list(masks)
     if len(masks) != len(sizes):
-        raise ValueError(f"masks must be one array a hidden layer, expected {len(sizes)}, got {len(masks)}")
+        raise ValueError(f"masks must be one array per hidden layer, expected {len(sizes)}, got {len(masks)}")
     for i, (mask, n) in enumerate(zip(masks, sizes)):
         masks[i] = real_array(mask, f"masks[{i}]")
         if masks[i].shape != (n_sequences, n):
@@ -141,13 +143,13 @@ def masks(masks, n_sequences: int, sizes: Sequence[int]) -> list[np.ndarray] | N
 
 
 def sizes(sizes) -> list[int]:
-    """Inputs, hidden layers, classes."""
+    """Return sizes as a list: inputs, hidden layers, classes."""
     try:
         sizes = list(sizes)
     except TypeError:
-        raise TypeError(f"sizes must be a list, as [1, 64, 10], got {sizes!r}") from None
+        raise TypeError(f"sizes must be a list, e.g. [1, 64, 10], got {sizes!r}") from None
     if len(sizes) < 3:
-        raise ValueError(f"sizes must name inputs, at least one hidden layer, and classes, as [1, 64, 10]; got {sizes}")
+        raise ValueError(f"sizes must be inputs, at least one hidden layer, classes, e.g. [1, 64, 10]; got {sizes}")
     sizes = [integer(n, f"sizes[{i}]", 1) for i, n in enumerate(sizes)]
     if sizes[-1] < 2:
         raise ValueError(f"a readout needs at least 2 classes, got sizes[-1] = {sizes[-1]}")
@@ -155,7 +157,7 @@ def sizes(sizes) -> list[int]:
 
 
 def per_layer(value, n_layers: int, kinds, name: str) -> list:
-    """A value for each layer, from one value for all or from a list with one per layer."""
+    """Return one value per layer, from one value for all or from a list with one per layer."""
     values = list(value) if isinstance(value, list | tuple) else [value] * n_layers
     if len(values) != n_layers:
         raise ValueError(f"{name} has {len(values)} entries, expected one for each of the {n_layers} hidden layers")
@@ -167,7 +169,7 @@ def per_layer(value, n_layers: int, kinds, name: str) -> list:
 
 
 def neurons_fit(neurons: list, sizes: Sequence[int]) -> None:
-    """ValueError if a decay or threshold per neuron has another number of values than its layer has neurons."""
+    """Check that decays and thresholds per neuron have as many values as their layer has neurons."""
     for i, (neuron, n) in enumerate(zip(neurons, sizes)):
         for name in ("decay", "threshold"):
             value = getattr(neuron, name)
@@ -176,7 +178,7 @@ def neurons_fit(neurons: list, sizes: Sequence[int]) -> None:
 
 
 def slope(surrogate, u) -> np.ndarray:
-    """σ′(u) from a user's own derivative: finite real numbers in the shape of u."""
+    """Return σ′(u) by a user's own derivative: finite real numbers in the shape of u."""
     result, name = np.asarray(surrogate.derivative(u)), surrogate.name
     if result.shape != u.shape:
         raise ValueError(f"the derivative of surrogate {name!r} must keep the shape {u.shape}, got {result.shape}")

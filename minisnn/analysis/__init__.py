@@ -1,4 +1,4 @@
-"""What one asks of a network, trained or not.
+"""Analyses of a network, trained or not.
 
 gradients.py     how far back in time the gradient reaches, and along which paths
 robustness.py    how accuracy falls as input, spikes or parameters are disturbed

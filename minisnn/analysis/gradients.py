@@ -1,17 +1,17 @@
 """Analyses on `record` and `adjoint` alone: how far back in time the gradient reaches, and along which paths.
 
-All of it runs in float64: at β = 0.5 a gradient that nothing feeds halves every step, is denormal in float32 after
-some 126 steps and 0 after 149 (the kernels cut it off before, at 1e-30).
+All of it runs in float64: at β = 0.5 a gradient that nothing feeds halves at every step, is denormal in float32 after
+some 126 steps and 0 after 149 (the kernels cut it off earlier, at 1e-30).
 
-Within one layer, a small change dv[t] of the potentials (a row) spreads as (1) to (5) say, with σ′ for Θ′:
+Within one layer, a small change dv[t] of the potentials (a row) spreads by (1) to (5), with σ′ for Θ′:
 
     ds[t]    = dv[t] diag(σ′[t])
     dv[t+1]  = dv[t] diag(f[t]) + Σ_j p_j ds[t + 1 - k_j] W_rec,    f[t] = β (1 - h s[t] - σ′[t] (a θ + h v[t]))
 
 f is the *leak factor* of a step (detached: without its last term), and each passage through W_rec is a *hop*: of a
-tap (k, p) it takes k steps and multiplies by p diag(σ′) W_rec. From t to t + lag lead paths of 0, 1, 2, ... hops. With
-β = 0.5 leaking alone halves the change every step, so what is still there after many steps has come by hops, and a tap
-of delay λ needs λ times fewer of them than that of an RSNN.
+tap (k, p) it takes k steps and multiplies by p diag(σ′) W_rec. Paths of 0, 1, 2, ... hops lead from t to t + lag. With
+β = 0.5 the leak alone halves the change at every step, so what is left after many steps has come by hops, and a tap of
+delay λ needs λ times fewer of them than that of an RSNN.
 """
 
 from dataclasses import dataclass
@@ -24,31 +24,43 @@ from minisnn.core.reference import Layer
 from minisnn.core.tape import LayerTape
 from minisnn.network import Network
 
-FLOAT32_NORMAL = float(np.finfo(np.float32).tiny)  # below this, numbers of float32 are denormal
+FLOAT32_NORMAL = float(np.finfo(np.float32).tiny)  # numbers of float32 below this are denormal
 
 
 @dataclass(frozen=True)
 class GradientFlow:
-    """‖∂L/∂v[t]‖, the norm over the neurons of a layer, and how much of the gradient is lost on the way."""
+    """‖∂L/∂v[t]‖, the norm over the neurons of a layer, and how much of the gradient is lost on the way.
 
-    norms: list[np.ndarray]  # (B, T) float64 for each layer
-    at: int | None  # the step that L reads; None: all of them
-    zero_slopes: list[float]  # of each layer, the share of σ′[t] that are 0
-    denormal: list[float]  # of each layer, the share of ∂L/∂v[t], t <= at, below float32's normal range, 0 included
+    Attributes
+    ----------
+    norms : list of array (B, T)
+        One per layer, float64.
+    at : int or None
+        The step that L reads; None: all steps of the readout.
+    zero_slopes : list of float
+        One per layer: the share of σ′[t] that are 0.
+    denormal : list of float
+        One per layer: the share of ∂L/∂v[t], t <= at, below float32's normal range, 0 included.
+    """
+
+    norms: list[np.ndarray]
+    at: int | None
+    zero_slopes: list[float]
+    denormal: list[float]
 
     def mean(self, layer: int) -> np.ndarray:
-        """The mean over sequences, (T,)."""
+        """Average over sequences, (T,)."""
         return self.norms[layer].mean(axis=0)
 
     def quantiles(self, layer: int, q=(0.1, 0.5, 0.9)) -> np.ndarray:
-        """Quantiles over sequences, (len(q), T)."""
+        """Return quantiles over sequences, (len(q), T)."""
         return np.quantile(self.norms[layer], q, axis=0)
 
 
 def gradient_flow(net: Network, x, y=None, at: int | None = None, span_mode: str = "soft") -> GradientFlow:
-    """The size of ∂L/∂v[t], with L the cross-entropy of the readout at one step alone.
+    """Measure the size of ∂L/∂v[t], with L the cross-entropy of the readout at one step alone.
 
-    The summed readout (6) feeds error in at every step and so hides how little of it travels (`summed_gradient_flow`).
+    The summed readout (6) feeds in error at every step and so hides how little of it travels (`summed_gradient_flow`).
     Here only s[at] is read: logits = s[at] W_out + b_out. What is left at an earlier t has come through t .. at.
 
     Parameters
@@ -57,14 +69,31 @@ def gradient_flow(net: Network, x, y=None, at: int | None = None, span_mode: str
         A float64 copy is used.
     x : array (B, T, n_in)
     y : array (B,) of int, optional
-        Labels; None: the class that the readout at this step favours least, so that there is an error to send.
+        Labels; None: for each sequence the class with the smallest logit, so that there is an error to send.
     at : int, optional
         The step, 0 .. T - 1; None: the last.
     span_mode : {"soft", "hard"}
+        As in `Network.loss_and_grad`.
 
     Returns
     -------
     GradientFlow
+        Its `norms` hold ‖∂L/∂v[t]‖, one array (B, T) per hidden layer; `mean(layer)` and `quantiles(layer)` are over
+        sequences.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is invalid.
+
+    Examples
+    --------
+    >>> net = ms.Network([1, 16, 2], recurrence=ms.SRC(8))
+    >>> flow = ms.gradient_flow(net, np.ones((3, 40, 1)), at=29)
+    >>> flow.norms[0].shape
+    (3, 40)
+    >>> bool(flow.mean(0)[29] > 0), float(flow.mean(0)[30])  # nothing reaches a later step
+    (True, 0.0)
     """
     net, tape = _record(net, x, span_mode)
     B, T = tape.x.shape[:2]
@@ -78,9 +107,30 @@ def gradient_flow(net: Network, x, y=None, at: int | None = None, span_mode: str
 
 
 def summed_gradient_flow(net: Network, x, y=None, span_mode: str = "soft") -> GradientFlow:
-    """The size of ∂L/∂v[t] as in training, with the readout summed over its steps R; arguments as in `gradient_flow`.
+    """Measure the size of ∂L/∂v[t] as in training, with the readout summed over its steps R.
 
     Error comes in at every step of R, so the norm may stay level over all of time although nothing travels far.
+
+    Parameters
+    ----------
+    net, x, y, span_mode
+        As in `gradient_flow`.
+
+    Returns
+    -------
+    GradientFlow
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is invalid.
+
+    Examples
+    --------
+    >>> net = ms.Network([1, 16, 2], readout_window=10)
+    >>> flow = ms.summed_gradient_flow(net, np.ones((3, 40, 1)))
+    >>> flow.mean(0).shape
+    (40,)
     """
     net, tape = _record(net, x, span_mode)
     w_out = net.readout().w
@@ -93,7 +143,7 @@ def summed_gradient_flow(net: Network, x, y=None, span_mode: str = "soft") -> Gr
 
 
 def _record(net: Network, x, span_mode: str):
-    """A float64 copy of the network, and its tape on x."""
+    """Return a float64 copy of the network, and its tape on x."""
     if not isinstance(net, Network):
         raise TypeError(f"net must be a Network, got {type(net).__name__}")
     net = net.astype("float64")
@@ -101,7 +151,7 @@ def _record(net: Network, x, span_mode: str):
 
 
 def _step(step, n_steps: int, name: str) -> int:
-    """A step of x; None: the last."""
+    """Check a step of x; None: the last."""
     step = n_steps - 1 if step is None else validate.integer(step, name, 0)
     if step >= n_steps:
         raise ValueError(f"{name} must be a step of x, 0 .. {n_steps - 1}, got {step}")
@@ -110,7 +160,7 @@ def _step(step, n_steps: int, name: str) -> int:
 
 def _flow(net: Network, tape, e, at) -> GradientFlow:
     deltas = net.adjoint(tape, e).delta
-    reached = slice(None if at is None else at + 1)  # what comes later has no gradient
+    reached = slice(None if at is None else at + 1)  # later steps have no gradient
     return GradientFlow(
         norms=[np.sqrt(np.square(delta).sum(axis=2)) for delta in deltas],
         at=at,
@@ -120,23 +170,23 @@ def _flow(net: Network, tape, e, at) -> GradientFlow:
 
 
 def slopes(net: Network, tape, layer: int) -> np.ndarray:
-    """σ′[t] of a layer along a tape, (B, T, N)."""
+    """Evaluate σ′[t] of a layer along a tape, (B, T, N)."""
     return np.asarray(
         net.surrogate.derivative(tape.layers[layer].v - net.layers(tape.structure.span_mode)[layer].threshold)
     )
 
 
 def leak_factors(layer: Layer, tape: LayerTape, slope) -> np.ndarray:
-    """f[t] = β (1 - h s[t] - σ′[t] (a θ + h v[t])), (B, T, N); of a detached reset without the last term."""
+    """Return f[t] = β (1 - h s[t] - σ′[t] (a θ + h v[t])), (B, T, N); without the last term if detached."""
     a, h, detached = layer.reset
     through_reset = slope * (a * layer.threshold + h * tape.v)
     return layer.decay * (1 - h * tape.s - (1 - detached) * through_reset)
 
 
 def jacobian(net: Network, x, layer: int, lag: int, start: int | None = None, span_mode: str = "soft") -> np.ndarray:
-    """∂v[start + d] / ∂v[start] within one layer, for d = 0 .. lag, with σ′ for Θ′ and the input from below held fixed.
+    """Compute ∂v[start + d] / ∂v[start] within one layer, d = 0 .. lag, with σ′ for Θ′ and the input from below fixed.
 
-    The spikes of earlier steps are state too, so this is no product of one-step N x N matrices. With J[0] = 1,
+    The spikes of earlier steps are state too, so this is not a product of one-step N x N matrices. With J[0] = 1,
 
         J[d] = J[d-1] diag(f[start + d - 1]) + Σ_j p_j J[d - k_j] diag(σ′[start + d - k_j]) W_rec.
 
@@ -148,15 +198,30 @@ def jacobian(net: Network, x, layer: int, lag: int, start: int | None = None, sp
     layer : int
         Which hidden layer, from 0.
     lag : int
-        At least 0.
+        The largest d, 0 .. T - 1.
     start : int, optional
-        The first of the two steps; start + lag must be a step of x. None: so that start + lag is the last.
+        The first of the two steps; start + lag must be a step of x. None: start + lag is the last step.
     span_mode : {"soft", "hard"}
+        As in `Network.loss_and_grad`.
 
     Returns
     -------
     array (B, lag + 1, N, N)
-        [b, d, i, j] = ∂v_j[start + d] / ∂v_i[start].
+        [b, d, i, j] = ∂v_j[start + d] / ∂v_i[start], float64.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is invalid.
+
+    Examples
+    --------
+    >>> net = ms.Network([1, 8, 2], recurrence=ms.SRC(3))
+    >>> J = ms.jacobian(net, np.ones((5, 20, 1)), layer=0, lag=6)
+    >>> J.shape
+    (5, 7, 8, 8)
+    >>> bool((J[:, 0] == np.eye(8)).all())
+    True
     """
     numbers, f, slope = _steps_of_layer(net, x, layer, lag, start, span_mode)
     B, _, N = f.shape
@@ -173,15 +238,32 @@ def jacobian(net: Network, x, layer: int, lag: int, start: int | None = None, sp
 def hops(
     net: Network, x, layer: int, lag: int, start: int | None = None, span_mode: str = "soft"
 ) -> dict[str, np.ndarray]:
-    """The `jacobian` at this lag by the number of hops on the way; the parts add up to it.
+    """Split the `jacobian` at one lag by the number of hops on the way; the parts add up to it.
 
-    Arguments as in `jacobian`.
+    Parameters
+    ----------
+    net, x, layer, lag, start, span_mode
+        As in `jacobian`.
 
     Returns
     -------
     dict of array (B, N, N)
-        "leak", β^lag alone; "reset", what resets change of it (both without a hop); "1 hop", "2 hops", ... up to as
-        many as fit into the lag.
+        "leak", β^lag alone; "reset", how resets change it, also without a hop; "1 hop", "2 hops", ... up to as many as
+        fit into the lag.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is invalid.
+
+    Examples
+    --------
+    >>> net, x = ms.Network([1, 8, 2], recurrence=ms.SRC(3)), np.ones((5, 20, 1))
+    >>> parts = ms.hops(net, x, layer=0, lag=7)
+    >>> list(parts)
+    ['leak', 'reset', '1 hop', '2 hops']
+    >>> np.allclose(sum(parts.values()), ms.jacobian(net, x, layer=0, lag=7)[:, 7])
+    True
     """
     numbers, f, slope = _steps_of_layer(net, x, layer, lag, start, span_mode)
     B, _, N = f.shape
@@ -202,34 +284,49 @@ def hops(
 
 @dataclass(frozen=True)
 class Prediction:
-    """What theory says of ‖J[d]‖ for d = 0 .. lag; see `predicted_norms`."""
+    """Predictions of ‖J[d]‖ for d = 0 .. lag; see `predicted_norms`.
 
-    bound: np.ndarray  # (lag + 1,) at least the largest singular value, for every sequence
-    mean_field: np.ndarray  # (lag + 1,) an estimate of the root mean square over sequences of ‖J[d]‖_F / √N
+    Attributes
+    ----------
+    bound : array (lag + 1,)
+        At least the largest singular value, for every sequence.
+    mean_field : array (lag + 1,)
+        An estimate of the root mean square over sequences of ‖J[d]‖_F / √N.
+    """
+
+    bound: np.ndarray
+    mean_field: np.ndarray
 
 
 def predicted_norms(
     net: Network, x, layer: int, lag: int, start: int | None = None, span_mode: str = "soft"
 ) -> Prediction:
-    """A bound and a mean-field estimate of the norm of the `jacobian`, from f, σ′ and W_rec alone.
+    """Predict the norm of the `jacobian` from f, σ′ and W_rec alone: a bound and a mean-field estimate.
 
     *Bound.* Norms of products and sums are at most products and sums of norms, so with b[0] = 1 and maxima over neurons
     and sequences, b[d] = max |f| b[d-1] + Σ_j p_j max σ′ ‖W_rec‖ b[d - k_j] is at least the largest singular value of
-    J[d]. It takes all paths to point one way: with recurrence it soon says nothing.
+    J[d]. It assumes that all paths point the same way: with recurrence it soon says nothing.
 
-    *Mean field.* If f, σ′ and W_rec were drawn anew and independently at each step, W_rec with signs at random, what
-    comes by a leak and what comes by a hop would be uncorrelated, and squares would add up: with m[0] = 1 and means
-    over neurons, sequences and steps,
+    *Mean field.* If f, σ′ and W_rec were drawn independently at each step, W_rec with random signs, what arrives by a
+    leak and what arrives by a hop would be uncorrelated, and squares would add up: with m[0] = 1 and means over
+    neurons, sequences and steps,
 
         m[d] = mean(f²) m[d-1] + Σ_j p_j² mean(σ′²) (‖W_rec‖_F² / N) m[d - k_j],
 
     and ‖J[d]‖_F / √N is about √m[d]. For orthogonal W_rec the last factor is 1: a hop passes on the root mean square of
-    σ′. What it leaves out: W_rec is the same at each step, so two paths that hop equally often, at different steps, are
-    alike and add up more than their squares do; and f and σ′ of a neuron last, where a silent neuron leaks by the same
-    f for long and sends nothing. For RSNN and SRC the two errors may cancel for the most part (tutorial 04); for the
-    mixture of an ASRC, or at a long time constant, the estimate may be far too low.
+    σ′. The estimate leaves out two things. W_rec is the same at each step, so two paths with equally many hops, at
+    different steps, are alike and add up to more than their squares do. And f and σ′ of a neuron persist: a silent
+    neuron leaks by the same f for long and sends nothing. For RSNN and SRC the two errors may cancel for the most part
+    (tutorial 04); for the mixture of an ASRC, or at a long time constant, the estimate may be far too low.
 
-    Arguments as in `jacobian`.
+    Parameters
+    ----------
+    net, x, layer, lag, start, span_mode
+        As in `jacobian`.
+
+    Returns
+    -------
+    Prediction
     """
     numbers, f, slope = _steps_of_layer(net, x, layer, lag, start, span_mode)
     steepest, gain = np.linalg.norm(numbers.w_rec, 2), np.square(numbers.w_rec).sum() / len(numbers.decay)
@@ -246,7 +343,7 @@ def predicted_norms(
 
 
 def _steps_of_layer(net, x, layer, lag, start, span_mode) -> tuple[Layer, np.ndarray, np.ndarray]:
-    """The layer's numbers, and f and σ′ (B, lag + 1, N) in the steps start .. start + lag; all checked."""
+    """Check the arguments; return the layer's numbers, and f and σ′ (B, lag + 1, N) at steps start .. start + lag."""
     net, tape = _record(net, x, span_mode)
     layer, lag = validate.integer(layer, "layer", 0), validate.integer(lag, "lag", 0)
     if layer >= len(tape.layers):

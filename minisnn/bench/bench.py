@@ -1,8 +1,8 @@
-"""The benchmark: loss and gradient on the shapes of S-MNIST, beside matrix products, and beside other frameworks.
+"""The benchmark: loss and gradient on the shapes of S-MNIST, beside matrix products and other frameworks.
 
-It is a list of parts (`cases.py`), each of which adds numbers to one group of the results. "Products" are what a
-perfect engine without events would take: the multiply-adds of forward, and twice of backward, at the speed that BLAS
-reaches here. What is compared takes turns within one run; all seconds shown are medians.
+It is a list of parts (`cases.py`), each of which adds numbers to one group of the results. "Products" is the time that
+a perfect engine without events would take: the multiply-adds of the forward pass and twice as many of the backward
+pass, at the speed that BLAS reaches here. What is compared takes turns within one run; all seconds shown are medians.
 """
 
 import json
@@ -25,7 +25,7 @@ from minisnn.compilation import prepare
 
 __all__ = ["bench", "problem", "python", "report", "set_rate"]
 
-PEERS = {  # and about how many gradients of minisnn's RSNN one of theirs takes
+PEERS = {  # one gradient of theirs takes about as long as this many of minisnn's RSNN
     ("JAX", "RSNN"): 2,
     ("JAX", "SRC λ=16"): 2.5,
     ("JAX", "ASRC K=41"): 12,
@@ -36,12 +36,12 @@ PEERS = {  # and about how many gradients of minisnn's RSNN one of theirs takes
 
 @dataclass(frozen=True)
 class Part:
-    """What `run()` returns goes into the group's results; it takes about `seconds` and the time of some `gradients`."""
+    """A measurement: `run()` returns entries of the group's results. It takes about as long as the other fields say."""
 
     group: str
     run: Callable[[], dict]
-    gradients: float  # of an RSNN, 256 sequences, T = 784
-    seconds: float = 0.0
+    gradients: float  # as many gradients of an RSNN with 256 sequences, T = 784,
+    seconds: float = 0.0  # and so many seconds
 
 
 def bench(repeats: int | None = None, with_peers: bool = False, full: bool = False, progress: bool = True) -> dict:
@@ -54,15 +54,15 @@ def bench(repeats: int | None = None, with_peers: bool = False, full: bool = Fal
     with_peers : bool
         Whether to time the same models in JAX and PyTorch as well, as far as they are installed.
     full : bool
-        Whether to measure not only the models on both kinds of problem, threads, start-up and memory, but larger
+        Whether to measure more than the models on both kinds of problem, threads, start-up and memory: also larger
         networks, other firing rates, a trained network, and how time grows with each size.
     progress : bool
-        Whether to say, on standard error, about how long it will take, and to show a progress bar.
+        Whether to write to stderr about how long it will take, and to show a progress bar.
 
     Returns
     -------
     dict
-        Plain JSON; `report` and `plots.bench` show it.
+        Plain JSON. `report` and `plots.bench` show it.
     """
     repeats = (5 if full else 3) if repeats is None else validate.integer(repeats, "repeats", 1)
     prepare("float32")
@@ -91,7 +91,7 @@ def bench(repeats: int | None = None, with_peers: bool = False, full: bool = Fal
 
 
 def parts(repeats: int, full: bool, with_peers: bool) -> list[Part]:
-    """What is to be measured, and what it costs."""
+    """List what is to be measured, and what it costs."""
     runs, names = 1 + repeats, tuple(MODELS) if full else COMPARED
     chosen = [
         Part("start_up", start_up, 0, 20),
@@ -119,13 +119,13 @@ def parts(repeats: int, full: bool, with_peers: bool) -> list[Part]:
 
 
 def seconds_of_a_gradient() -> float:
-    """The unit in which parts tell their cost, from a quarter of the sequences."""
+    """Measure the unit in which parts state their cost, from a quarter of the sequences."""
     net, x, y = problem("RSNN", N_SEQUENCES // 4)
     return 4 * in_turns({"RSNN": lambda: net.loss_and_grad(x, y)}, 1)["RSNN"][0]
 
 
 def minutes(seconds: float) -> str:
-    """Seconds in words, as "2 minutes"."""
+    """Put seconds into words, e.g. "2 minutes"."""
     n = max(1, round(seconds / 60))
     return f"{n} minute{'s' * (n > 1)}"
 
@@ -134,7 +134,7 @@ def minutes(seconds: float) -> str:
 
 
 def report(results: dict) -> str:
-    """The results as text."""
+    """Write the results as text."""
     blocks = [heading(results), *tables(results), facts(results)]
     if "peers" in results:
         blocks.append([peer_row(row) for row in results["peers"].values()])
@@ -142,7 +142,7 @@ def report(results: dict) -> str:
 
 
 def heading(results: dict) -> list[str]:
-    """The machine and how busy it was (what waits for threads, as peers do, suffers most); what is measured."""
+    """Say what machine it is, how busy it was (peers, which wait for threads, suffer most), and what is measured."""
     busy = "" if results["load"] is None else f"; load before the start {results['load']:.1f}"
     return [
         f"{results['processor']}; {results['cores']} cores, {results['threads']} threads in use{busy}",
@@ -154,7 +154,7 @@ def heading(results: dict) -> list[str]:
 
 
 def tables(results: dict) -> list[list[str]]:
-    """The models, a block for each group of them."""
+    """Make the tables of models, one block per group."""
     speed = results["blas_multiply_adds_per_second"]
     head = f"{'seconds':>8} {'min .. max':>14} {'products':>8} {'ratio':>6} {'evaluate':>8}"
     return [
@@ -168,7 +168,7 @@ def tables(results: dict) -> list[list[str]]:
 
 
 def facts(results: dict) -> list[str]:
-    """All else, a line each."""
+    """Make the other lines, one per fact."""
     lines, start = [], results["start_up"]
     for what, by_count in results["by_threads"].items():
         medians = {n: np.median(seconds) for n, seconds in by_count.items()}
@@ -192,7 +192,7 @@ def facts(results: dict) -> list[str]:
 
 
 def model_row(name: str, row: dict, speed: float) -> str:
-    """A line of the tables of models."""
+    """Make a line of the tables of models."""
     seconds, products = np.array(row["seconds"]), row["multiply_adds"] / speed
     spread = f"{seconds.min():.3f} .. {seconds.max():.3f}"
     rates, zero = (" ".join(f"{100 * share:4.1f}" for share in row[key]) for key in ("rates", "zero_slopes"))
@@ -202,7 +202,7 @@ def model_row(name: str, row: dict, speed: float) -> str:
 
 
 def peer_row(row: dict) -> str:
-    """A line on one peer, model and kind of problem."""
+    """Make the line for one peer, model and kind of problem."""
     name = f"{row['kind']:<7} {row['model']:<10}"
     if "error" in row:
         return f"{name} {row['peer']} failed: {row['error']}"
@@ -215,16 +215,16 @@ def peer_row(row: dict) -> str:
 
 
 def seconds_of_digits(results: dict) -> float:
-    """Median seconds of one gradient of 64 digits with all threads, the mean of the models compared."""
+    """Return the median seconds of one gradient of 64 digits with all threads, the mean over the models compared."""
     return float(np.median(results["by_threads"]["64 digits, T = 64"][str(results["threads"])]))
 
 
 def exponent(seconds_by_size: dict) -> float:
-    """The slope of log seconds over log size."""
+    """Fit the slope of log seconds over log size."""
     sizes, times = (np.log(np.array(list(values), float)) for values in (seconds_by_size, seconds_by_size.values()))
     return float(np.polyfit(sizes, times, 1)[0])
 
 
 def megabytes(n_bytes: int | None) -> str:
-    """As "13 MB"; "?" if not known."""
+    """Write e.g. "13 MB"; "?" if unknown."""
     return "?" if n_bytes is None else f"{n_bytes / 1e6:.0f} MB"

@@ -1,4 +1,4 @@
-"""The parts of the benchmark: each function measures one thing, by turns where it compares; numbers by name."""
+"""The parts of the benchmark: functions that measure one thing each, and return numbers by name."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ from minisnn.training import fit as training
 from minisnn.training import optim
 
 PACKAGES = {"JAX": "jax", "PyTorch": "torch"}
-PEER_BATCHES = (256, 128, 32)  # the largest that a peer can hold is the one that counts
+PEER_BATCHES = (256, 128, 32)  # the largest that fits into a peer's memory counts
 
 MEMORY = """
 from minisnn.bench.measuring import peak_memory
@@ -33,7 +33,7 @@ print(peak_memory(lambda: net.loss_and_grad(x, y)))
 
 
 def measure(cases: dict, repeats: int) -> dict:
-    """Of each (net, x, y), by name: seconds of loss and gradient, and of evaluation; firing rates; where σ′ is 0."""
+    """Measure each (net, x, y), by name: seconds of gradient and evaluation, firing rates, shares of σ′ = 0."""
     gradients = {name: partial(net.loss_and_grad, x, y) for name, (net, x, y) in cases.items()}
     data = {name: datasets.Split(x, y) for name, (_, x, y) in cases.items()}
     evaluations = {name: partial(net.evaluate, data[name], span_mode="soft") for name, (net, _, _) in cases.items()}
@@ -53,17 +53,17 @@ def measure(cases: dict, repeats: int) -> dict:
 
 
 def models(kind: str, names, repeats: int) -> dict:
-    """Models on one kind of problem."""
+    """Measure models on one kind of problem."""
     return {kind: measure({model: problem(model, kind=kind) for model in names}, repeats)}
 
 
 def large(repeats: int) -> dict:
-    """The paper's larger networks, on the sparse problem."""
+    """Measure the paper's larger networks on the sparse problem."""
     return {"large, sparse": measure({model: problem(model, sizes=problems.LARGE) for model in MODELS}, repeats)}
 
 
 def by_rate(repeats: int) -> dict:
-    """All layers fire at one rate."""
+    """Measure networks all of whose layers fire at one rate."""
     cases = {
         f"{model} at {rate:.0%}": problem(model, rates=(rate, rate, rate))
         for model in ("SRC λ=16", "ASRC K=41")
@@ -73,7 +73,7 @@ def by_rate(repeats: int) -> dict:
 
 
 def trained(repeats: int) -> dict:
-    """A network after 20 epochs on permuted digits (T = 64), on 256 of its training sequences."""
+    """Measure a network after 20 epochs on permuted digits (T = 64), with 256 of its training sequences."""
     data, net = datasets.digits(permute=True), problems.network("SRC λ=16", problems.SIZES)
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # upper layers are silent at first
         training.fit(net, data, epochs=20, optimizer=optim.AdamW(lr=5e-3), progress=False)
@@ -81,9 +81,9 @@ def trained(repeats: int) -> dict:
 
 
 def threads(repeats: int) -> dict:
-    """Seconds of one gradient with one thread, two and all, on the sparse problem, and on 64 digits.
+    """Time one gradient with one thread, two and all, on the sparse problem and on 64 digits.
 
-    Of digits it is the mean of the three models; being short, they are timed ten times as often.
+    For digits it is the mean over the three models; these runs are short, so they are timed ten times as often.
     """
     net, x, y = problem("SRC λ=16")
     batches = [problems.digits(model) for model in COMPARED]
@@ -102,7 +102,7 @@ def threads(repeats: int) -> dict:
 
 
 def optimizer_step(repeats: int) -> dict:
-    """Seconds of one step of AdamW."""
+    """Time one step of AdamW."""
     net = Network(problems.SIZES)
     optimizer, grads = optim.AdamW(), net.params.copy()
     state = optimizer.start(net.params)
@@ -110,16 +110,16 @@ def optimizer_step(repeats: int) -> dict:
 
 
 def memory(model: str, batches) -> dict:
-    """Peak bytes of one gradient above a warm process and the data, by number of sequences.
+    """Measure the peak bytes of one gradient above a warm process and the data, by number of sequences.
 
-    With a fixed threshold glibc gives large arrays back when they are freed, so none is there to be used again.
+    With a fixed threshold glibc returns large arrays to the system when they are freed, so that none is reused.
     """
     fixed = {"MALLOC_MMAP_THRESHOLD_": "65536"}
     return {model: {n: literal_eval(python(MEMORY.format(model=model, n=n), **fixed)) for n in batches}}
 
 
 def growth(repeats: int) -> dict:
-    """Median seconds of loss and gradient as one size grows, the others fixed: {axis: {size: seconds}}."""
+    """Measure the median seconds of loss and gradient as one size grows, the others fixed: {axis: {size: seconds}}."""
     axes = {
         "T": {T: {"n_steps": T, "n_sequences": N_SEQUENCES} for T in (196, 392, 784, 1568)},
         "B": {B: {"n_sequences": B} for B in (32, 64, 128, 256)},
@@ -135,7 +135,7 @@ def growth(repeats: int) -> dict:
 
 
 def peer(peer: str, model: str, kind: str, repeats: int) -> dict:
-    """What `peer.py` says; of fewer sequences where memory is short."""
+    """Run `peer.py`, with fewer sequences where memory is short."""
     name, row = f"{peer}, {model}, {kind}", {"peer": peer, "model": model, "kind": kind}
     if find_spec(PACKAGES[peer]) is None:
         return {name: {**row, "error": "not installed"}}

@@ -1,8 +1,8 @@
 """The same model in JAX, from equations (1) to (6) alone: `lax.scan` over time, jitted; `grad` differentiates.
 
-Written as one would for speed: the input currents of all steps are one product before the scan, layers are scanned one
-after the other, and the spikes that are still to be heard travel in the carry, the latest first. For training in
-float32 with LIF neurons, the triangle and all steps read out: what the benchmark runs.
+Written for speed: the input currents of all steps are one product before the scan, layers are scanned one after the
+other, and the spikes that are still to arrive travel in the carry, the latest first. It covers what the benchmark runs:
+training in float32 with LIF neurons, the triangle, and all steps read out.
 """
 
 import functools
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def loss_and_grads(net):
-    """A jitted function of (parameters by name, x (B, T, n_in), y (B,)) that gives (loss, gradients by name)."""
+    """Return a jitted function of (parameters by name, x (B, T, n_in), y (B,)) to (loss, gradients by name)."""
     import jax
     import jax.numpy as jnp
 
@@ -26,10 +26,9 @@ def loss_and_grads(net):
 
         def step(carry, driven):
             v_reset, history = carry  # history[k - 1] = s[t - k], (span, B, N)
-            heard = jnp.tensordot(p, history, 1) if kind == "ASRC" else history[-1]
-            v = (
-                neuron.decay * v_reset + driven + heard @ params[name + "w_rec"]
-            )  # (1), (2), (3); W_rec after the mixture
+            arriving = jnp.tensordot(p, history, 1) if kind == "ASRC" else history[-1]
+            # (1), (2), (3); W_rec after the mixture
+            v = neuron.decay * v_reset + driven + arriving @ params[name + "w_rec"]
             s = spike(v - neuron.threshold)  # (4)
             v_reset = v - s * neuron.threshold  # (5), soft
             return (v_reset, jnp.concatenate([s[None], history[:-1]])), s
@@ -51,7 +50,7 @@ def loss_and_grads(net):
 
 @functools.cache
 def spike_function():
-    """Equation (4): Θ(u) forward, the triangle max(0, 1 - |u|) backward."""
+    """Return equation (4) as a function of u: Θ(u) forward, the triangle max(0, 1 - |u|) backward."""
     import jax
     import jax.numpy as jnp
 
@@ -68,5 +67,5 @@ def spike_function():
 
 
 def numpy_params(net) -> dict[str, np.ndarray]:
-    """The parameters of a network by name, as copies."""
+    """Copy the parameters of a network, by name."""
     return {name: block.copy() for name, block in net.params.items()}

@@ -1,7 +1,7 @@
 """How the benchmark measures: seconds, memory, start-up, and what machine it is.
 
-Seconds say little beyond the machine and the hour; what is compared takes turns in one run, and ratios of medians are
-what holds.
+Seconds say little beyond the machine and the hour. So what is compared takes turns in one run, and the ratios of
+medians count.
 """
 
 import os
@@ -36,7 +36,7 @@ print([import_seconds, time.perf_counter() - start])
 
 
 def in_turns(calls: dict, repeats: int) -> dict[str, list[float]]:
-    """Seconds of each call, by name: each runs once to warm up, then all take turns, `repeats` times.
+    """Time each call, by name: each runs once to warm up, then all take turns, `repeats` times.
 
     What disturbs one disturbs all, so ratios hold where seconds don't.
     """
@@ -52,7 +52,7 @@ def in_turns(calls: dict, repeats: int) -> dict[str, list[float]]:
 
 
 def peak_memory(call) -> int | None:
-    """How far this process grows during `call()`, in bytes; None where the system doesn't tell (Linux does)."""
+    """Measure how far this process grows during `call()`, in bytes; None on systems other than Linux."""
     status = Path("/proc/self/status")
     if not status.exists():
         call()
@@ -68,32 +68,32 @@ def peak_memory(call) -> int | None:
 
 
 def python(code: str, *arguments: str, **environment: str) -> str:
-    """The output of a Python process of its own."""
+    """Run code in a new Python process, and return its output."""
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **environment}).stdout
 
 
 def start_up() -> dict[str, float]:
-    """Seconds in new processes: `import minisnn` after `import numba`; the first gradient, cache empty and full."""
+    """Time new processes: `import minisnn` after `import numba`; the first gradient, with the cache empty and full."""
     with tempfile.TemporaryDirectory() as folder:
         (_, cold), (import_seconds, warm) = (literal_eval(python(START, NUMBA_CACHE_DIR=folder)) for _ in range(2))
     return {"import": import_seconds, "first_gradient_cold": cold, "first_gradient_warm": warm}
 
 
 def blas_speed() -> float:
-    """Multiply-adds a second of large float32 products; in a process of its own, whose threads disturb nobody's."""
+    """Measure the multiply-adds per second of large float32 products, in a new process so that its threads end."""
     return float(python(BLAS))
 
 
 def processor() -> str:
-    """The name of the processor, as far as the system tells it; never empty."""
+    """Return the name of the processor as far as the system reports it; never empty."""
     cpuinfo = Path("/proc/cpuinfo")
     name = re.search(r"model name\s*: *(\S.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
     return name[1].strip() if name else platform.processor() or platform.machine() or "unknown processor"
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Of Python and of these packages, as far as they are installed."""
+    """Return the versions of Python and of these packages, as far as they are installed."""
     found = {"Python": platform.python_version()}
     for package in packages:
         try:

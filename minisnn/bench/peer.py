@@ -13,7 +13,7 @@ from minisnn.bench.problems import problem
 
 
 def gradients_of(peer: str, net):
-    """A function of (x, y) that gives (loss, gradients by name) of this network by "JAX" or "PyTorch"."""
+    """Return a function of (x, y) that computes (loss, gradients by name) of this network in "JAX" or "PyTorch"."""
     if peer == "PyTorch":
         from minisnn.bench import torch_model
 
@@ -31,7 +31,7 @@ def gradients_of(peer: str, net):
 
 
 def measure(peer: str, model: str, kind: str, n_sequences: int, repeats: int) -> dict:
-    """Seconds of both; bytes of the peer above a process with its library warm; loss and gradient beside minisnn's."""
+    """Measure seconds of both, bytes of the peer above a process with its library warm, loss and gradient of both."""
     net, x, y = problem(model, n_sequences, kind=kind)
     run, first = gradients_of(peer, net), []
     run(x[:2, :5], y[:2])

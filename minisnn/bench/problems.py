@@ -1,9 +1,9 @@
 """What the benchmark computes: networks, and the sequences that they read.
 
 How long events take depends on how many there are, so there are two kinds of problem. "sparse": 19 % of the inputs are
-not 0, as of the pixels of MNIST, and biases are set until the hidden layers fire as those of a trained network do, 20,
-10 and 5 % (untrained, a deep layer would be silent, which flatters). "dense": no input is 0, and nothing is trained or
-set, but the biases of the upper layers are raised so that these fire too, all at 9 to 17 %.
+not 0, like the pixels of MNIST, and biases are shifted until the hidden layers fire like those of a trained network: at
+20, 10 and 5 % (untrained, a deep layer would be silent, which flatters). "dense": no input is 0, and nothing is trained
+or fitted, but the biases of the upper layers are raised so that these fire too, all at 9 to 17 %.
 """
 
 from itertools import pairwise
@@ -37,20 +37,20 @@ def problem(
     rates=None,
     kind: str = "sparse",
 ) -> tuple[Network, np.ndarray, np.ndarray]:
-    """A network with sequences and labels; always the same for the same arguments.
+    """Make a network with sequences and labels; always the same for the same arguments.
 
     Parameters
     ----------
     model : str or recurrence
-        One of `MODELS`, or any recurrence, as `SRC(8)`.
+        One of `MODELS`, or any recurrence, e.g. `SRC(8)`.
     n_sequences, n_steps : int
         B and T.
     sizes : sequence of int
         The first must be 1.
     rates : sequence of float, optional
-        At which the hidden layers shall fire; None: at `RATES` if sparse, as it comes if dense.
+        Firing rates of the hidden layers; None: `RATES` if sparse, as they come if dense.
     kind : {"sparse", "dense"}
-        Of the problem; `KINDS` describes them.
+        Kind of problem; `KINDS` describes them.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def problem(
 
 
 def digits(model, n_sequences: int = 64) -> tuple[Network, np.ndarray, np.ndarray]:
-    """Permuted digits (T = 64) and a network that fires at `RATES` on them; see `problem`."""
+    """Make permuted digits (T = 64) and a network that fires at `RATES` on them; see `problem`."""
     data = datasets.digits(permute=True).train
     net, x, y = network(model, SIZES), data.x[:n_sequences], data.y[:n_sequences]
     for i, rate in enumerate(RATES):
@@ -82,7 +82,7 @@ def digits(model, n_sequences: int = 64) -> tuple[Network, np.ndarray, np.ndarra
 
 
 def network(model, sizes) -> Network:
-    """An untrained network; "ASRC hardened" is one whose temperature has fallen, with a span of 16 in each layer."""
+    """Make an untrained network; for "ASRC hardened" the temperature has fallen, with a span of 16 in each layer."""
     net = Network(sizes, recurrence=MODELS[model] if isinstance(model, str) else model)
     if model == "ASRC hardened":
         net.temperature = 1e-3
@@ -93,13 +93,13 @@ def network(model, sizes) -> Network:
 
 
 def set_rate(net: Network, x, layer: int, rate: float) -> None:
-    """Shift the biases of a layer, by bisection, until it fires at this rate on x."""
+    """Shift the biases of a layer by bisection until it fires at this rate on x."""
     bias = net.params[f"layers.{layer}.bias"]
-    first = bias.copy()
+    initial = bias.copy()
     low, high = -2.0, 4.0
     for _ in range(13):
         shift = (low + high) / 2
-        bias[...] = first + shift
+        bias[...] = initial + shift
         if net.record(x).layers[layer].s.mean() < rate:
             low = shift
         else:
@@ -107,5 +107,5 @@ def set_rate(net: Network, x, layer: int, rate: float) -> None:
 
 
 def multiply_adds(sizes=SIZES) -> int:
-    """Of one time step as matrix products: W_in and W_rec of every hidden layer, once forward and twice backward."""
+    """Count the multiply-adds of one step: W_in and W_rec of each hidden layer, once forward and twice backward."""
     return 3 * sum(n_in * n + n * n for n_in, n in pairwise(sizes[:-1]))

@@ -1,9 +1,9 @@
 """The same model in PyTorch, from equations (1) to (6) alone: autograd differentiates, nothing here is a backward pass.
 
-The only derivative that is written down is σ′, the one of the spike (4), since a surrogate is a choice and no
-derivative of anything. All else is the forward pass as the equations have it, for a batch (B, ..., N) at once. Of
-minisnn it reads what a user wrote (the parameters by name and the settings of neurons, recurrences and surrogate), and
-calls none of its functions.
+The only derivative written down is σ′, that of the spike (4), since a surrogate is a choice and not the derivative of
+anything. All else is the forward pass as the equations have it, for a batch (B, ..., N) at once. From minisnn it reads
+what a user wrote (the parameters by name and the settings of neurons, recurrences and surrogate), and it calls none of
+its functions.
 
 torch is imported inside the functions, so this file can be imported where torch is not installed.
 """
@@ -24,7 +24,7 @@ SLOPES = {  # σ′(u) of each surrogate
 
 
 def loss_and_grads(net, x, y, lengths=None, span_mode="soft", masks=None):
-    """Logits, loss and gradients of a network by autograd, in its dtype; arguments as in `Network.loss_and_grad`.
+    """Compute logits, loss and gradients of a network by autograd; arguments as in `Network.loss_and_grad`.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def loss_and_grads(net, x, y, lengths=None, span_mode="soft", masks=None):
 
 
 def layer(net, i, leaves, x, mask, span_mode):
-    """Equations (1) to (5): from the input x (B, T, n_in) of layer i to its spikes (B, T, N)."""
+    """Compute equations (1) to (5): from the input x (B, T, n_in) of layer i to its spikes (B, T, N)."""
     import torch
 
     own = {name.removeprefix(f"layers.{i}."): leaf for name, leaf in leaves.items()}
@@ -68,9 +68,7 @@ def layer(net, i, leaves, x, mask, span_mode):
 
     spikes, z = [], []
     v_reset = x.new_zeros(len(x), net.sizes[i + 1])
-    for t, x_t in enumerate(
-        x.unbind(1)
-    ):  # whose derivative is one stack; that of x[:, t] would fill all of x each step
+    for t, x_t in enumerate(x.unbind(1)):  # its backward is one stack; that of x[:, t] would fill all of x each step
         # (2) I[t] = m ⊙ (x[t] W_in + b) + Σ_j p_j z[t - k_j]
         current = mask * (x_t @ own["w_in"] + own["bias"])
         current = current + sum(p * z[t - k] for k, p in taps if k <= t)
@@ -89,7 +87,7 @@ def layer(net, i, leaves, x, mask, span_mode):
 
 
 def taps_of(recurrence, own, temperature, span_mode):
-    """Pairs (k, p): no tap; (1, 1); (λ, 1); for ASRC p = softmax(a / T°) over k = 1 .. K, or (arg-max, 1)."""
+    """Return pairs (k, p): none; (1, 1); (λ, 1); for ASRC p = softmax(a / T°) over k = 1 .. K, or (arg-max, 1)."""
     match type(recurrence).__name__:
         case "Feedforward":
             return []
@@ -107,7 +105,7 @@ def taps_of(recurrence, own, temperature, span_mode):
 
 @functools.cache
 def spike_function():
-    """Equation (4) as an autograd function of (u, surrogate): Θ(u) forward, with Θ(0) = 1; σ′(u) backward."""
+    """Return equation (4) as an autograd function of (u, surrogate): Θ(u) forward, with Θ(0) = 1; σ′(u) backward."""
     import torch
 
     class Spike(torch.autograd.Function):

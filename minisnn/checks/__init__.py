@@ -1,9 +1,9 @@
 """Gradient checks: is the hand-written backward pass the derivative of what it should be?
 
-`gradcheck(net, x, y)` climbs a ladder of seven methods for one network; `check_all` (and the command `minisnn
-gradcheck`) does so for small networks of every kind; `gradcheck(net, x, y, backward=yours)` grades a backward pass of
-your own. What each rung can and can't see stands in `rungs.py` and `structure.py`; that a surrogate gradient is not
-the gradient of the spiking loss, and what these checks establish nevertheless, at the head of `rungs.py`.
+`gradcheck(net, x, y)` climbs a ladder of seven methods for one network. `check_all` (and the command `minisnn
+gradcheck`) does so for small networks of every kind. `gradcheck(net, x, y, backward=yours)` grades a backward pass of
+your own. `rungs.py` and `structure.py` say what each rung can and can't see. A surrogate gradient is not the gradient
+of the spiking loss; the head of `rungs.py` says what these checks establish nevertheless.
 """
 
 import itertools
@@ -57,14 +57,14 @@ LADDER = {
     "6 float32": float32_on_a_shared_tape,
     "7 structure": structure,
 }
-"""The rungs, in the order in which they are climbed."""
+"""The rungs, from the lowest, by name."""
 
 OPTIONS = {
     "recurrence": {
         "feedforward": Feedforward(),
         "recurrent": Recurrent(),
         "src-3": SRC(3),
-        "src-8": SRC(8),  # the steps of the check: T = 8
+        "src-8": SRC(8),  # as many as the check has steps, T = 8
         "src-12": SRC(12),
         "asrc-4": ASRC(4),
         "asrc-11": ASRC(11),
@@ -83,35 +83,47 @@ OPTIONS = {
     },
     "surrogate": {kind.__name__.lower(): kind() for kind in BUILT_IN},
 }
-"""What `check_all` combines, by name."""
+"""The options that `check_all` combines, by name."""
 
 
 def gradcheck(
     net: Network, x, y, lengths=None, masks=None, span_mode: str = "soft", backward: Callable | None = None
 ) -> Report:
-    """Check the gradients of a network on a batch, up the whole ladder; small networks and batches are quick.
+    """Check the gradients of a network on a batch with all methods of the ladder.
+
+    Cost grows with the number of parameter blocks, sequences and steps: take a small network and a small batch.
 
     Parameters
     ----------
     net : Network
-        Copies in float64 (and one in float32) are checked.
+        Copies in float64, and one in float32, are checked.
     x, y, lengths, masks, span_mode
         As in `Network.loss_and_grad`.
     backward : callable, optional
-        A backward pass of your own, `backward(tape, e, params)`, to be checked in place of the network's: see
-        `minisnn.checks.student` for what it gets and may return.
+        A backward pass of your own, `backward(tape, e, params)`, to be checked instead of the network's. See
+        `checks.check_backward`.
 
     Returns
     -------
     Report
-        `print(report)` shows a table with a row for each parameter block and rung.
+        `print(report)` shows a table with one row per quantity and rung, `print(report.summary())` one line per rung.
 
     Raises
     ------
     GradientError
         If a row is wrong; its text shows which, where, and both values.
-    ValueError
-        If the batch is off; if there are so many potentials (some thousands) that one always lies near a kink of σ′.
+    TypeError, ValueError
+        If the batch is invalid; if there are so many potentials (some thousands) that one always lies near a kink of
+        σ′.
+
+    Examples
+    --------
+    >>> net = ms.Network([2, 4, 3], recurrence=ms.SRC(2))
+    >>> report = ms.gradcheck(net, np.ones((2, 6, 2)), [0, 2])
+    >>> report.ok
+    True
+    >>> sorted({row.rung for row in report.rows})
+    ['1 surrogate', '2 smooth', '4 frozen', '5 tangent', '6 float32', '6 spec', '7 structure']
     """
     batch = make_batch(net, x, y, lengths, masks, span_mode)
     if backward is not None:
@@ -136,24 +148,24 @@ def check_all(
     rungs=None,
     show: Callable[[str], None] | None = None,
 ) -> Report:
-    """Climb the ladder with small random networks of every kind.
+    """Check small random networks of every kind with all methods of the ladder.
 
-    Any two options meet in some network (all pairs, not all combinations).
+    Any two options meet in some network: all pairs, not all combinations.
 
     Parameters
     ----------
     seed : int
-        Of weights and input.
+        Names the draws of weights and input.
     sizes : sequence of int
-        Of the networks.
+        As in `Network`.
     recurrence, neuron, reset, surrogate : list of str, optional
-        Names out of `OPTIONS`; None: all.
+        Names from `OPTIONS`; None: all.
     dtype : {"float64", "float32"}, optional
-        Only rungs that check this precision; None: both.
+        Climb only the rungs that check this precision; None: both.
     rungs : list of str, optional
-        Names out of `LADDER`; None: all.
+        Names from `LADDER`; None: all.
     show : callable, optional
-        Gets a line of text after each rung.
+        Called with a line of text after each rung.
 
     Returns
     -------
@@ -163,6 +175,14 @@ def check_all(
     ------
     GradientError
         After the first rung with a wrong row.
+    ValueError
+        If a name is unknown, or no chosen rung checks `dtype`.
+
+    Examples
+    --------
+    >>> kinds = {"recurrence": ["src-3"], "neuron": ["lif"], "reset": ["hard"], "surrogate": ["sigmoid"]}
+    >>> ms.checks.check_all(rungs=["1 surrogate", "4 frozen"], **kinds).ok
+    True
     """
     chosen = {"recurrence": recurrence, "neuron": neuron, "reset": reset, "surrogate": surrogate}
     lists = {}
@@ -190,7 +210,7 @@ def check_all(
 
 
 def all_pairs(lists: dict[str, list]) -> list[dict]:
-    """Few combinations, one value out of each list, such that any two values of different lists meet in one of them."""
+    """Choose few combinations, one value from each list, such that any two values of different lists meet in one."""
     names = list(lists)
     options = itertools.combinations(names, 2)
     missing = {((a, va), (b, vb)) for a, b in options for va in lists[a] for vb in lists[b]}
@@ -205,13 +225,13 @@ def all_pairs(lists: dict[str, list]) -> list[dict]:
 
 
 def _random_case(seed: int, sizes, recurrence: str, neuron: str, reset: str, surrogate: str):
-    """A network with moved parameters and a batch with lengths, masks and a readout window: (label, net, batch)."""
+    """Make a network with perturbed parameters, and a batch with lengths and masks: (label, net, batch)."""
     label = ", ".join((recurrence, neuron, reset, surrogate))
     rng = stream(seed, "gradcheck", label)
     kinds = (OPTIONS["recurrence"][recurrence], OPTIONS["neuron"][neuron](**OPTIONS["reset"][reset]))
     net = Network(sizes, *kinds, OPTIONS["surrogate"][surrogate], readout_window=6, dtype="float64")
     net.params.flat += 0.4 * rng.standard_normal(net.params.flat.size)
-    net.params["readout.w"] *= 0.2  # undecided logits: where the softmax saturates there is no gradient to compare
+    net.params["readout.w"] *= 0.2  # undecided logits: a saturated softmax leaves no gradient to compare
     net.temperature = 0.7
     B, T = 10, 8  # more sequences than lanes: some lanes run two
     x, y = rng.standard_normal((B, T, net.sizes[0])), rng.integers(0, net.sizes[-1], B)

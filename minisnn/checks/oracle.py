@@ -1,6 +1,6 @@
 """The spec over whole networks and batches: loss and gradients as functions of the parameters.
 
-Everything here runs in float64 (or complex numbers), one sequence after the other, through `reference.py` alone.
+Everything here runs in float64 or complex numbers, one sequence after the other, through `reference.py` alone.
 """
 
 from collections.abc import Iterator
@@ -30,13 +30,36 @@ class Batch:
     span_mode: str
 
     def sequences(self) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-        """(x (T, n_in), masks [(N,), ...]) of each sequence, without what follows its end."""
+        """Yield (x (T, n_in), masks [(N,), ...]) of each sequence, without what follows its end."""
         for i, length in enumerate(self.lengths):
             yield self.x[i, :length], [mask[i] for mask in self.masks]
 
 
 def make_batch(net: Network, x, y, lengths=None, masks=None, span_mode: str = "soft") -> Batch:
-    """Check a batch as `Network.loss_and_grad` does."""
+    """Check a batch as `Network.loss_and_grad` does, and return it in one object, for `check_backward` and the rungs.
+
+    Parameters
+    ----------
+    net : Network
+    x, y, lengths, masks, span_mode
+        As in `Network.loss_and_grad`.
+
+    Returns
+    -------
+    minisnn.checks.oracle.Batch
+        With all arrays in full: x in float64, lengths (B,), one mask (B, N) per hidden layer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `Network.loss_and_grad`.
+
+    Examples
+    --------
+    >>> batch = ms.checks.make_batch(ms.Network([2, 4, 3]), np.ones((2, 6, 2)), [0, 2])
+    >>> batch.lengths.tolist(), batch.masks[0].shape
+    ([6, 6], (2, 4))
+    """
     x = validate.sequences(x, net.sizes[0]).astype(np.float64)
     masks = validate.masks(masks, len(x), net.sizes[1:-1])
     return Batch(
@@ -49,9 +72,9 @@ def make_batch(net: Network, x, y, lengths=None, masks=None, span_mode: str = "s
 
 
 def spec_forward(net: Network, params: Params, batch: Batch, fires=None, replays=None):
-    """The spec over a batch: (loss, logits (B, classes), tapes [sequence][layer]).
+    """Run the spec over a batch: (loss, logits (B, classes), tapes [sequence][layer]).
 
-    `fires(i)` gives the `fire` of each layer for sequence i (default: hard spikes); `replays(i)` the spikes of its
+    `fires(i)` returns the `fire` of each layer for sequence i (default: hard spikes), `replays(i)` the spikes of its
     resets.
     """
     layers = spec_layers(net, params, batch.span_mode)
@@ -68,10 +91,10 @@ def spec_forward(net: Network, params: Params, batch: Batch, fires=None, replays
 
 
 def losses(logits, y) -> np.ndarray:
-    """Equation (6) for complex steps and differences, as ln(1 + Σ exp(l_c - l_y)) over all classes c but y, (B,).
+    """Evaluate (6) for complex steps and differences, as ln(1 + Σ exp(l_c - l_y)) over all classes c but y, (B,).
 
-    In `readout.cross_entropy`, which is the same, the slope of l_y is 1 - p: next to nothing is left of it where p is
-    close to 1, in a batch that the network is sure of.
+    `readout.cross_entropy` is equal, but there the slope of l_y is 1 - p, of which rounding leaves next to nothing
+    where p is close to 1.
     """
     above = logits - np.take_along_axis(logits, y[:, np.newaxis], axis=1)
     largest = np.real(above).max(axis=1)
@@ -81,17 +104,17 @@ def losses(logits, y) -> np.ndarray:
 
 
 def spec_layers(net: Network, params: Params, span_mode: str) -> list[reference.Layer]:
-    """`net.layers` for other parameters than the network's own, which may be complex."""
+    """Return `net.layers` with other parameters than the network's own; they may be complex."""
     return to_layers(params, net.structure(span_mode))
 
 
 def slopes(net: Network, layers, tapes) -> list[np.ndarray]:
-    """σ′(v - θ) of each layer of a sequence."""
+    """Evaluate σ′(v - θ) of each layer of a sequence."""
     return [net.surrogate.derivative(tape.v - layer.threshold) for tape, layer in zip(tapes, layers)]
 
 
 def spec_gradients(net: Network, batch: Batch, fires=None) -> tuple[float, Params]:
-    """Loss and gradients of a batch: `reference.sequence_gradients` for each sequence, added up."""
+    """Add up loss and gradients of a batch: `reference.sequence_gradients` of each sequence."""
     layers, losses = spec_layers(net, net.params, batch.span_mode), []
     grads = Params.zeros(net.params.blocks, np.float64)
     for (x, masks), y in zip(batch.sequences(), batch.y):
@@ -104,7 +127,7 @@ def spec_gradients(net: Network, batch: Batch, fires=None) -> tuple[float, Param
 
 
 def add_sequence(grads: Params, net: Network, layers, d: reference.Gradients, span_mode: str) -> None:
-    """Add what the spec says of one sequence to `grads`, under the names of the parameters."""
+    """Add the spec's gradients of one sequence to `grads`, under the names of the parameters."""
     for i, (layer, of_layer) in enumerate(zip(layers, d.layers)):
         blocks = {name: getattr(of_layer, f"d_{name}") for name in ("w_in", "bias", "w_rec")}
         per_neuron = getattr(net.neuron[i], "per_neuron", False)
@@ -120,30 +143,30 @@ def add_sequence(grads: Params, net: Network, layers, d: reference.Gradients, sp
 
 
 def reset_replays(net: Network, tapes):
-    """For layers whose reset is detached, the recorded spikes; None for the others."""
+    """Return a function of the sequence: the recorded spikes of layers with a detached reset, None for the others."""
     return lambda i: [tape.s if neuron.detach_reset else None for tape, neuron in zip(tapes[i], net.neuron)]
 
 
 def smooth_fires(net: Network) -> list:
-    """The surrogate's primitive in place of Θ, in each layer."""
+    """Put the surrogate's primitive in place of Θ, in each layer."""
     return [reference.smooth(net.surrogate)] * (len(net.sizes) - 2)
 
 
 def smooth_tapes(net: Network, batch: Batch) -> list[list[reference.LayerTape]]:
-    """The tapes [sequence][layer] with the surrogate's primitive in place of Θ."""
+    """Return the tapes [sequence][layer] with the surrogate's primitive in place of Θ."""
     fires = smooth_fires(net)
     return spec_forward(net, net.params, batch, lambda i: fires)[2]
 
 
 def smooth_mode(net: Network, batch: Batch):
-    """(loss as a function of Params, gradients by the spec) with the surrogate's primitive in place of Θ."""
+    """Return (loss as a function of Params, gradients by the spec) with the surrogate's primitive in place of Θ."""
     fires, tapes = smooth_fires(net), smooth_tapes(net, batch)
     _, grads = spec_gradients(net, batch, fires)
     return lambda params: spec_forward(net, params, batch, lambda i: fires, reset_replays(net, tapes))[0], grads
 
 
 def frozen_linearisation(net: Network, batch: Batch):
-    """The loss as a function of Params, with each spike linearised around the recorded run."""
+    """Return the loss as a function of Params, with each spike linearised around the recorded run."""
     layers = spec_layers(net, net.params, batch.span_mode)
     _, _, tapes = spec_forward(net, net.params, batch)
     fires = [
@@ -157,7 +180,7 @@ def frozen_linearisation(net: Network, batch: Batch):
 
 
 def complex_step(loss, params: Params, name: str, indices) -> np.ndarray:
-    """∂loss/∂params[name] at the indices, as Im loss(w + ih) / h; 0 elsewhere."""
+    """Estimate ∂loss/∂params[name] at the indices, as Im loss(w + ih) / h; 0 elsewhere."""
     result = np.zeros(params.shapes[name])
     for index in indices:
         moved = params.astype(np.complex128)
@@ -167,7 +190,7 @@ def complex_step(loss, params: Params, name: str, indices) -> np.ndarray:
 
 
 def central_differences(loss, params: Params, name: str, indices, step: float = DIFFERENCE_STEP) -> np.ndarray:
-    """∂loss/∂params[name] at the indices, as (loss(w + h) - loss(w - h)) / 2h; 0 elsewhere."""
+    """Estimate ∂loss/∂params[name] at the indices, as (loss(w + h) - loss(w - h)) / 2h; 0 elsewhere."""
     result = np.zeros(params.shapes[name])
     for index in indices:
         up, down = params.copy(), params.copy()
@@ -178,7 +201,7 @@ def central_differences(loss, params: Params, name: str, indices, step: float = 
 
 
 def draw_entries(grads: Params, entries: int, seed: int) -> dict[str, list[tuple[int, ...]]]:
-    """Indices of each block: all, or `entries` of them drawn without repetition."""
+    """Draw at most `entries` indices of each block, without repetition."""
     drawn = {}
     for name, shape in grads.shapes.items():
         size = int(np.prod(shape))
@@ -188,7 +211,7 @@ def draw_entries(grads: Params, entries: int, seed: int) -> dict[str, list[tuple
 
 
 def spec_adjoint(net: Network, tape: Tape, e) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray, Params]:
-    """What `Network.adjoint` computes, by the spec in float64 along a tape: (δ, q of each layer, dx, gradients)."""
+    """Compute `Network.adjoint` by the spec, in float64 along a tape: (δ, q of each layer, dx, gradients)."""
     net = net.astype("float64")
     span_mode, temperature = tape.structure.span_mode, tape.structure.temperature
     layers = spec_layers(net, net.params, span_mode)
@@ -211,13 +234,13 @@ def spec_adjoint(net: Network, tape: Tape, e) -> tuple[list[np.ndarray], list[np
 
 
 def sequence_tapes(tape: Tape, b: int) -> list[reference.LayerTape]:
-    """What the layers of a recorded batch did in sequence b, (T, N) in float64, without what follows its end."""
+    """Return the tape of each layer in sequence b of a recorded batch, in float64, without what follows its end."""
     length = tape.lengths[b]
     return [reference.LayerTape(*(a[b, :length].astype(np.float64) for a in layer)) for layer in tape.layers]
 
 
 def loss_error(net: Network, tape: Tape, y) -> np.ndarray:
-    """Equation (12): e[t] of the last layer along a tape, (B, T, N)."""
+    """Evaluate (12): e[t] of the last layer along a tape, (B, T, N)."""
     e, g = np.zeros(tape.layers[-1].s.shape), readout.d_logits(tape.logits, y) / len(y)
     for b, length in enumerate(tape.lengths):
         e[b, :length] = reference.readout_error(g[b], length, net.readout())
@@ -225,10 +248,10 @@ def loss_error(net: Network, tape: Tape, y) -> np.ndarray:
 
 
 def cancelled(net: Network, tape: Tape, e) -> dict[str, float]:
-    """How large the terms are that cancel in the gradient of span logits, for an e (B, T, N), by parameter.
+    """Measure the terms that cancel in the gradient of span logits, for an e (B, T, N), by parameter.
 
-    No method can be more exact than their rounding: see `cancelled_terms`. What several sequences or layers share is
-    added up.
+    No method can be more exact than their rounding: see `cancelled_terms`. The terms of all sequences, and of layers
+    that share span logits, are added up.
     """
     layers, sizes = spec_layers(net, net.params, tape.structure.span_mode), {}
     for b, length in enumerate(tape.lengths):
@@ -244,10 +267,10 @@ def cancelled(net: Network, tape: Tape, e) -> dict[str, float]:
 
 
 def cancelled_terms(layer: reference.Layer, tape: reference.LayerTape, delta, temperature: float) -> float:
-    """The size of the terms of (11) in one layer and sequence, p_k (d_p_k - Σ_m p_m d_p_m) / T°; largest over k.
+    """Measure the terms of (11) in one layer and sequence, p_k (d_p_k - Σ_m p_m d_p_m) / T°; return the largest over k.
 
-    d_p_k is a sum over steps and neurons itself. At a low temperature one p is 1 and the others are 0, and of terms as
-    large as |d_p| / T° next to nothing is left.
+    d_p_k itself is a sum over steps and neurons. At a low temperature one p is 1 and the others are 0, and next to
+    nothing is left of terms as large as |d_p| / T°.
     """
     p, T = layer.tap_weights, len(delta)
     size = np.array([np.abs(tape.z[: max(T - k, 0)] * delta[k:]).sum() for k in layer.delays])

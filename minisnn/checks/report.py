@@ -1,4 +1,4 @@
-"""What a check found: rows, a table of them, and the exception that carries it."""
+"""Results of a check: rows, a table of them, and the exception that carries it."""
 
 from dataclasses import dataclass
 
@@ -11,37 +11,79 @@ NOT_RETURNED = "not returned"
 class Row:
     """One quantity under one rung: where the difference is largest, and whether it is small enough.
 
-    The relative error is max |got - expected| / max |expected|, over the entries compared.
+    Parameters
+    ----------
+    rung : str
+        A name from `LADDER`, or "student".
+    block : str
+        The quantity, e.g. "layers.0.w_rec".
+    max_abs, max_rel : float
+        Largest absolute error, and relative error max |got - expected| / max |expected|, over the entries compared.
+    index : tuple of int
+        Where the difference is largest.
+    got, expected : float
+        The two values there.
+    tolerance : float
+        Largest relative error that is right.
+    note : str
+        A remark for the table.
+    first : bool
+        Whether it goes wrong first on the way back from the loss; see `check_backward`.
+
+    Examples
+    --------
+    >>> row = ms.checks.Row("mine", "w", 0.5, 0.25, (1,), got=2.5, expected=2.0, tolerance=1e-6)
+    >>> row.ok
+    False
     """
 
     rung: str
     block: str
     max_abs: float
     max_rel: float
-    index: tuple[int, ...]  # where the difference is largest
+    index: tuple[int, ...]
     got: float
     expected: float
     tolerance: float
     note: str = ""
-    first: bool = False  # whether it goes wrong first, on the way back from the loss (`student.py`)
+    first: bool = False
 
     @property
     def ok(self) -> bool:
+        """Whether the relative error is within the tolerance; NaN is not."""
         return bool(self.max_rel <= self.tolerance)
 
 
 @dataclass(frozen=True)
 class Report:
-    """The rows of a check; `print` shows them as a table."""
+    """The rows of a check; `print` shows them as a table.
+
+    Parameters
+    ----------
+    rows : tuple of Row
+
+    Examples
+    --------
+    >>> row = ms.checks.compare("mine", "w", [1.0, 2.5], [1.0, 2.0], tolerance=1e-6)
+    >>> report = ms.checks.Report((row,))
+    >>> print(report)
+    rung         block                       max abs  max rel  verdict
+    mine         w                           5.0e-01  2.5e-01  WRONG at [1]: got 2.5, expected 2
+    >>> print(report.summary())
+    rung          rows largest rel. error  allowed  verdict
+    mine             1            2.5e-01    1e-06  1 WRONG
+    """
 
     rows: tuple[Row, ...]
 
     @property
     def ok(self) -> bool:
+        """Whether all rows are right."""
         return all(row.ok for row in self.rows)
 
     @property
     def wrong(self) -> tuple[Row, ...]:
+        """The rows that are not right."""
         return tuple(row for row in self.rows if not row.ok)
 
     def __str__(self) -> str:
@@ -56,7 +98,12 @@ class Report:
         return "\n".join(lines)
 
     def summary(self) -> str:
-        """A line for each rung: how many rows, the largest relative error and where, the verdict."""
+        """Return a table with one line per rung: number of rows, largest relative error, tolerance, verdict.
+
+        Returns
+        -------
+        str
+        """
         lines = [f"{'rung':<12} {'rows':>5} {'largest rel. error':>18}  {'allowed':>7}  verdict"]
         for rung in dict.fromkeys(row.rung for row in self.rows):
             rows = [row for row in self.rows if row.rung == rung]
@@ -68,7 +115,22 @@ class Report:
 
 
 class GradientError(AssertionError):
-    """Raised when a check fails; its text is the table of what is wrong, `report` has all rows."""
+    """Raised when a check fails; its text is the table of the wrong rows.
+
+    Parameters
+    ----------
+    report : Report
+        All rows, also those that are right.
+
+    Examples
+    --------
+    >>> net = ms.Network([2, 4, 3])
+    >>> try:
+    ...     ms.gradcheck(net, np.ones((2, 6, 2)), [0, 2], backward=lambda tape, e, params: {"d_bias": 0 * params.bias})
+    ... except ms.checks.GradientError as error:
+    ...     print([row.block for row in error.report.wrong])
+    ['layers.0.d_bias']
+    """
 
     def __init__(self, report: Report):
         super().__init__(f"{len(report.wrong)} of {len(report.rows)} rows are wrong\n{Report(report.wrong)}")
@@ -78,9 +140,33 @@ class GradientError(AssertionError):
 def compare(
     rung: str, block: str, got, expected, tolerance: float, floor: float = 1e-9, indices=None, note: str = ""
 ) -> Row:
-    """A row that compares two arrays of one shape, entry by entry or at some indices only.
+    """Compare two arrays of one shape, entry by entry or at some indices only.
 
-    Where all expected entries are below `floor`, errors are relative to that instead. NaN is never right.
+    Parameters
+    ----------
+    rung, block, tolerance, note
+        As in `Row`.
+    got, expected : array
+        NaN or infinity is never right.
+    floor : float
+        Where all expected entries are smaller, errors are relative to this instead.
+    indices : list of tuple of int, optional
+        The entries to compare; None: all.
+
+    Returns
+    -------
+    Row
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> row = ms.checks.compare("mine", "w", [1.0, 2.5], [1.0, 2.0], tolerance=1e-6)
+    >>> row.ok, row.index, row.max_rel
+    (False, (1,), 0.25)
     """
     got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
     if got.shape != expected.shape:

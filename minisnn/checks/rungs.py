@@ -2,13 +2,12 @@
 
 The loss of a spiking network is a staircase in its weights: its true derivative is 0 almost everywhere, and a
 *surrogate* gradient is not its derivative (Gygax and Zenke, arXiv 2404.14964). So differences of the spiking loss can
-never be the reference. What the rungs establish instead: the hand-written backward pass is the exact derivative of
-the smooth network
-(2, 3) and of the linearisation around the recorded spikes (4, 5), with the σ′ that belongs to the primitive (1);
-kernels, threads and float32 compute the same numbers as the spec (6); and what must hold by construction does (7). They
-don't say that a surrogate gradient is a good direction to go.
+never be the reference. The rungs establish instead that the hand-written backward pass is the exact derivative of the
+smooth network (2, 3) and of the linearisation around the recorded spikes (4, 5), with the σ′ that belongs to the
+primitive (1); that kernels, threads and float32 compute the same numbers as the spec (6); and that what must hold by
+construction does hold (7). They don't say that a surrogate gradient is a good direction to go.
 
-Every rung takes a Network and a Batch and returns rows.
+Each rung takes a Network and a Batch and returns rows.
 """
 
 import itertools
@@ -28,15 +27,15 @@ from minisnn.core.surrogate import BUILT_IN, Rectangle
 from minisnn.network import Network
 
 EXACT = 1e-12  # allowed relative error where only rounding differs
-DIFFERENCES = 1e-6  # of central differences
-SINGLE = 1e-4  # of float32
+DIFFERENCES = 1e-6  # for central differences
+SINGLE = 1e-4  # for float32
 ENTRIES = 8  # entries of each block that are compared with differences
 
 
 def surrogate_pair(net: Network, batch: Batch) -> list[Row]:
-    """Rung 1: is σ′ the derivative of σ? Differences of the primitive, its peak and its rise, and the kernels' own σ′.
+    """Check rung 1, σ′ is the derivative of σ: by differences, its peak, its area, and the σ′ of the kernels.
 
-    Sees a wrong scale, shape or edge of a surrogate, in the pair or in the kernels. Sees nothing of the network.
+    Sees a wrong scale, shape or edge of a surrogate, in the pair or in the kernels. Can't see the network.
     """
     surrogate = net.surrogate
     width = surrogate.width
@@ -46,7 +45,7 @@ def surrogate_pair(net: Network, batch: Batch) -> list[Row]:
         u = u[np.abs(u - kink) > 10 * h]
     slope = surrogate.derivative(u)
     differences = (surrogate.primitive(u + h) - surrogate.primitive(u - h)) / (2 * h)
-    note = "" if surrogate.kinks or type(surrogate) in BUILT_IN else "if σ′ has kinks, name them in kinks="
+    note = "" if surrogate.kinks or type(surrogate) in BUILT_IN else "if σ′ has kinks, pass them as kinks="
     rows = [compare("1 surrogate", "derivative", slope, differences, DIFFERENCES, note=note)]
     edges = np.concatenate([np.array(surrogate.kinks), [-1e4, 0.0, 1e4]])
     # The area by Simpson's rule between the kinks, against the rise of the primitive.
@@ -66,30 +65,28 @@ def surrogate_pair(net: Network, batch: Batch) -> list[Row]:
 
 
 def _simpson(function, low: float, high: float, n: int = 2000) -> float:
-    """The integral of a function that is smooth strictly between two points."""
+    """Integrate a function that is smooth strictly between two points."""
     inside = np.nextafter(low, high), np.nextafter(high, low)
     values = function(np.linspace(*inside, n + 1))
     return float((high - low) / (3 * n) * (values[0] + values[-1] + 4 * values[1::2].sum() + 2 * values[2:-1:2].sum()))
 
 
 def smooth_differences(net: Network, batch: Batch) -> list[Row]:
-    """Rung 2: smooth spikes. With σ in place of Θ the loss is differentiable; the spec's gradients against its
-    differences.
+    """Check rung 2, smooth spikes: with σ in place of Θ, compare the spec's gradients with differences of the loss.
 
-    Sees a wrong term, factor or time index in any equation of the spec, decay and span logits included. Can't see
-    what the kernels do, nor what happens only with hard spikes; its own error is about 1e-9. Resets are not detached
-    here
-    (rung 3).
+    Sees a wrong term, factor or time index in any equation of the spec, decay and span logits included. Can't see what
+    the kernels do, nor what happens only with hard spikes; its own error is about 1e-9. Resets are not detached here
+    (see rung 3).
     """
     net = _with_detach(net, False)
     return _differences("2 smooth", net, batch)
 
 
 def replayed_resets(net: Network, batch: Batch) -> list[Row]:
-    """Rung 3: detached resets. Differences of a smooth network that replays its recorded spikes in the reset.
+    """Check rung 3, detached resets: by differences of a smooth network that replays its recorded spikes in the reset.
 
-    Replaying is what detaching means: the reset is then a constant. Sees a detached term that is still there, or one
-    too many that is gone; otherwise as rung 2.
+    Replaying is what detaching means: the reset is then a constant. Sees a detached term that is still there, or a
+    missing term that should be; otherwise as rung 2.
     """
     return _differences("3 replay", _with_detach(net, True), batch)
 
@@ -98,7 +95,7 @@ def _differences(rung: str, net: Network, batch: Batch) -> list[Row]:
     net = away_from_kinks(net.astype("float64"), batch)
     loss, grads = oracle.smooth_mode(net, batch)
     drawn = oracle.draw_entries(grads, ENTRIES, seed=0)
-    # A difference is no more exact than the rounding of the loss divided by the step, for span logits that of a / T°.
+    # A difference is no more exact than the rounding of the loss over the step; for span logits, the step of a / T°.
     floor = 10 * np.finfo(np.float64).eps * max(1.0, abs(loss(net.params))) / oracle.DIFFERENCE_STEP / DIFFERENCES
     # As the temperature falls the loss bends on the scale of T°: the step shrinks with it.
     cold = min(net.temperature, 1.0)
@@ -111,14 +108,14 @@ def _differences(rung: str, net: Network, batch: Batch) -> list[Row]:
 
 
 def away_from_kinks(net: Network, batch: Batch, step: float = oracle.DIFFERENCE_STEP) -> Network:
-    """A network whose smooth run has no potential within ten steps of a kink of σ′: this one, or a copy moved by 1e-3.
+    """Find a network whose smooth run has no potential within ten steps of a kink of σ′: this or a copy moved by 1e-3.
 
     At a kink a central difference averages both sides, and would blame a right gradient.
 
     Raises
     ------
     ValueError
-        If 50 such copies all have one: there are too many potentials.
+        If 50 such copies all have such a potential: there are too many potentials.
     """
     kinks = np.array(net.surrogate.kinks)
     if kinks.size == 0:
@@ -134,14 +131,35 @@ def away_from_kinks(net: Network, batch: Batch, step: float = oracle.DIFFERENCE_
             return moved
     raise ValueError(
         f"some of the {u.size} potentials always lie within ten steps ({10 * step:.0e}) of a kink of {net.surrogate}; "
-        f"check fewer sequences, steps or neurons, or a surrogate without kinks"
+        f"check fewer sequences, steps or neurons, or use a surrogate without kinks"
     )
 
 
 def step_sweep(net: Network, x, y, steps=None) -> tuple[np.ndarray, np.ndarray]:
-    """Rung 2 over many step sizes: (steps, largest relative error of all blocks), the V of truncation and rounding.
+    """Repeat rung 2 over many step sizes: the errors form the V of truncation and rounding.
 
     Large steps err by truncation, as h²; small ones by rounding, as 1/h. A wrong gradient has no valley.
+
+    Parameters
+    ----------
+    net : Network
+        A float64 copy without detached resets is used.
+    x, y
+        As in `Network.loss_and_grad`.
+    steps : sequence of float, optional
+        None: 1e-1 down to 1e-12, two per decade.
+
+    Returns
+    -------
+    steps, errors : array (n,)
+        The largest relative error of all parameter blocks; `plots.step_sweep` draws it.
+
+    Examples
+    --------
+    >>> net = ms.Network([2, 4, 3], recurrence=ms.SRC(2), surrogate=ms.Sigmoid())
+    >>> steps, errors = ms.checks.step_sweep(net, np.ones((2, 6, 2)), [0, 2], steps=[1e-1, 1e-5, 1e-11])
+    >>> int(errors.argmin())
+    1
     """
     net = _with_detach(net.astype("float64"), False)
     batch = oracle.make_batch(net, x, y)
@@ -159,11 +177,11 @@ def step_sweep(net: Network, x, y, steps=None) -> tuple[np.ndarray, np.ndarray]:
 
 
 def frozen_complex_steps(net: Network, batch: Batch) -> list[Row]:
-    """Rung 4: hard spikes, linearised. The kernels' gradients against complex steps through s = s0 + σ′0 (v - v0).
+    """Check rung 4, hard spikes: the kernels' gradients against complex steps through s = s0 + σ′0 (v - v0).
 
     At the recorded run this is the spiking network, and its derivative there is the surrogate gradient by construction.
-    Im loss(w + ih) / h with h = 1e-30 has no rounding error to speak of: the kernels as they run in training are held
-    to 1e-12. Can't see a wrong σ′ (rung 1).
+    Im loss(w + ih) / h with h = 1e-30 has no rounding error to speak of, so the kernels, as they run in training, are
+    held to 1e-12. Can't see a wrong σ′ (rung 1).
     """
     net = net.astype("float64")
     loss = oracle.frozen_linearisation(net, batch)
@@ -179,18 +197,18 @@ def frozen_complex_steps(net: Network, batch: Batch) -> list[Row]:
 
 
 def _floors(net: Network, batch: Batch, names, floor: float) -> dict[str, float]:
-    """A floor for each parameter: for span logits at least the size of the terms that cancel in their gradients."""
+    """Return a floor per parameter: for span logits at least the size of the terms that cancel in their gradients."""
     tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
     sizes = oracle.cancelled(net, tape, oracle.loss_error(net, tape, batch.y))
     return {name: max(floor, sizes.get(name, 0.0)) for name in names}
 
 
 def tangent_against_adjoint(net: Network, batch: Batch) -> list[Row]:
-    """Rung 5: <e, J u> = <Jᵀ e, u>. The kernels' backward against a forward-mode derivative, in random directions.
+    """Check rung 5, <e, J u> = <Jᵀ e, u>: the kernels' backward pass against a forward-mode derivative.
 
-    The tangent is written apart, from (1) to (5) alone (`tangent.py`). Sees a backward pass that is not its
-    transpose, for any e and not only the readout's, and dx; a dot product sees every entry of a block at once. Can't
-    see the readout.
+    The tangent is written independently, from (1) to (5) alone (`tangent.py`), in random directions. Sees a backward
+    pass, dx included, that is not its transpose for any e, not only the readout's; a dot product sees every entry of a
+    block at once. Can't see the readout.
     """
     net = net.astype("float64")
     tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
@@ -212,11 +230,10 @@ def tangent_against_adjoint(net: Network, batch: Batch) -> list[Row]:
 
 
 def kernels_against_spec(net: Network, batch: Batch) -> list[Row]:
-    """Rung 6: the same numbers. Kernels against spec, forward and backward, for loss and for any e; one thread, many
-    threads.
+    """Check rung 6, the same numbers: kernels against spec, forward and backward, for the loss and for any e.
 
     Sees whatever the kernels do that the spec doesn't: events, blocks and pieces of steps, slabs, threads, masks. Can't
-    see an error that both have.
+    see an error that both share.
     """
     net = net.astype("float64")
     arguments = (batch.lengths, batch.span_mode, batch.masks)
@@ -243,23 +260,23 @@ def kernels_against_spec(net: Network, batch: Batch) -> list[Row]:
 
 
 def _same_gradients(prefix: str, net: Network, batch: Batch, grads: Params) -> list[Row]:
-    """A row for each parameter: the gradients of the kernels against those of the spec."""
+    """Compare the gradients of the kernels with those of the spec, one row per parameter."""
     _, expected = oracle.spec_gradients(net, batch)
     floors = _floors(net, batch, grads, 1e-9)
     return [compare("6 spec", prefix + name, grads[name], expected[name], EXACT, floors[name]) for name in grads]
 
 
 def _more_than_a_piece(batch: Batch) -> Batch:
-    """The first sequence over and over, until it has more steps than the kernels take in one piece."""
+    """Repeat the first sequence in time, until it has more steps than the kernels take in one piece."""
     x = np.tile(batch.x[:1], (1, kernels.PIECE // batch.x.shape[1] + 1, 1))
     return replace(batch, x=x, y=batch.y[:1], lengths=np.array(x.shape[1:2]), masks=[m[:1] for m in batch.masks])
 
 
 def float32_on_a_shared_tape(net: Network, batch: Batch) -> list[Row]:
-    """Rung 6, float32: the backward pass in float32 against the spec in float64, along one recorded float32 run.
+    """Check rung 6, float32: the backward pass in float32 against the spec in float64, along one recorded float32 run.
 
-    On its own run each precision would spike a little differently, and one flipped spike changes all that follows. Sees
-    float32 sums that lose too much.
+    In runs of their own, the two precisions would spike a little differently, and one flipped spike changes all that
+    follows. Sees float32 sums that lose too much.
     """
     net = net.astype("float32")
     tape = net.record(batch.x.astype(np.float32), batch.lengths, batch.span_mode, batch.masks)
@@ -267,7 +284,7 @@ def float32_on_a_shared_tape(net: Network, batch: Batch) -> list[Row]:
 
 
 def _adjoints(rung: str, net: Network, tape, tolerance: float) -> list[Row]:
-    """δ, q, dx and all gradients for a random e."""
+    """Compare δ, q, dx and all gradients for a random e."""
     e = stream(0, "adjoints").standard_normal(tape.layers[-1].s.shape).astype(net.dtype)
     adjoint = net.adjoint(tape, e)
     delta, q, dx, grads = oracle.spec_adjoint(net, tape, e)
@@ -283,7 +300,7 @@ def _adjoints(rung: str, net: Network, tape, tolerance: float) -> list[Row]:
 
 
 def _with_detach(net: Network, detach: bool) -> Network:
-    """A copy of the network in which all resets are detached, or none."""
+    """Copy the network with all resets detached, or none."""
     other = net.astype(net.dtype)
     other.neuron = [replace(neuron, detach_reset=detach) for neuron in net.neuron]
     return other

@@ -16,11 +16,10 @@ RUNG = "7 structure"
 
 
 def structure(net: Network, batch: Batch) -> list[Row]:
-    """Rung 7: causality, arrival after exactly λ steps, nothing after the last use, linearity, limits, batches,
-    lengths.
+    """Check rung 7: causality, linearity, batches, lengths, windows, arrival after exactly λ steps, and limits.
 
     Sees a step too early or too late, a sequence that is lost or counted twice, a wrong share of the batch, in spec and
-    kernels alike, without any reference to compare with. Can't see a wrong factor.
+    kernels alike, without any reference. Can't see a wrong factor.
     """
     net = net.astype("float64")
     rows = [
@@ -36,7 +35,7 @@ def structure(net: Network, batch: Batch) -> list[Row]:
 
 
 def causality(net: Network, batch: Batch) -> list[Row]:
-    """Nothing before t changes when x[t] does; no gradient reaches a step after the last that the loss reads."""
+    """Check that nothing before t changes with x[t], and that no gradient reaches a step after the last one read."""
     T = batch.x.shape[1]
     t = T // 2
     changed = batch.x.copy()
@@ -56,7 +55,7 @@ def causality(net: Network, batch: Batch) -> list[Row]:
 
 
 def arrival(recurrence, T: int = 9) -> list[Row]:
-    """A single spike is heard exactly λ steps later, and what it gets back is δ of that step; for each λ of an ASRC."""
+    """Check, for each λ, that a spike arrives exactly λ steps later, and that the δ of that step returns to it."""
     if not isinstance(recurrence, Recurrent | SRC | ASRC):
         return []
     spans = {Recurrent: lambda: [1], SRC: lambda: [recurrence.span], ASRC: lambda: range(1, recurrence.max_span + 1)}
@@ -88,7 +87,7 @@ def arrival(recurrence, T: int = 9) -> list[Row]:
 
 
 def linearity(net: Network, batch: Batch) -> list[Row]:
-    """The backward pass is linear in e."""
+    """Check that the backward pass is linear in e."""
     tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
     rng = stream(0, "linearity")
     e, f = rng.standard_normal((2, *tape.layers[-1].s.shape))
@@ -106,7 +105,7 @@ def linearity(net: Network, batch: Batch) -> list[Row]:
 
 
 def batches(net: Network, batch: Batch) -> list[Row]:
-    """The gradient of a batch is the mean over its sequences."""
+    """Check that the gradient of a batch is the mean over its sequences."""
     arguments = [(batch.x, batch.y, batch.lengths, batch.span_mode, batch.masks)]
     for b in range(len(batch.y)):
         one = slice(b, b + 1)
@@ -123,7 +122,7 @@ def batches(net: Network, batch: Batch) -> list[Row]:
 
 
 def lengths(net: Network, batch: Batch) -> list[Row]:
-    """Steps after the end of a sequence change neither loss nor gradients."""
+    """Check that steps after the end of a sequence change neither loss nor gradients."""
     T = batch.x.shape[1]
     short = np.maximum(1, T - 1 - np.arange(len(batch.y)) % T)
     noisy = np.where(np.arange(T)[:, np.newaxis] < short[:, np.newaxis, np.newaxis], batch.x, 7.0)
@@ -141,7 +140,7 @@ def lengths(net: Network, batch: Batch) -> list[Row]:
 
 
 def windows(net: Network, batch: Batch) -> list[Row]:
-    """The readout counts the spikes of its window, of each sequence's last steps."""
+    """Check that the readout counts the spikes of its window, the last steps of each sequence."""
     tape = net.record(batch.x, batch.lengths)
     w, b, window = net.readout()
     counts, n_read = np.zeros_like(tape.counts), np.zeros(len(batch.y))
@@ -156,7 +155,7 @@ def windows(net: Network, batch: Batch) -> list[Row]:
 
 
 def span_logits(net: Network, batch: Batch) -> list[Row]:
-    """Gradients of span logits sum to 0; as the temperature falls the mixture becomes its arg-max."""
+    """Check that gradients of span logits sum to 0, and that a cold mixture becomes its arg-max."""
     names = net.params.names(SPAN_LOGIT)
     if not names:
         return []

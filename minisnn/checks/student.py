@@ -5,12 +5,11 @@ Write `backward(tape, e, params)` for one layer and one sequence, and return a d
     q, eps, delta          (T, N)      equations (7), (8), (9)
     dx                     (T, n_in)   (12)
     d_w_in, d_bias, d_w_rec, d_decay, d_tap_weights, d_span_logits     (10), (11), in the shape of what they are the
-    gradient of; d_span_logits (J,) as well: of a cold softmax, spans of weight 0 are no taps
+    gradient of; d_span_logits too has shape (J,): in a cold softmax, spans of weight 0 are no taps
 
-It gets `e` (T, N), a `StudentTape` and `StudentParams`. What is missing in the dict is reported, not failed. Of what
-is wrong the table names the quantity and the time step at which it *first* goes wrong on the way back from the loss:
-the latest step, and there the first quantity in the order above. Mend that one first; the others often follow from
-it.
+It gets `e` (T, N), a `StudentTape` and `StudentParams`. What is missing in the dict is reported, not failed. The table
+also names the quantity and the time step that go wrong *first* on the way back from the loss: the latest step, and
+there the first quantity in the order above. Mend that one first; the others often follow from it.
 """
 
 from collections.abc import Callable
@@ -33,36 +32,114 @@ NOTHING_TESTED = "0 throughout: this network tests nothing of it"
 
 
 class StudentTape(NamedTuple):
-    """What the forward pass of one layer left, for one sequence."""
+    """The recorded forward pass of one layer and sequence, as a student's `backward` gets it.
 
-    x: np.ndarray  # (T, n_in)
-    current: np.ndarray  # (T, N) I
-    v: np.ndarray  # (T, N)
-    v_reset: np.ndarray  # (T, N) v⁺
-    s: np.ndarray  # (T, N)
-    z: np.ndarray  # (T, N)
-    slope: np.ndarray  # (T, N) σ′
-    mask: np.ndarray  # (N,) m
+    Parameters
+    ----------
+    x : array (T, n_in)
+        Input of the layer.
+    current, v, v_reset, s, z : array (T, N)
+        I, v, v⁺, s and z of equations (1) to (5).
+    slope : array (T, N)
+        σ′(v - θ).
+    mask : array (N,)
+        The dropout mask m.
+
+    Examples
+    --------
+    >>> def backward(tape: ms.checks.StudentTape, e, params):
+    ...     print(tape.x.shape, tape.s.shape)
+    ...     return {"delta": e * tape.slope}  # right at the last step alone
+    >>> net = ms.Network([2, 4, 3])
+    >>> batch = ms.checks.make_batch(net, np.ones((1, 6, 2)), [0])
+    >>> print(ms.checks.check_backward(net, batch, backward).wrong[0].note)
+    (6, 2) (6, 4)
+    FIRST WRONG, walking back: step t = 4
+    """
+
+    x: np.ndarray
+    current: np.ndarray
+    v: np.ndarray
+    v_reset: np.ndarray
+    s: np.ndarray
+    z: np.ndarray
+    slope: np.ndarray
+    mask: np.ndarray
 
 
 class StudentParams(NamedTuple):
-    """The layer as numbers, as in `reference.Layer`, and the temperature of its span softmax."""
+    """The numbers of one layer, as a student's `backward` gets them.
 
-    w_in: np.ndarray  # (n_in, N)
-    bias: np.ndarray  # (N,)
-    w_rec: np.ndarray  # (N, N)
-    delays: np.ndarray  # (J,) k_j
-    tap_weights: np.ndarray  # (J,) p_j
-    decay: np.ndarray  # (N,) β
-    threshold: np.ndarray  # (N,) θ
-    reset: np.ndarray  # (3,) a, h, detached
+    Parameters
+    ----------
+    w_in : array (n_in, N)
+    bias : array (N,)
+    w_rec : array (N, N)
+    delays, tap_weights : array (J,)
+        k_j and p_j of the taps.
+    decay, threshold : array (N,)
+        β and θ.
+    reset : array (3,)
+        a, h and detached (0 or 1).
+    temperature : float
+        T° of the span softmax.
+
+    Examples
+    --------
+    >>> def backward(tape, e, params: ms.checks.StudentParams):
+    ...     print(params.w_rec.shape, params.delays, params.tap_weights)
+    ...     return {"d_w_rec": np.zeros_like(params.w_rec)}
+    >>> net = ms.Network([2, 4, 3], recurrence=ms.SRC(2))
+    >>> report = ms.checks.check_backward(net, ms.checks.make_batch(net, np.ones((1, 6, 2)), [0]), backward)
+    (4, 4) [2] [1.]
+    """
+
+    w_in: np.ndarray
+    bias: np.ndarray
+    w_rec: np.ndarray
+    delays: np.ndarray
+    tap_weights: np.ndarray
+    decay: np.ndarray
+    threshold: np.ndarray
+    reset: np.ndarray
     temperature: float
 
 
 def check_backward(net: Network, batch: oracle.Batch, backward: Callable) -> Report:
-    """Run a student's `backward` on every layer and sequence, for a random e, and compare; see the head of this module.
+    """Compare a backward pass of your own with the reference's, for each layer and sequence, step by step.
 
-    Each layer gets an e of its own, so an error in one layer does not spread to those below.
+    The e (T, N) is random and drawn per layer, so an error in one layer does not spread to those below.
+
+    Parameters
+    ----------
+    net : Network
+        A float64 copy is used.
+    batch : Batch
+        From `make_batch`.
+    backward : callable
+        `backward(tape, e, params)` for one layer and one sequence, with a `StudentTape` and `StudentParams`. It returns
+        a dict with any of q, eps, delta (T, N), dx (T, n_in), d_w_in, d_bias, d_w_rec, d_decay, d_tap_weights and
+        d_span_logits: equations (7) to (12).
+
+    Returns
+    -------
+    Report
+        One row per layer and quantity. The row that goes wrong first, walking back from the loss, has `first` set, and
+        its note names the step. Quantities that are missing in the dict are noted, not wrong.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `backward` returns no dict, an unknown name, or nothing at all.
+
+    Examples
+    --------
+    >>> def backward(tape, e, params):
+    ...     return {"d_bias": np.ones_like(params.bias)}
+    >>> net = ms.Network([2, 4, 3])
+    >>> batch = ms.checks.make_batch(net, np.ones((2, 6, 2)), [0, 2])
+    >>> [row.block for row in ms.checks.check_backward(net, batch, backward).wrong]
+    ['layers.0.d_bias']
     """
     net = net.astype("float64")
     tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
@@ -90,7 +167,7 @@ def check_backward(net: Network, batch: oracle.Batch, backward: Callable) -> Rep
 
 
 def _tapes(net, tape, i, b, length) -> tuple[reference.LayerTape, StudentTape]:
-    """The recorded run of layer i in sequence b, for the spec and for the student."""
+    """Return the recorded run of layer i in sequence b, for the spec and for the student."""
     recorded = reference.LayerTape(*(array[b, :length].copy() for array in tape.layers[i]))
     x = (tape.layers[i - 1].s if i > 0 else tape.x)[b, :length].copy()
     slope = net.surrogate.derivative(recorded.v - net.layers(tape.structure.span_mode)[i].threshold)
@@ -98,7 +175,7 @@ def _tapes(net, tape, i, b, length) -> tuple[reference.LayerTape, StudentTape]:
 
 
 def _compare_layer(prefix: str, pairs: list[tuple[dict, dict]], floors: dict[str, float]) -> list[Row]:
-    """A row for each quantity of a layer; where several are wrong, the first on the way back is marked."""
+    """Make a row per quantity of a layer; of several wrong ones, mark the first on the way back."""
     unknown = sorted({name for got, _ in pairs for name in got} - {*IN_TIME, *SUMMED})
     if unknown:
         raise ValueError(f"backward returned {', '.join(unknown)}; known are {', '.join(IN_TIME + SUMMED)}")
@@ -143,7 +220,7 @@ def _row(block: str, got, expected, floor: float) -> Row:
 
 
 def _last_wrong_step(got, expected) -> int:
-    """The latest t at which something differs; -1 if nothing does."""
+    """Return the latest t at which something differs; -1 if nothing does."""
     got = np.asarray(got)
     if got.shape != expected.shape:
         return len(expected)

@@ -1,14 +1,14 @@
 """The forward-mode derivative: how a nudge of parameters and input moves the spikes.
 
-Written apart from the backward pass, on purpose: from equations (1) to (5) alone, by the product rule, over the whole
-batch at once and one layer after the other, with the taps as a sum over a history of rows. A dot d marks a derivative
-along the direction:
+It is written independently of the backward pass, on purpose: from equations (1) to (5) alone, by the product rule, over
+the whole batch at once and one layer after the other, with the taps as a sum over a history of rows. A dot marks a
+derivative along the direction:
 
     (1') ż[t] = ṡ[t] W_rec + s[t] Ẇ_rec
     (2') İ[t] = m ⊙ (ẋ[t] W_in + x[t] Ẇ_in + ḃ) + Σ_j (ṗ_j z[t - k_j] + p_j ż[t - k_j])
     (3') v̇[t] = β̇ v⁺[t-1] + β v̇⁺[t-1] + İ[t]
     (4') ṡ[t] = σ′[t] v̇[t]                          the surrogate slope in place of Θ′
-    (5') v̇⁺[t] = v̇[t] - ṡ[t] (a θ + h v[t]) - s[t] h v̇[t]      detach_reset: without the middle term
+    (5') v̇⁺[t] = v̇[t] - ṡ[t] (a θ + h v[t]) - s[t] h v̇[t]      detached: without the middle term
 
 A backward pass is right exactly if it is the transpose of this one: <e, J u> = <Jᵀ e, u> for all e and u.
 """
@@ -21,7 +21,7 @@ from minisnn.core.tape import Tape
 
 
 def spike_tangent(net, tape: Tape, direction: Params, dx) -> np.ndarray:
-    """ṡ of the last hidden layer, (B, T, N), as parameters move along `direction` and the input along `dx`.
+    """Compute ṡ of the last hidden layer, (B, T, N), as parameters move along `direction` and the input along `dx`.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def spike_tangent(net, tape: Tape, direction: Params, dx) -> np.ndarray:
 
 
 def _layer_tangent(net, tape, direction, i, x, x_dot) -> np.ndarray:
-    """Equations (1') to (5') for layer i: ṡ (B, T, N)."""
+    """Evaluate (1') to (5') for layer i: ṡ (B, T, N)."""
     layer, recorded, name = net.layers(tape.structure.span_mode)[i], tape.layers[i], f"layers.{i}."
     a, h, detached = layer.reset
     slope = net.surrogate.derivative(recorded.v - layer.threshold)
@@ -73,13 +73,13 @@ def _layer_tangent(net, tape, direction, i, x, x_dot) -> np.ndarray:
 
 
 def _decay_direction(direction, i, decay) -> np.ndarray:
-    """β̇: the slope of the logistic function, β (1 - β), times the direction of the logit; 0 for a fixed decay."""
+    """Return β̇: the slope β (1 - β) of the logistic function times the direction of the logit; 0 for a fixed decay."""
     name = f"layers.{i}.decay_logit"
     return decay * (1 - decay) * direction[name] if name in direction else np.zeros_like(decay)
 
 
 def _weight_directions(net, tape, direction, i, layer) -> np.ndarray:
-    """ṗ: the Jacobian of the softmax, (diag(p) - pᵀp) / T°, times the direction of the logits; 0 for fixed taps."""
+    """Return ṗ: the softmax's Jacobian (diag(p) - pᵀp) / T° times the direction of the logits; 0 for fixed taps."""
     recurrence = net.recurrence[i]
     if not isinstance(recurrence, ASRC) or tape.structure.span_mode == "hard":
         return np.zeros(len(layer.tap_weights))

@@ -3,9 +3,9 @@
 reference.py     the definition: equations (1) to (12) in plain NumPy, one sequence at a time
 neuron.py surrogate.py recurrence.py readout.py    the pieces, from parameters to numbers and back
 kernels.py       the same as Numba loops
-parameters.py    one flat vector with named views, and its way into layers and back
+parameters.py    one flat vector with named views; conversion to layers and back
 batch.py         the sequences of a batch
-tape.py          what a run leaves
+tape.py          what a run leaves behind
 
 Imports `_internal` alone.
 """

@@ -1,9 +1,9 @@
 """The sequences of a batch, over threads: `kernels.py` for one sequence, again and again.
 
-Each thread has room for one sequence (`Work`), so memory is O(threads · T · N), whatever the batch. Sequence b adds its
-gradients to slab b mod SLABS, after the sequences before it in that slab, and slabs are added up in order: results have
-the same bits for any number of threads. Threads are Python's, since kernels release the GIL; they live as long as a
-call, so processes may fork before and after.
+Each thread has room for one sequence (`Work`), so memory is O(threads · T · N), whatever the batch size. Sequence b
+adds its gradients to slab b mod SLABS, after the earlier sequences of that slab, and slabs are added up in order:
+results have the same bits for any number of threads. Python threads suffice, since kernels release the GIL; they live
+as long as a call, so processes may fork before and after.
 
 All functions take `layers` (a list of reference.Layer), `output` (reference.Readout), the surrogate, x (B, T, n_in),
 `lengths` (B,) of int64, and masks, one (B, N) array per layer, or None.
@@ -22,11 +22,11 @@ from minisnn.core.reference import Layer, LayerTape, Readout
 from minisnn.core.surrogate import BUILT_IN
 from minisnn.core.tape import layer_tape
 
-NEURON_STEPS = 100_000  # of work that a thread is worth starting for
+NEURON_STEPS = 100_000  # of work, below which another thread is not worth starting
 
 
 def gradients(layers, output, surrogate, x, y, lengths, masks, threads=None) -> tuple[float, list[Weights]]:
-    """Loss and gradients: of the hidden layers, then of the readout, as `w_in` and `bias`; y is (B,) of int64."""
+    """Return the loss, and the gradients by layer, the readout's last, as `w_in` and `bias`; y is (B,) of int64."""
     net, x, masks = _packed(layers, output, surrogate, x, masks)
     slabs = np.empty((min(SLABS, len(x)), net.weights.size), x.dtype)
     losses = np.zeros(len(x), x.dtype)
@@ -35,7 +35,7 @@ def gradients(layers, output, surrogate, x, y, lengths, masks, threads=None) -> 
         if net.surrogate[0] >= 0:
             kernels.slab_gradients(slab, x, y, lengths, masks, net, work, slabs, losses)
             return
-        # A user's own surrogate: the same steps, with slopes by Python in between.
+        # A user's own surrogate: the same steps, but slopes are filled by Python in between.
         slabs[slab], share = 0, x.dtype.type(1 / len(x))
         for b in range(slab, len(x), SLABS):
             T = int(lengths[b])
@@ -49,7 +49,7 @@ def gradients(layers, output, surrogate, x, y, lengths, masks, threads=None) -> 
 
 
 def logits(layers, output, surrogate, x, lengths) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (B, classes), and how many spikes each layer fired, (L,)."""
+    """Return logits (B, classes), and the number of spikes that each layer fired, (L,)."""
     net, x, masks = _packed(layers, output, surrogate, x, None)
     result = np.zeros((len(x), len(output.bias)), x.dtype)
     n_spikes = np.zeros((min(SLABS, len(x)), len(layers)), np.int64)
@@ -62,7 +62,7 @@ def logits(layers, output, surrogate, x, lengths) -> tuple[np.ndarray, np.ndarra
 
 
 def record(layers, output, surrogate, x, lengths, masks) -> tuple[list[LayerTape], np.ndarray, np.ndarray]:
-    """The forward half: tapes of the layers, counts (B, N) and logits (B, classes)."""
+    """Run the forward half: return the tapes of the layers, counts (B, N) and logits (B, classes)."""
     net, x, masks = _packed(layers, output, surrogate, x, masks)
     B, T_max = x.shape[:2]
     vs = [np.zeros((B, T_max, len(layer.bias)), x.dtype) for layer in layers]
@@ -80,7 +80,7 @@ def record(layers, output, surrogate, x, lengths, masks) -> tuple[list[LayerTape
 
 
 def adjoint(layers, output, surrogate, x, e, lengths, masks) -> tuple[list[np.ndarray], np.ndarray, list[Weights]]:
-    """The backward half, for any e (B, T, N): δ (B, T, N) of each layer, dx (B, T, n_in), gradients as `gradients`."""
+    """Run the backward half for any e (B, T, N): return δ (B, T, N) per layer, dx (B, T, n_in), gradients by layer."""
     net, x, masks = _packed(layers, output, surrogate, x, masks)
     B, T_max = x.shape[:2]
     deltas = [np.zeros((B, T_max, len(layer.bias)), x.dtype) for layer in layers]
@@ -103,7 +103,7 @@ def adjoint(layers, output, surrogate, x, e, lengths, masks) -> tuple[list[np.nd
 
 
 def _worth(lengths, layers) -> int:
-    """How many threads a batch is worth."""
+    """Return the number of threads that a batch is worth."""
     neuron_steps = int(lengths.sum()) * sum(len(layer.bias) for layer in layers)
     return min(n_threads(), 1 + neuron_steps // NEURON_STEPS)
 
@@ -112,7 +112,7 @@ def _worth(lengths, layers) -> int:
 
 
 def pack(layers: list[Layer], output: Readout, surrogate) -> Net:
-    """A network as `kernels.Net`."""
+    """Pack a network into a `kernels.Net`."""
     dtype, C = layers[0].bias.dtype, len(output.bias)
     weights, constants, delays, table, neurons = Flat(), Flat(), Flat(), [], 0
     as_layer = Layer(output.w, output.bias, np.zeros((0, C)), *np.zeros((2, 0)), *np.zeros((2, C)), np.zeros(3))
@@ -139,7 +139,7 @@ def pack(layers: list[Layer], output: Readout, surrogate) -> Net:
 
 
 def _packed(layers, output, surrogate, x, masks) -> tuple[Net, np.ndarray, np.ndarray]:
-    """The network; x in its dtype, contiguous and writable; masks of all layers side by side, (B or 1, all neurons)."""
+    """Return the packed network; x in its dtype, contiguous, writable; masks side by side, (B or 1, all neurons)."""
     net, dtype = pack(layers, output, surrogate), layers[0].bias.dtype
     ones = [np.ones((1, len(layer.bias))) for layer in layers]  # without dropout one mask serves all sequences
     side_by_side = np.concatenate(ones if masks is None else masks, axis=1)
@@ -147,7 +147,7 @@ def _packed(layers, output, surrogate, x, masks) -> tuple[Net, np.ndarray, np.nd
 
 
 def _new_work(net: Net, x) -> Work:
-    """Room for one sequence of x (B, T, n_in)."""
+    """Allocate room for one sequence of x (B, T, n_in)."""
     _, T, n_in = x.shape
     sizes = net.table[:-1, kernels.N_OUT]
     all_neurons, piece = int(sizes.sum()), kernels.PIECE * int(sizes.max())
@@ -170,20 +170,20 @@ def _new_work(net: Net, x) -> Work:
 
 
 def _rows(flat, net: Net, i: int, room: int, T: int) -> np.ndarray:
-    """The first T of `room` steps of layer i in an array of `Work`, (T, N)."""
+    """Return the first T of `room` steps of layer i in an array of `Work`, (T, N)."""
     at, N = int(net.table[i, kernels.NEURON]) * room, int(net.table[i, kernels.N_OUT])
     return flat[at : at + T * N].reshape(T, N)
 
 
 def _fill_slopes(surrogate, layers, net: Net, work: Work, T: int) -> None:
-    """σ′(v - θ) of all layers into `work.slope`, from a user's own derivative."""
+    """Fill `work.slope` with σ′(v - θ) of all layers, by a user's own derivative."""
     for i, layer in enumerate(layers):
         u = _rows(work.v, net, i, work.room, T) - layer.threshold
         _rows(work.slope, net, i, work.room, T)[...] = validate.slope(surrogate, u)
 
 
 def _summed(slabs, net: Net) -> list[Weights]:
-    """The gradients of all slabs added up, the first first, by layer."""
+    """Add up the gradients of all slabs, in order, and return them by layer."""
     total, grads = slabs.sum(axis=0), []
     total[np.abs(total) < net.tiny] = 0
     for at in net.table:
@@ -198,7 +198,7 @@ def _summed(slabs, net: Net) -> list[Weights]:
 
 
 def slope_numbers(surrogate) -> tuple[int, float, float]:
-    """(code, peak, width) for `kernels.fill_slope`; code -1 for a surrogate that the kernels don't know."""
+    """Return (code, peak, width) for `kernels.fill_slope`; code -1 for a surrogate that the kernels don't know."""
     if type(surrogate) in BUILT_IN:
         return BUILT_IN.index(type(surrogate)), surrogate.peak, surrogate.width
     return -1, 1.0, 1.0

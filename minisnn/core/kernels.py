@@ -2,19 +2,19 @@
 
 `sequence_gradients` is all of it, for one sequence: layers up, readout and loss, layers down. A batch is a loop over it
 (`slab_gradients`). Kernels take arrays and fill arrays, check nothing, and know no kinds of neuron or recurrence: those
-arrive as numbers. What makes them fast, and yet plain loops:
+arrive as numbers. They are plain loops, made fast by:
 
-- *Events.* Spikes are mostly 0. A list of what is not turns x[t] W_in, s[t] W_rec and (10) into a few row additions.
+- *Events.* Spikes are mostly 0. A list of the others turns x[t] W_in, s[t] W_rec and (10) into a few row additions.
 - *Rows* of weights are contiguous, so adding one is a vectorised loop; (8) and (12) get transposed copies for that.
-- *Blocks.* δ[t] hears δ[t + k_j], no δ nearer than the shortest delay. So (8) is done for min(4, shortest delay) steps
-  at once, and each weight that is loaded serves four steps: a skip in time also skips memory traffic.
+- *Blocks.* Through W_rec, δ[t] depends on no δ nearer than the shortest delay. So (8) is done for min(4, shortest
+  delay) steps at once, and each loaded weight serves four steps: a skip in time also skips memory traffic.
 - *Pieces.* The backward pass takes 64 steps through all its equations while they are in the cache.
-- *No denormals.* A δ that nothing feeds halves every step, until it is a denormal number, with which some processors
+- *No denormals.* A δ that nothing feeds decays with β, until it is a denormal number, with which some processors
   compute a hundred times slower. What is smaller than `tiny`, 10⁸ times the smallest normal number, becomes 0.
-- *Fused multiply-adds* in their order: `out = out + a * b + c * d` is two of them, `out += a * b + c * d` is not.
+- *Fused multiply-adds*, in order: `out = out + a * b + c * d` is two of them, `out += a * b + c * d` is not.
 
-All layers lie in a few flat arrays (`Net`), so one compilation serves networks of any depth. Loops over neurons are one
-expression each, since those vectorise. No number literal takes part in float arithmetic: it would turn float32 into
+All layers lie in a few flat arrays (`Net`), so one compilation serves networks of any depth. Each loop over neurons is
+one expression, since such loops vectorise. No number literal takes part in float arithmetic: it would turn float32 into
 float64. All kernels are in this one file: Numba's disk cache does not notice an edit in another.
 """
 
@@ -27,7 +27,7 @@ from numba.extending import register_jitable
 
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy", "no_cfunc_wrapper": True}
 jit = numba.njit(**OPTIONS, cache=True)  # called from Python
-jit_step = numba.njit(**OPTIONS, cache=True, inline="always")  # a step of the walk: becomes part of its only caller
+jit_step = numba.njit(**OPTIONS, cache=True, inline="always")  # called by one kernel, of which it becomes part
 jit_inner = register_jitable(**OPTIONS, no_cpython_wrapper=True)  # called by kernels; from Python it is plain Python
 
 SLABS = 16  # sequence b adds its gradients to slab b mod SLABS: sums are grouped by this, not by threads
@@ -52,7 +52,7 @@ class Net(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """What is learned in a layer, or the gradients of it."""
+    """What is learned in a layer, or its gradients."""
 
     w_in: np.ndarray  # (n_in, N)
     bias: np.ndarray  # (N,)
@@ -73,7 +73,7 @@ class Layer(NamedTuple):
 
 
 class Events(NamedTuple):
-    """Where an array (T, n) is not 0, and what stands there: the events of row t are start[t] .. start[t+1] - 1."""
+    """Where an array (T, n) is not 0, and its values there: the events of row t are start[t] .. start[t+1] - 1."""
 
     columns: np.ndarray  # (T n,) int64, ascending within a row
     values: np.ndarray  # (T n,)
@@ -81,15 +81,15 @@ class Events(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """What the forward pass of a layer leaves for the backward pass."""
+    """What the forward pass of a layer leaves behind for the backward pass."""
 
     v: np.ndarray  # (T, N)
-    z: np.ndarray  # (T, N), or (0, N) with a single tap: its rows are made when they arrive
+    z: np.ndarray  # (T, N), or (0, N) with a single tap: then its rows are computed when they arrive
     s: Events
 
 
 class Work(NamedTuple):
-    """Room for one sequence of up to T steps, used again for the next: all layers one behind the other."""
+    """Room for one sequence of up to T steps, reused for the next: all layers one after the other."""
 
     room: int  # T
     x: Events
@@ -99,7 +99,7 @@ class Work(NamedTuple):
     values: np.ndarray
     start: np.ndarray  # ((T + 1) L,)
     e: np.ndarray  # ((T + 1) · all neurons,): e on the way in, δ on the way out, in the last row δ[T] = 0
-    slope: np.ndarray  # σ′: a piece of one layer; all of all layers if Python fills them
+    slope: np.ndarray  # σ′: a piece of one layer; all steps of all layers if Python fills it
     q: np.ndarray  # a piece of one layer
     z_delta: np.ndarray  # (J N,) of one layer
     counts: np.ndarray  # (N,) of the last layer
@@ -108,8 +108,8 @@ class Work(NamedTuple):
 
 @jit_step
 def sequence_gradients(x, y, mask, share, net, work, grads):
-    """All of it, for x (T, n_in), the masks of all layers side by side and `share` = 1/B: the loss; adds to `grads`."""
-    dx = matrix(work.e, 0, len(x), 0)  # the gradient of the input: not asked for
+    """Run all of it for x (T, n_in), with all masks side by side, `share` = 1/B: return the loss, add to `grads`."""
+    dx = matrix(work.e, 0, len(x), 0)  # the gradient with respect to the input: not asked for
     sequence_forward(x, mask, net, work)
     loss = loss_and_error(len(x), y, share, net, work, grads)
     sequence_backward(mask, dx, net, work, grads)
@@ -118,7 +118,7 @@ def sequence_gradients(x, y, mask, share, net, work, grads):
 
 @jit_step
 def sequence_forward(x, mask, net, work):
-    """All layers, one above the other, (1) to (5), and the readout (6): fills tapes, counts and logits of `work`."""
+    """Run all layers upwards, (1) to (5), then the readout (6): fill tapes, counts and logits of `work`."""
     find_events(x, work.x)
     below = work.x
     for i in range(len(net.table) - 1):
@@ -143,7 +143,7 @@ def sequence_forward(x, mask, net, work):
 
 @jit_step
 def loss_and_error(T, y, share, net, work, grads):
-    """Equations (6) and (12): returns the loss, fills e of the last layer, adds to the gradients of the readout."""
+    """Run (6) and (12): return the loss, fill e of the last layer, add to the gradients of the readout."""
     last, start, tiny = len(net.table) - 1, max(0, T - net.window), net.tiny
     output, d, counts, g = weights_of(net, last, net.weights), weights_of(net, last, grads), work.counts, work.logits
     # loss = cross-entropy(softmax(logits), y)
@@ -184,7 +184,7 @@ def loss_and_error(T, y, share, net, work, grads):
 
 @jit_step
 def sequence_backward(mask, dx, net, work, grads):
-    """All layers, the last first, (7) to (12): `work.e` turns into δ, `grads` is added to; dx (T, n_in), or (T, 0)."""
+    """Run all layers downwards, (7) to (12): turn `work.e` into δ, add to `grads`, fill dx (T, n_in) or (T, 0)."""
     T, by_python = len(dx), net.surrogate[0] < 0
     for i in range(len(net.table) - 2, -1, -1):
         layer, N, neuron = layer_of(net, i), net.table[i, N_OUT], net.table[i, NEURON]
@@ -205,7 +205,7 @@ def sequence_backward(mask, dx, net, work, grads):
 
 @jit_inner
 def layer_forward(x, layer, mask, tiny, tape):
-    """Equations (1) to (5) for one layer: from the events of x to v, z and the events of s."""
+    """Run (1) to (5) for one layer: from the events of x to v, z and the events of s."""
     (w_in, bias, w_rec, decay, tap_weights), delays, threshold, reset, _, _ = layer
     v, z, s = tape
     a, h = reset[0], reset[1]
@@ -237,10 +237,7 @@ def layer_forward(x, layer, mask, tiny, tape):
 
 @jit_step
 def layer_backward(x, tape, layer, mask, surrogate, tiny, slope, q, z_delta, delta, dx, grads):
-    """Equations (7) to (10) and (12) for one layer, a piece of PIECE steps at a time, the last first.
-
-    `delta` (T + 1, N) holds e on entry and δ on return; dx is filled; `grads` is added to.
-    """
+    """Run (7) to (10) and (12) for one layer, last piece first: turn `delta` from e into δ, fill dx, add to `grads`."""
     T, N = tape.v.shape
     code, peak, width = surrogate
     clear(delta[T])
@@ -264,10 +261,10 @@ def layer_backward(x, tape, layer, mask, surrogate, tiny, slope, q, z_delta, del
 
 @jit_inner
 def potential_gradients(first, last, v, slope, layer, tiny, delta, q):
-    """Equations (7) to (9) for the steps first .. last - 1, after those behind them.
+    """Run (7) to (9) for the steps first .. last - 1, once all later steps are done.
 
-    `delta` holds e in these steps on entry; (8) turns it into ε and (9) into δ, a block of steps at a time. Fills q;
-    row 0 of q and `slope` is step `first`.
+    `delta` holds e in these steps on entry; (8) turns it into ε and (9) into δ, a block of steps at a time. Fill q.
+    Row 0 of q and of `slope` is step `first`.
     """
     (_, _, _, decay, tap_weights), delays, threshold, reset, _, w_rec_T = layer
     a, h, detached = reset[0], reset[1], reset[2]
@@ -298,7 +295,7 @@ def potential_gradients(first, last, v, slope, layer, tiny, delta, q):
 
 @jit_inner
 def parameter_gradients(first, last, x, tape, layer, mask, delta, q, grads):
-    """Equation (10) for the steps first .. last - 1, but for the taps: adds to `grads`. Row 0 of q is step `first`."""
+    """Add (10) of the steps first .. last - 1 to `grads`, except for the taps. Row 0 of q is step `first`."""
     v, _, s = tape
     threshold, a, h = layer.threshold, layer.reset[0], layer.reset[1]
     d_w_in, d_bias, d_w_rec, d_decay, _ = grads
@@ -325,7 +322,7 @@ def parameter_gradients(first, last, x, tape, layer, mask, delta, q, grads):
 
 @jit_inner
 def tap_gradients(first, last, z, delta, delays, z_delta):
-    """Equation (10) for the taps, Σ z[t - k_j] · δ[t], t = first .. last - 1: adds to `z_delta` (J, N), by neuron."""
+    """Add (10) of the taps, Σ z[t - k_j] · δ[t], t = first .. last - 1, to `z_delta` (J, N), by neuron."""
     N = delta.shape[1]
     for t in range(first, last, BLOCK):
         stop = min(t + BLOCK, last)
@@ -343,7 +340,7 @@ def tap_gradients(first, last, z, delta, delays, z_delta):
 
 @jit_inner
 def input_gradients(first, last, mask, delta, w_in_T, m_delta, dx):
-    """Equation (12), dx[t] = (m ⊙ δ[t]) W_inᵀ: fills dx (T, n_in) in the steps first .. last - 1, and m_delta."""
+    """Fill dx (T, n_in) by (12), dx[t] = (m ⊙ δ[t]) W_inᵀ, in the steps first .. last - 1; m_delta is room for it."""
     for t in range(first, last):
         for n in range(delta.shape[1]):
             m_delta[t - first, n] = mask[n] * delta[t, n]
@@ -353,7 +350,7 @@ def input_gradients(first, last, mask, delta, w_in_T, m_delta, dx):
 
 @jit
 def fill_slope(code, peak, width, v, threshold, slope):
-    """σ′(v - θ) into `slope` (T, N), for the built-in surrogate with this integer code (see `surrogate.BUILT_IN`)."""
+    """Fill `slope` (T, N) with σ′(v - θ) of the built-in surrogate with this integer code, see `surrogate.BUILT_IN`."""
     zero, one, four = v.dtype.type(0), v.dtype.type(1), v.dtype.type(4)
     for t in range(v.shape[0]):
         for n in range(v.shape[1]):
@@ -387,7 +384,7 @@ def fill_slope(code, peak, width, v, threshold, slope):
 
 @jit
 def slab_gradients(slab, x, y, lengths, masks, net, work, grads, losses):
-    """The sequences slab, slab + SLABS, ... of a batch, one after the other: fills `losses` and a slab of `grads`."""
+    """Run the sequences slab, slab + SLABS, ... of a batch in turn: fill `losses` and a slab of `grads`."""
     share = x.dtype.type(1) / x.dtype.type(len(x))
     clear(grads[slab])
     for b in range(slab, len(x), SLABS):
@@ -396,7 +393,7 @@ def slab_gradients(slab, x, y, lengths, masks, net, work, grads, losses):
 
 @jit
 def slab_logits(slab, x, lengths, masks, net, work, logits, n_spikes):
-    """The same sequences forward: fills `logits` (B, classes), adds each layer's spikes to `n_spikes` (SLABS, L)."""
+    """Run the same sequences forward: fill `logits` (B, classes), add each layer's spikes to `n_spikes` (SLABS, L)."""
     for b in range(slab, len(x), SLABS):
         T = lengths[b]
         sequence_forward(x[b, :T], masks[b % len(masks)], net, work)
@@ -406,18 +403,18 @@ def slab_logits(slab, x, lengths, masks, net, work, logits, n_spikes):
             n_spikes[slab, i] += tape_of(net, work, i, T).s.start[T]
 
 
-# Views into what is flat
+# Views into flat arrays
 
 
 @jit_inner
 def matrix(flat, start, m, n):
-    """A view (m, n) of what begins at `start`."""
+    """View the part of `flat` that begins at `start` as (m, n)."""
     return flat[start : start + m * n].reshape(m, n)
 
 
 @jit_inner
 def weights_of(net, i, flat):
-    """The weights of layer i, or of the readout, in a flat array; or the gradients of them."""
+    """View the weights of layer i, or of the readout, in a flat array; or their gradients."""
     at = net.table[i]
     n_in, N, J = at[N_IN], at[N_OUT], at[N_TAPS]
     w_in, w_rec = matrix(flat, at[W_IN], n_in, N), matrix(flat, at[W_REC], N if J > 0 else 0, N)
@@ -427,7 +424,7 @@ def weights_of(net, i, flat):
 
 @jit_inner
 def layer_of(net, i):
-    """Layer i."""
+    """View layer i."""
     at = net.table[i]
     n_in, N, J = at[N_IN], at[N_OUT], at[N_TAPS]
     threshold = net.constants[at[THRESHOLD] : at[THRESHOLD] + N]
@@ -439,7 +436,7 @@ def layer_of(net, i):
 
 @jit_inner
 def tape_of(net, work, i, T):
-    """Room for the first T steps of layer i."""
+    """View the first T steps of layer i in `work`."""
     N, at = net.table[i, N_OUT], net.table[i, NEURON] * work.room
     first, stop = i * (work.room + 1), (i + 1) * (work.room + 1)
     s = Events(work.columns[at : at + T * N], work.values[at : at + T * N], work.start[first:stop])
@@ -451,30 +448,30 @@ def tape_of(net, work, i, T):
 
 @jit_inner
 def flushed(value, tiny):
-    """The value, or 0 if it is smaller than `tiny`; NaN stays NaN."""
+    """Return the value, or 0 if its size is below `tiny`; NaN stays NaN."""
     return tiny - tiny if abs(value) < tiny else value
 
 
 @jit_inner
 def clear(row):
-    """Zero it."""
+    """Fill a row with 0."""
     for n in range(row.size):
         row[n] = 0
 
 
 @jit_inner
 def after_reset(v, threshold, a, h):
-    """Equation (5): v⁺ = v - s (a θ + h v), with s by (4)."""
+    """Return v⁺ = v - s (a θ + h v) by (5), with s by (4)."""
     return v - (a * threshold + h * v) if v >= threshold else v
 
 
 @jit_inner
 def find_spikes(v, threshold, t, events):
-    """Equation (4): where v (N,) is at its threshold or above, as the events of step t."""
+    """List where v (N,) is at its threshold or above (4), as the events of step t."""
     columns, values, start = events
     at = start[t]
     for n in range(v.size):
-        columns[at] = n  # overwritten by the next unless it counts
+        columns[at] = n  # overwritten by the next one unless it counts
         values[at] = 1
         at += v[n] >= threshold[n]
     start[t + 1] = at
@@ -482,7 +479,7 @@ def find_spikes(v, threshold, t, events):
 
 @jit_inner
 def find_events(x, events):
-    """The events of an analog input x (T, n_in)."""
+    """List the events of an analog input x (T, n_in)."""
     columns, values, start = events
     at = start[0] = 0
     for t in range(len(x)):
@@ -495,7 +492,7 @@ def find_events(x, events):
 
 @jit_inner
 def taps_within(delays, steps):
-    """How many of the delays (ascending) are at most `steps`: the taps that reach a step of the sequence."""
+    """Count the delays (ascending) that are at most `steps`: the taps that reach a step of the sequence."""
     count = delays.size
     while count > 0 and delays[count - 1] > steps:
         count -= 1
@@ -504,13 +501,13 @@ def taps_within(delays, steps):
 
 @jit_step
 def add_event_rows(events, t, rows, out):
-    """out (N,) += Σ_i a[t, i] rows[i] for the array a of these events: a[t] @ rows."""
+    """Add a[t] @ rows to out (N,), for the array a of these events."""
     add_rows(events.values, rows, events.columns, events.start[t], events.start[t + 1], 0, 1, out)
 
 
 @jit_inner
 def add_rows(weights, rows, columns, first, last, base, sign, out):
-    """out (N,) += Σ_k weights[k] rows[base + sign columns[k]], k = first .. last - 1. Four rows share a load of out."""
+    """Add Σ_k weights[k] rows[base + sign columns[k]], k = first .. last - 1, to out (N,). Four rows share a load."""
     N = out.size
     k = first
     while k + 4 <= last:
@@ -529,7 +526,7 @@ def add_rows(weights, rows, columns, first, last, base, sign, out):
 
 @jit_inner
 def add_product(a, w, out):
-    """out (R, N) += a (R, M) @ w (M, N): four rows of out share each load of w, four rows of w each access to out."""
+    """Add a (R, M) @ w (M, N) to out (R, N): four rows of out share a load of w, four rows of w an access to out."""
     R, M, N = len(a), len(w), out.shape[1]
     for r in range(0, R - R % 4, 4):
         for j in range(0, M - M % 4, 4):
@@ -543,12 +540,12 @@ def add_product(a, w, out):
                 out[r + 1, n] = out[r + 1, n] + b0 * w0 + b1 * w1 + b2 * w2 + b3 * w3
                 out[r + 2, n] = out[r + 2, n] + c0 * w0 + c1 * w1 + c2 * w2 + c3 * w3
                 out[r + 3, n] = out[r + 3, n] + d0 * w0 + d1 * w1 + d2 * w2 + d3 * w3
-    for r in range(R - R % 4, R):  # rows of out behind the last four
+    for r in range(R - R % 4, R):  # rows of out after the last four
         for j in range(0, M - M % 4, 4):
             a0, a1, a2, a3 = a[r, j], a[r, j + 1], a[r, j + 2], a[r, j + 3]
             for n in range(N):
                 out[r, n] = out[r, n] + a0 * w[j, n] + a1 * w[j + 1, n] + a2 * w[j + 2, n] + a3 * w[j + 3, n]
-    for r in range(R):  # rows of w behind the last four
+    for r in range(R):  # rows of w after the last four
         for j in range(M - M % 4, M):
             a0 = a[r, j]
             for n in range(N):

@@ -1,11 +1,8 @@
-"""Neurons: leaky integrate-and-fire (LIF), and with a learned decay (PLIF). Both follow equations (3) to (5):
+"""Neurons: leaky integrate-and-fire (LIF), and with a learned decay (PLIF).
 
-    v[t]  = β v⁺[t-1] + I[t]                 the membrane leaks and integrates
-    s[t]  = Θ(v[t] - θ),  Θ(0) = 1           it fires at the threshold
-    v⁺[t] = v[t] - s[t] (a θ + h v[t])       and is reset
-
-Potentials are plain numbers, whose scale the threshold sets; time is counted in steps. A decay β is a membrane
-time constant of -1 / ln β steps: 1.44 for β = 0.5, 9.5 for β = 0.9.
+Both follow equations (3) to (5): the membrane leaks and integrates, fires at the threshold, and is reset. Potentials
+are plain numbers, whose scale the threshold sets; time is counted in steps. A decay β is a membrane time constant of
+-1 / ln β steps: 1.44 for β = 0.5, 9.5 for β = 0.9.
 """
 
 from dataclasses import dataclass
@@ -20,22 +17,27 @@ RESETS = {"soft": (1.0, 0.0), "hard": (0.0, 1.0), "none": (0.0, 0.0)}
 
 @dataclass(frozen=True)
 class LIF:
-    """Leaky integrate-and-fire with a fixed decay. TypeError or ValueError if a value is of the wrong kind or range.
+    """Leaky integrate-and-fire neurons with a fixed decay, equations (3) to (5).
 
     Parameters
     ----------
-    decay : float or sequence of N floats
-        β in [0, 1], for all neurons of the layer or one for each.
-    threshold : float or sequence of N floats
-        θ > 0.
+    decay, threshold : float or sequence of N floats
+        β in [0, 1] and θ > 0, for all neurons of the layer or one per neuron.
     reset : {"soft", "hard", "none"}
         After a spike: subtract θ, set to 0, or nothing.
     detach_reset : bool
-        Whether the backward pass ignores that the reset depends on the spike (the last term of equation 9).
+        Whether the backward pass ignores that the reset depends on the spike: the last term of equation (9).
 
-    >>> import minisnn as ms
-    >>> ms.LIF(decay=0.9).threshold
-    1.0
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is of the wrong kind or out of range.
+
+    Examples
+    --------
+    >>> net = ms.Network([2, 3, 2], neuron=ms.LIF(decay=(0.5, 0.75, 0.875), reset="hard"))
+    >>> net.layers()[0].decay.tolist()
+    [0.5, 0.75, 0.875]
     """
 
     decay: float | tuple[float, ...] = 0.5
@@ -49,7 +51,7 @@ class LIF:
 
 @dataclass(frozen=True)
 class PLIF:
-    """LIF whose decay is learned through a logit, β = 1 / (1 + exp(-decay_logit)), after Fang et al. (2021).
+    """LIF neurons that learn their decay by a logit, β = 1 / (1 + exp(-decay_logit)), after Fang et al. (2021).
 
     Parameters
     ----------
@@ -58,7 +60,13 @@ class PLIF:
     threshold, reset, detach_reset
         As in `LIF`.
     per_neuron : bool
-        One logit for each neuron; otherwise one for the layer (then `decay` is one number).
+        Whether each neuron has its own logit. Otherwise the layer has one, and `decay` must be a single number.
+
+    Examples
+    --------
+    >>> net = ms.Network([2, 8, 3], neuron=ms.PLIF(decay=0.9, per_neuron=True))
+    >>> net.params["layers.0.decay_logit"].shape
+    (8,)
     """
 
     decay: float | tuple[float, ...] = 0.5
@@ -71,11 +79,11 @@ class PLIF:
         _check(self, open_ends=True)
         object.__setattr__(self, "per_neuron", validate.flag(self.per_neuron, "per_neuron"))
         if isinstance(self.decay, tuple) and not self.per_neuron:
-            raise ValueError("a decay for each neuron needs per_neuron=True: otherwise the layer has one logit")
+            raise ValueError("one decay per neuron needs per_neuron=True: otherwise the layer has a single logit")
 
 
 def _check(neuron, open_ends: bool) -> None:
-    """Check the fields that both kinds have; sequences become tuples, so that neurons compare and hash."""
+    """Check the fields that both kinds have; turn sequences into tuples, so that neurons compare and hash."""
     decay = validate.per_neuron(neuron.decay, "decay", 0.0, 1.0, open_ends)
     threshold = validate.per_neuron(neuron.threshold, "threshold", 0.0, np.inf, open_ends=True)
     detach_reset = validate.flag(neuron.detach_reset, "detach_reset")
@@ -85,24 +93,24 @@ def _check(neuron, open_ends: bool) -> None:
 
 
 def reset_numbers(neuron) -> tuple[float, float, float]:
-    """(a, h, detached) of equations (5) and (9)."""
+    """Return (a, h, detached) of equations (5) and (9)."""
     return (*RESETS[neuron.reset], float(neuron.detach_reset))
 
 
 def decay_from_logit(decay_logit, n: int) -> np.ndarray:
-    """β = 1 / (1 + exp(-decay_logit)) for n neurons, (n,); safe for logits of any size, and for complex ones."""
+    """Return β = 1 / (1 + exp(-decay_logit)) for n neurons, (n,); safe for logits of any size, and complex ones."""
     negative = np.real(decay_logit) < 0
     tail = np.exp(np.where(negative, decay_logit, -decay_logit))
     return np.broadcast_to(np.where(negative, tail, 1) / (1 + tail), n)
 
 
 def decay_to_logit(decay) -> np.ndarray:
-    """The inverse of `decay_from_logit`: ln(β / (1 - β)), always with an axis."""
+    """Invert `decay_from_logit`: return ln(β / (1 - β)), always with an axis."""
     decay = np.atleast_1d(np.asarray(decay, dtype=np.float64))
     return np.log(decay) - np.log1p(-decay)
 
 
 def d_decay_logit(decay, d_decay, n_logits: int) -> np.ndarray:
-    """Equation (11): d_decay_logit = d_decay β (1 - β), summed if one logit serves the layer."""
+    """Return d_decay_logit = d_decay β (1 - β), equation (11), summed if one logit serves the layer."""
     d = d_decay * decay * (1 - decay)
     return d if n_logits == d.size else d.sum(keepdims=True)

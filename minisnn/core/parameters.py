@@ -1,4 +1,4 @@
-"""Parameters: one flat vector with named views, and their way into layers and back.
+"""Parameters: one flat vector with named views, and their conversion to layers and back.
 
 The names are `layers.0.w_in`, `layers.0.bias`, `layers.0.w_rec` (unless feedforward), `layers.0.decay_logit` (PLIF),
 `layers.0.span_logits` (ASRC; shared: `span_logits`), `readout.w` and `readout.bias`. Each has a role, by which
@@ -42,13 +42,28 @@ class Structure(NamedTuple):
 
 @dataclass(eq=False)
 class Params:
-    """A flat vector and the blocks that lie in it, one after the other.
+    """Named arrays in one flat vector: the parameters of a network, or their gradients.
 
-    `params["layers.0.w_in"]` is a view: writing into it (`params[name][...] = 0`) changes `params.flat`.
+    `params["layers.0.w_in"]` is a view: writing into it changes `params.flat`. Iteration and `in` go by name.
 
-    >>> import minisnn as ms
-    >>> ms.Network([2, 3, 2], recurrence=ms.ASRC(4)).params["layers.0.span_logits"]
-    array([0., 0., 0., 0.], dtype=float32)
+    Parameters
+    ----------
+    flat : array (n,)
+        All values, one block after the other.
+    blocks : dict of str to Block
+        Shape and role of each parameter, in the order of `flat`.
+
+    Examples
+    --------
+    >>> params = ms.Network([2, 3, 2], recurrence=ms.ASRC(4)).params
+    >>> before = params.copy()
+    >>> params["readout.w"] = 0
+    >>> [name for name, value in params.items() if (value != before[name]).any()]
+    ['readout.w']
+    >>> params.names("span logit"), params.block("layers.0.bias")
+    (['layers.0.span_logits'], slice(6, 9, None))
+    >>> ms.Params.zeros(params.blocks, "float32").astype("float64").flat.shape
+    (30,)
     """
 
     flat: np.ndarray
@@ -56,6 +71,13 @@ class Params:
 
     @classmethod
     def zeros(cls, blocks: dict[str, Block], dtype) -> "Params":
+        """Return parameters that are all 0.
+
+        Parameters
+        ----------
+        blocks : dict of str to Block
+        dtype : dtype
+        """
         return cls(np.zeros(sum(math.prod(block.shape) for block in blocks.values()), dtype), dict(blocks))
 
     @property
@@ -64,13 +86,26 @@ class Params:
         return {name: block.shape for name, block in self.blocks.items()}
 
     def copy(self) -> "Params":
+        """Return a copy, whose values are its own."""
         return Params(self.flat.copy(), self.blocks)
 
     def astype(self, dtype) -> "Params":
+        """Return a copy in another dtype.
+
+        Parameters
+        ----------
+        dtype : dtype
+        """
         return Params(self.flat.astype(dtype), self.blocks)
 
     def block(self, name: str) -> slice:
-        """Where the parameter `name` lies in `flat`; KeyError if there is none."""
+        """Return the slice of `flat` where a parameter lies.
+
+        Parameters
+        ----------
+        name : str
+            KeyError if no parameter has it.
+        """
         start = 0
         for other, (shape, _) in self.blocks.items():
             if other == name:
@@ -79,7 +114,12 @@ class Params:
         raise KeyError(f"no parameter is called {name!r}; there are {', '.join(self.blocks)}")
 
     def names(self, role: str) -> list[str]:
-        """The parameters with this role."""
+        """Return the names of the parameters with a role.
+
+        Parameters
+        ----------
+        role : {"weight", "span logit", "neuron"}
+        """
         return [name for name, block in self.blocks.items() if block.role == role]
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -95,18 +135,19 @@ class Params:
         return iter(self.blocks)
 
     def items(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Iterate over names and views."""
         return ((name, self[name]) for name in self.blocks)
 
 
 def span_logits_name(i: int, recurrence) -> str | None:
-    """The name of the span logits that layer i uses; None if it has none."""
+    """Return the name of the span logits that layer i uses; None if it has none."""
     if not isinstance(recurrence, ASRC):
         return None
     return "span_logits" if recurrence.shared else f"layers.{i}.span_logits"
 
 
 def blocks(sizes, recurrence, neuron) -> dict[str, Block]:
-    """All parameters of a network, in the order of the flat vector."""
+    """List all parameters of a network, in the order of the flat vector."""
     result = {}
     for i, (n_in, n) in enumerate(pairwise(sizes[:-1])):
         result[f"layers.{i}.w_in"] = Block((n_in, n), WEIGHT)
@@ -123,7 +164,7 @@ def blocks(sizes, recurrence, neuron) -> dict[str, Block]:
 
 
 def to_layers(params: Params, structure: Structure) -> list[Layer]:
-    """The hidden layers as numbers: what `reference.py` and `kernels.py` compute with, in the parameters' dtype."""
+    """Return the hidden layers as numbers, with which `reference.py` and `kernels.py` compute, in the same dtype."""
     sizes, recurrence, neuron, temperature, span_mode = structure
     dtype = params.flat.dtype
     real = params.flat.real.dtype  # thresholds and resets stay real in complex steps
@@ -153,9 +194,9 @@ def to_layers(params: Params, structure: Structure) -> list[Layer]:
 
 
 def from_layers(grads, layers: list[Layer], params: Params, structure: Structure) -> Params:
-    """The adjoint of `to_layers`, equation (11): from the gradients of numbers to those of the parameters.
+    """Apply the adjoint of `to_layers`, equation (11): from gradients of numbers to those of the parameters.
 
-    `grads` holds a `kernels.Weights` for each layer, then one for the readout, W_out and b_out as `w_in` and `bias`.
+    `grads` holds a `kernels.Weights` per layer, then one for the readout, W_out and b_out as `w_in` and `bias`.
     What several layers share gets the sum. With hard spans nothing reaches the span logits.
     """
     _, recurrence, neuron, temperature, span_mode = structure

@@ -1,4 +1,4 @@
-"""Recurrence: from which earlier steps a layer hears itself.
+"""Recurrence: from which earlier steps a layer gets its own spikes.
 
 Every recurrence is a set of *taps* (k_j, p_j), a delay in steps and a weight. The recurrent input is Σ_j p_j z[t - k_j]
 with z[t] = s[t] W_rec (equations 1 and 2):
@@ -8,10 +8,9 @@ with z[t] = s[t] W_rec (equations 1 and 2):
     SRC(span)         (span, 1)                   skip recurrence: the spikes of `span` steps ago
     ASRC(max_span)    (k, p_k), k = 1 .. K        p = softmax(span_logits / temperature), learned;
                       (arg-max p, 1)              hardened: what remains when the temperature has fallen to 0
-    Mixture(max_span) (k, 1/K), k = 1 .. K        all spans alike, for good: a control for ASRC
+    Mixture(max_span) (k, 1/K), k = 1 .. K        all spans alike, never learned: a control for ASRC
 
-so SRC(1) and Recurrent() are the same taps, and one engine serves all. A tap that is longer than the sequence brings
-nothing: there is no step before t = 0.
+so SRC(1) and Recurrent() are the same taps, and one engine serves all. Before t = 0 there are no spikes.
 """
 
 from dataclasses import dataclass
@@ -23,17 +22,40 @@ from minisnn._internal import validate
 
 @dataclass(frozen=True)
 class Feedforward:
-    """No recurrent input; the layer has no `w_rec`."""
+    """No recurrent input: the layer has no `w_rec`.
+
+    Examples
+    --------
+    >>> "layers.0.w_rec" in ms.Network([2, 8, 3], recurrence=ms.Feedforward()).params
+    False
+    """
 
 
 @dataclass(frozen=True)
 class Recurrent:
-    """The recurrent input comes from the step before: an RSNN."""
+    """The usual recurrence, of an RSNN: the recurrent input comes from the step before.
+
+    Examples
+    --------
+    >>> ms.Network([2, 8, 3], recurrence=ms.Recurrent()).spans()
+    [1]
+    """
 
 
 @dataclass(frozen=True)
 class SRC:
-    """Skip recurrent connection: the recurrent input comes from λ = `span` >= 1 steps ago."""
+    """Skip recurrent connection: the recurrent input comes from λ steps ago.
+
+    Parameters
+    ----------
+    span : int
+        λ >= 1; otherwise TypeError or ValueError.
+
+    Examples
+    --------
+    >>> ms.Network([2, 8, 8, 3], recurrence=[ms.SRC(4), ms.SRC(9)]).spans()
+    [4, 9]
+    """
 
     span: int
 
@@ -43,10 +65,21 @@ class SRC:
 
 @dataclass(frozen=True)
 class ASRC:
-    """Adaptive skip recurrent connection: λ is learned among the spans 1 .. `max_span` = K >= 1.
+    """Adaptive skip recurrent connection: λ is learned among the spans 1 .. K, through one logit per span.
 
-    `span_logits[k - 1]` belongs to span k. If `shared`, all layers with a shared ASRC learn one set of logits, named
-    `span_logits` (then their K must agree); otherwise each layer has its own, `layers.0.span_logits` and so on.
+    Parameters
+    ----------
+    max_span : int
+        K >= 1; otherwise TypeError or ValueError.
+    shared : bool
+        Whether all layers with a shared ASRC learn one set of logits, the parameter `span_logits`; then their K must
+        agree. Otherwise each layer learns its own, `layers.0.span_logits` and so on; entry k - 1 belongs to span k.
+
+    Examples
+    --------
+    >>> net = ms.Network([2, 8, 3], recurrence=ms.ASRC(max_span=4))
+    >>> net.params["layers.0.span_logits"].tolist(), net.span_weights()[0].tolist()
+    ([0.0, 0.0, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25])
     """
 
     max_span: int
@@ -59,7 +92,18 @@ class ASRC:
 
 @dataclass(frozen=True)
 class Mixture:
-    """A fixed mixture: the recurrent input is the mean over the spans 1 .. `max_span` = K >= 1, soft or hard."""
+    """A fixed mixture: the recurrent input is the mean over the spans 1 .. K, in either span mode.
+
+    Parameters
+    ----------
+    max_span : int
+        K >= 1; otherwise TypeError or ValueError.
+
+    Examples
+    --------
+    >>> ms.Network([2, 8, 3], recurrence=ms.Mixture(4)).layers()[0].tap_weights.tolist()
+    [0.25, 0.25, 0.25, 0.25]
+    """
 
     max_span: int
 
@@ -72,22 +116,10 @@ Recurrence = Feedforward | Recurrent | SRC | ASRC | Mixture
 
 
 def taps(recurrence: Recurrence, span_logits, temperature: float, span_mode: str) -> tuple[np.ndarray, np.ndarray]:
-    """The taps of a layer. Of an ASRC those whose weight is exactly 0, as when the softmax is cold, are left out.
+    """Return the taps of a layer: delays (J,) of int64, at least 1, and their weights (J,).
 
-    Parameters
-    ----------
-    recurrence : Feedforward, Recurrent, SRC, ASRC or Mixture
-    span_logits : array (K,) or None
-        Read for ASRC only.
-    temperature : float
-        T° > 0 of the softmax.
-    span_mode : {"soft", "hard"}
-        For ASRC: the softmax mixture, or the arg-max span alone.
-
-    Returns
-    -------
-    delays : array (J,) of int64, at least 1
-    tap_weights : array (J,) of float
+    The last three arguments are read only for ASRC: logits (K,), T° > 0, and "soft" for the mixture, without the taps
+    whose weight is exactly 0, as when the softmax is cold; or "hard" for the arg-max span alone.
     """
     match recurrence:
         case Feedforward():
@@ -108,17 +140,17 @@ def taps(recurrence: Recurrence, span_logits, temperature: float, span_mode: str
 
 
 def span_weights(span_logits, temperature: float) -> np.ndarray:
-    """p = softmax(span_logits / temperature), (K,). As the temperature falls, the largest logit takes all."""
+    """Return p = softmax(span_logits / temperature), (K,). As the temperature falls, the largest logit takes all."""
     # The largest real part is subtracted, so no exponential overflows; complex logits pass (for complex-step checks).
     exponentials = np.exp((span_logits - np.max(np.real(span_logits))) / temperature)
     return exponentials / exponentials.sum()
 
 
 def hard_span(span_logits) -> int:
-    """λ, the span with the largest logit; of equal ones the shortest."""
+    """Return λ, the span with the largest logit; of equal ones the shortest."""
     return int(np.argmax(np.real(span_logits))) + 1
 
 
 def d_span_logits(tap_weights, d_tap_weights, temperature: float) -> np.ndarray:
-    """Equation (11), the adjoint of `span_weights`: d_a_k = p_k (d_p_k - Σ_m p_m d_p_m) / T°. Its sum is 0."""
+    """Return (11), the adjoint of `span_weights`: d_a_k = p_k (d_p_k - Σ_m p_m d_p_m) / T°. Its sum is 0."""
     return tap_weights * (d_tap_weights - (tap_weights * d_tap_weights).sum()) / temperature

@@ -11,7 +11,7 @@ spiking neurons hears its input x and, through taps (k_j, p_j), its own spikes o
 
 with β the decay, θ the threshold, m a dropout mask (1 in evaluation), Θ the step function and (a, h) the reset: soft
 (1, 0), hard (0, 1), none (0, 0). Everything is 0 before t = 0. The readout counts the spikes of the last layer in the
-steps R, all of them or the last w; B is the number of sequences in the batch, whose mean the loss is:
+steps R, all of them or the last w; B is the number of sequences in the batch, over which the loss is averaged:
 
     (6) counts = Σ_{t in R} s[t];  logits = counts W_out + |R| b_out;  loss = cross-entropy(softmax(logits), y)
 
@@ -61,7 +61,7 @@ class Readout(NamedTuple):
 
 
 class LayerTape(NamedTuple):
-    """What the forward pass of a layer leaves; all (T, N), in the tape of a batch (B, T, N)."""
+    """What the forward pass of a layer leaves behind: (T, N) each, in the tape of a batch (B, T, N)."""
 
     current: np.ndarray  # I
     v: np.ndarray
@@ -71,7 +71,7 @@ class LayerTape(NamedTuple):
 
 
 class LayerGrads(NamedTuple):
-    """What the backward pass of a layer leaves."""
+    """What the backward pass of a layer leaves behind."""
 
     eps: np.ndarray  # (T, N) ε
     delta: np.ndarray  # (T, N) δ
@@ -85,17 +85,17 @@ class LayerGrads(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """What the backward pass of a sequence leaves."""
+    """What the backward pass of a sequence leaves behind."""
 
     layers: list[LayerGrads]
-    d_span_logits: list[np.ndarray]  # (J,) of each layer: what logits behind its p would get
-    d_decay_logit: list[np.ndarray]  # (N,) of each layer: what logits behind its β would get
+    d_span_logits: list[np.ndarray]  # (J,) of each layer: for logits behind its p
+    d_decay_logit: list[np.ndarray]  # (N,) of each layer: for logits behind its β
     d_w_out: np.ndarray  # (N, classes)
     d_b_out: np.ndarray  # (classes,)
 
 
 def sequence_gradients(x, y, layers, output, masks, derivative, temperature=1.0, batch_size=1, fires=None):
-    """The whole algorithm for one sequence: its loss and its share of the batch's gradients, (float, Gradients).
+    """Run the whole algorithm for one sequence: return its loss and its share of the gradients, (float, Gradients).
 
     Parameters
     ----------
@@ -108,9 +108,9 @@ def sequence_gradients(x, y, layers, output, masks, derivative, temperature=1.0,
     derivative : callable
         σ′, from an array of u = v - θ to an array of that shape: `surrogate.derivative`.
     temperature, batch_size
-        T° of the softmax that made the tap weights, for `d_span_logits`; B.
+        T° of the softmax behind the tap weights, for `d_span_logits`; B.
     fires : list of callable, optional
-        What stands for Θ in (4), one per layer; see `layer_forward`.
+        Stand in for Θ in (4), one per layer; see `layer_forward`.
     """
     # Layers up: (1) to (5)
     tapes, counts, logits = sequence_forward(x, layers, output, masks, fires)
@@ -129,9 +129,9 @@ def sequence_gradients(x, y, layers, output, masks, derivative, temperature=1.0,
 
 
 def sequence_forward(x, layers, output, masks, fires=None, reset_spikes=None):
-    """All layers, one above the other, and the readout (6): (tapes of the layers, counts (N,), logits (classes,)).
+    """Run all layers upwards, then the readout (6): return the tapes, counts (N,) and logits (classes,).
 
-    Arguments as in `sequence_gradients`; `reset_spikes`, one (T, N) per layer, as in `layer_forward`.
+    Arguments as in `sequence_gradients`; `reset_spikes`, one (T, N) array per layer, as in `layer_forward`.
     """
     fires = fires or [heaviside] * len(layers)
     reset_spikes = reset_spikes or [None] * len(layers)
@@ -146,7 +146,7 @@ def sequence_forward(x, layers, output, masks, fires=None, reset_spikes=None):
 
 
 def sequence_backward(e, x, tapes, slopes, layers, masks):
-    """All layers, from the last to the first, for any e (T, N) on the last layer's spikes: a list of LayerGrads."""
+    """Run all layers downwards, for any e (T, N) on the spikes of the last: return one LayerGrads per layer."""
     grads = []
     for i in reversed(range(len(layers))):
         below = tapes[i - 1].s if i > 0 else x
@@ -156,7 +156,7 @@ def sequence_backward(e, x, tapes, slopes, layers, masks):
 
 
 def readout_error(g, length, output):
-    """Equation (12): e[t] = g W_outᵀ for t in R, else 0; from g (classes,) to e (T, N)."""
+    """Return e (T, N) by equation (12), from g (classes,): e[t] = g W_outᵀ for t in R, else 0."""
     e = np.zeros((length, len(output.w)), np.result_type(g, output.w))
     start, stop = readout.window(length, output.window)
     e[start:stop] = g @ output.w.T
@@ -164,17 +164,17 @@ def readout_error(g, length, output):
 
 
 def heaviside(t, u):
-    """Θ(u): the hard spikes of equation (4). Like every `fire`, it gets the time step and u = v[t] - θ, (N,)."""
+    """Return Θ(u), the hard spikes of equation (4). Like every `fire`, it gets the time step and u = v[t] - θ, (N,)."""
     return np.where(u >= 0, 1, 0).astype(u.dtype)
 
 
 def smooth(surrogate):
-    """A `fire` for checks: the surrogate's primitive σ in place of Θ. Then σ′ is the true derivative."""
+    """Return a `fire` for checks: the surrogate's primitive σ in place of Θ. Then σ′ is the true derivative."""
     return lambda t, u: surrogate.primitive(u)
 
 
 def frozen(tape, slope, threshold):
-    """A `fire` for checks: s = s0 + σ′0 (v - v0), the linearisation of (4) around a recorded tape.
+    """Return a `fire` for checks: s = s0 + σ′0 (v - v0), the linearisation of (4) around a recorded tape.
 
     At the recorded point it gives the recorded hard spikes, and its true derivative there is the surrogate's.
     """
@@ -182,11 +182,11 @@ def frozen(tape, slope, threshold):
 
 
 def layer_forward(x, layer, mask, fire=heaviside, reset_spikes=None):
-    """Equations (1) to (5) for one layer and one sequence: a LayerTape.
+    """Run equations (1) to (5) for one layer and one sequence: return a LayerTape.
 
     x (T, n_in) is analog input, or the spikes of the layer below; `mask` (N,) the dropout mask of this input;
     `fire(t, u)` gives s[t] from u = v[t] - θ. `reset_spikes` (T, N), if given, drive the reset in place of the layer's
-    own spikes: replaying recorded ones is what `detach_reset` means.
+    own spikes: to replay recorded ones is what `detach_reset` means.
     """
     w_in, bias, w_rec, delays, tap_weights, decay, threshold, (a, h, _) = layer
     T, N = len(x), len(bias)
@@ -213,7 +213,7 @@ def layer_forward(x, layer, mask, fire=heaviside, reset_spikes=None):
 
 
 def layer_backward(e, x, tape, slope, layer, mask):
-    """Equations (7) to (10) and (12) for one layer and one sequence, the adjoint of `layer_forward`: LayerGrads.
+    """Run equations (7) to (10) and (12), the adjoint of `layer_forward`: return LayerGrads.
 
     e (T, N) is what reaches s[t] from the layer above, or from the readout; x, `layer` and `mask` are what the forward
     pass got, `tape` is what it left, and `slope` (T, N) is σ′(v[t] - θ).
@@ -253,11 +253,11 @@ def layer_backward(e, x, tape, slope, layer, mask):
 
 
 def span_logit_gradient(layer, d_tap_weights, temperature):
-    """Equation (11), of taps that are a softmax p = softmax(a / T°): p_k (d_p_k - Σ_m p_m d_p_m) / T°, (J,)."""
+    """Return (11) for taps that are a softmax p = softmax(a / T°): p_k (d_p_k - Σ_m p_m d_p_m) / T°, (J,)."""
     p = layer.tap_weights
     return p * (d_tap_weights - (p * d_tap_weights).sum()) / temperature
 
 
 def decay_logit_gradient(layer, d_decay):
-    """Equation (11), of decays that are a logistic function of a logit: d_decay β (1 - β), (N,)."""
+    """Return (11) for decays that are a logistic function of a logit: d_decay β (1 - β), (N,)."""
     return d_decay * layer.decay * (1 - layer.decay)

@@ -9,9 +9,6 @@ All seven are scaled from a pair φ, Φ with φ = Φ′ and φ(0) = 1: σ′(u) 
 Φ(u / width). So `peak` is the largest slope and `width` the unit of the potential axis; `kinks` are the u at which σ′
 has a kink or a jump. With the default values peak and area are 1: σ rises by 1, as Θ does. A surrogate gradient is not
 the gradient of the spiking loss (Gygax and Zenke, arXiv 2404.14964).
-
->>> Triangle(peak=1.0, width=2.0).derivative(np.array([0.0, 1.0, 2.0])).tolist()
-[1.0, 0.5, 0.0]
 """
 
 import math
@@ -26,7 +23,7 @@ from minisnn._internal import validate
 
 @dataclass(frozen=True)
 class _Pair:
-    """What the seven share: the scaling of φ and Φ, which each of them adds, with its kinks in widths."""
+    """The scaling that all seven share. Each adds its φ and Φ, and its kinks in units of the width."""
 
     peak: float = 1.0
     width: float = 1.0
@@ -40,18 +37,21 @@ class _Pair:
 
     @property
     def kinks(self) -> tuple[float, ...]:
+        """The u at which σ′ has a kink or a jump."""
         return tuple(self.width * x for x in self.unit_kinks)
 
     def primitive(self, u):
+        """Return σ(u), for an array u = v - θ in its shape."""
         return self.peak * self.width * self.Phi(u / self.width)
 
     def derivative(self, u):
+        """Return σ′(u), for an array u = v - θ in its shape."""
         return self.peak * self.phi(u / self.width)
 
 
 @dataclass(frozen=True)
 class Triangle(_Pair):
-    """σ′(u) = peak · max(0, 1 - |u| / width), that of the paper's code: 0 from |u| = `width` on; area peak · width."""
+    """σ′(u) = peak · max(0, 1 - |u| / width), as in the paper's code: 0 from |u| = `width` on; area peak · width."""
 
     width: float = 1.0
     unit_kinks = (-1, 0, 1)
@@ -71,7 +71,7 @@ class Rectangle(_Pair):
 
 @dataclass(frozen=True)
 class Exponential(_Pair):
-    """σ′(u) = peak · exp(-|u| / width): 1/e of it is left at `width`; area 2 · peak · width."""
+    """σ′(u) = peak · exp(-|u| / width), which falls to peak / e at `width`; area 2 · peak · width."""
 
     width: float = 0.5
     unit_kinks = (0,)
@@ -90,7 +90,7 @@ class Sigmoid(_Pair):
 
 @dataclass(frozen=True)
 class Gaussian(_Pair):
-    """σ′(u) = peak · exp(-(u / width)² / 2): `width` is the standard deviation; area √(2π) · peak · width."""
+    """σ′(u) = peak · exp(-(u / width)² / 2), with the standard deviation `width`; area √(2π) · peak · width."""
 
     width: float = 1.0 / math.sqrt(2.0 * math.pi)
     phi = staticmethod(lambda x: np.exp(-0.5 * x * x))
@@ -99,7 +99,7 @@ class Gaussian(_Pair):
 
 @dataclass(frozen=True)
 class ATan(_Pair):
-    """σ′(u) = peak / (1 + (u / width)²), of an arc tangent: half is left at `width`; area π · peak · width."""
+    """σ′(u) = peak / (1 + (u / width)²), of an arc tangent: it halves at `width`; area π · peak · width."""
 
     width: float = 1.0 / math.pi
     phi = staticmethod(lambda x: 1.0 / (1.0 + x * x))
@@ -108,7 +108,7 @@ class ATan(_Pair):
 
 @dataclass(frozen=True)
 class FastSigmoid(_Pair):
-    """σ′(u) = peak / (1 + |u| / width)² (SuperSpike, 2018): a quarter is left at `width`; area 2 · peak · width."""
+    """σ′(u) = peak / (1 + |u| / width)², of SuperSpike: it falls to a quarter at `width`; area 2 · peak · width."""
 
     width: float = 0.5
     unit_kinks = (0,)
@@ -118,12 +118,27 @@ class FastSigmoid(_Pair):
 
 @dataclass(frozen=True)
 class Custom:
-    """A surrogate of your own, a pair of plain NumPy functions: `Custom("cubic", lambda u: u**3 / 3, lambda u: u**2)`.
+    """A surrogate of your own: a pair of plain NumPy functions.
 
-    `name` stands in saved files, so that loading can ask for this surrogate back. `primitive` and `derivative` map an
-    array u = v - θ of any shape to σ(u) and σ′(u) of that shape; training calls only `derivative`, and the checks hold
-    it against differences of `primitive`. `kinks` are the u at which σ′ has a kink or a jump, as (-1, 0, 1) for a
-    triangle; the checks keep away from them. `width` is the scale of u on which σ′ varies, for their choice of points.
+    Parameters
+    ----------
+    name : str
+        Written into saved files, so that loading can ask for this surrogate.
+    primitive, derivative : callable
+        σ and σ′, from an array u = v - θ of any shape to an array of that shape. Training calls only `derivative`; the
+        checks compare it with differences of `primitive`.
+    kinks : tuple of float
+        The u at which σ′ has a kink or a jump, e.g. (-1, 0, 1) for a triangle; the checks keep away from them.
+    width : float
+        The scale of u on which σ′ varies, > 0; the checks choose their points by it. TypeError or ValueError if it, or
+        another argument, is of the wrong kind or out of range.
+
+    Examples
+    --------
+    >>> cubic = ms.Custom("cubic", lambda u: u**3 / 3, lambda u: u**2)
+    >>> loss, grads = ms.Network([2, 8, 3], surrogate=cubic).loss_and_grad(np.ones((1, 20, 2)), [0])
+    >>> cubic.derivative(np.array([-2.0, 0.0, 2.0])).tolist()
+    [4.0, 0.0, 4.0]
     """
 
     name: str
@@ -145,5 +160,22 @@ class Custom:
 
 BUILT_IN = (Triangle, Rectangle, Exponential, Sigmoid, Gaussian, ATan, FastSigmoid)
 """Their positions are the integer codes in `kernels.fill_slope`; rung 1 of the checks compares the two."""
+
+_SHARED_HELP = """
+
+    Parameters
+    ----------
+    peak, width : float
+        The largest slope, σ′(0), and the unit of u. TypeError or ValueError if they are not positive, finite numbers.
+
+    Examples
+    --------
+    >>> net = ms.Network([2, 8, 3], surrogate=ms.{name}(peak=0.5))
+    >>> float(net.surrogate.derivative(0.0))  # its largest slope
+    0.5
+"""
+
+for _kind in BUILT_IN:
+    _kind.__doc__ = f"{_kind.__doc__}{_SHARED_HELP.format(name=_kind.__name__)}"
 
 Surrogate = Triangle | Rectangle | Exponential | Sigmoid | Gaussian | ATan | FastSigmoid | Custom

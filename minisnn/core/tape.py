@@ -10,7 +10,7 @@ from minisnn.core.reference import Layer, LayerTape
 
 @dataclass(frozen=True, eq=False)
 class Tape:
-    """A recorded forward pass. `Network.adjoint` runs it again from x, lengths, masks and params, not from `layers`."""
+    """A recorded forward pass. `Network.adjoint` reruns it from x, lengths, masks and params, not from `layers`."""
 
     x: np.ndarray  # (B, T, n_in)
     lengths: np.ndarray  # (B,)
@@ -25,25 +25,25 @@ class Tape:
 
 @dataclass(frozen=True, eq=False)
 class Adjoint:
-    """What runs backwards along a tape."""
+    """A backward pass along a tape."""
 
     delta: list[np.ndarray]  # δ, (B, T, N) per layer
     q: list[np.ndarray]  # (B, T, N) per layer
     dx: np.ndarray  # (B, T, n_in)
-    grads: Params  # of the hidden layers; the readout's are 0, since e enters below it
+    grads: Params  # of the hidden layers; those of the readout are 0, since e enters below it
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a network does on a data set."""
+    """The result of a network on a data set."""
 
     loss: float
-    accuracy: float  # share of sequences whose largest logit is the label's
+    accuracy: float  # share of sequences whose largest logit is that of the label
     firing_rates: tuple[float, ...]  # of each layer: spikes per neuron and step
 
 
 def layer_tape(layer: Layer, v, lengths) -> LayerTape:
-    """The tape of a layer from v (B, T, N): s by (4), v⁺ by (5), z by (1), and I by (3) solved for it."""
+    """Return the tape of a layer from v (B, T, N): s by (4), v⁺ by (5), z by (1), and I by (3) solved for it."""
     a, h, _ = layer.reset
     s = (v >= layer.threshold).astype(v.dtype)
     v_reset = v - s * (a * layer.threshold + h * v)
@@ -55,7 +55,7 @@ def layer_tape(layer: Layer, v, lengths) -> LayerTape:
 
 
 def gather(delta, layer: Layer) -> np.ndarray:
-    """Equation (7), q[t] = Σ_j p_j δ[t + k_j], for all sequences, (B, T, N): the kernels keep a few steps of it."""
+    """Return q[t] = Σ_j p_j δ[t + k_j], equation (7), (B, T, N): the kernels keep only a few steps of it."""
     T, q = delta.shape[1], np.zeros_like(delta)
     for k, p in zip(layer.delays, layer.tap_weights):
         if k < T:

@@ -1,6 +1,6 @@
-"""The backward pass that the student writes in tutorial 02, and improves in 05 and 06, as it stands after each.
+"""The backward pass that the student writes in tutorial 02 and extends in 05 and 06, as it stands after each.
 
-All three take what `gradcheck(backward=...)` hands in: a `StudentTape`, e (T, N) and `StudentParams`
+All three take what `gradcheck(backward=...)` passes, a `StudentTape`, e (T, N) and `StudentParams`
 (`checks/student.py`), and compute equations (7) to (12) for one layer and one sequence.
 """
 
@@ -10,7 +10,7 @@ from minisnn.core.recurrence import d_span_logits
 
 
 def lif_backward(tape, e, params):
-    """Tutorial 02: an RSNN, whose recurrent input comes from one step ago."""
+    """Compute the gradients of an RSNN (tutorial 02), whose recurrent input comes from one step before."""
     T, N = e.shape
     a, h, detached = params.reset
     q, eps, delta, dx = np.zeros((T, N)), np.zeros((T, N)), np.zeros((T, N)), np.zeros(tape.x.shape)
@@ -30,7 +30,7 @@ def lif_backward(tape, e, params):
 
 
 def lif_backward_src(tape, e, params):
-    """Tutorial 05: SRC. One index changes: q[t] is δ of λ steps later."""
+    """Compute the gradients of SRC (tutorial 05). One index changes: q[t] is δ of λ steps later."""
     T, N = e.shape
     a, h, detached = params.reset
     span = params.delays[0]  # λ
@@ -51,7 +51,7 @@ def lif_backward_src(tape, e, params):
 
 
 def lif_backward_asrc(tape, e, params):
-    """Tutorial 06: any taps, and the gradient of the span logits behind their weights."""
+    """Compute the gradients for any taps (tutorial 06), and of the span logits behind the tap weights."""
     T, N = e.shape
     a, h, detached = params.reset
     q, eps, delta, dx = np.zeros((T, N)), np.zeros((T, N)), np.zeros((T, N)), np.zeros(tape.x.shape)

@@ -1,8 +1,8 @@
 """The running example of the tutorials: 3 neurons, 2 inputs, 6 steps, and numbers that are sums of powers of two.
 
 Neuron 1 is driven by the input; through W_rec it excites itself and the other two, and neuron 0 inhibits itself. With
-β = 1/2, θ = 1 and a soft reset every number of the forward and the backward pass is exact: computed by hand, on paper,
-it is what the computer has, to the last bit.
+β = 1/2, θ = 1 and a soft reset every number of the forward and the backward pass is exact: what one computes on paper
+is what the computer has, to the last bit.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ MASK = np.ones(3)  # no dropout
 
 
 def layer(delays=(1,), tap_weights=(1.0,), reset=(1.0, 0.0, 0.0)) -> Layer:
-    """The example's layer with these taps (k_j, p_j) and this reset (a, h, detached); no taps: feedforward."""
+    """Make the example's layer with these taps (k_j, p_j) and this reset (a, h, detached); no taps: feedforward."""
     return Layer(
         W_IN.copy(), BIAS.copy(), W_REC.copy(), np.array(delays, np.int64), np.array(tap_weights, float),
         np.full(3, 1 / 2), np.ones(3), np.array(reset, float),

@@ -1,7 +1,7 @@
-"""The tutorials as files: where they lie, executed from scratch, copied out of the package.
+"""The tutorials as files: found, executed from scratch, copied out of the package.
 
-A notebook is written back *normalised*, so that executing it again changes nothing but what came out differently:
-cells are named NN-01, NN-02, ..., execution counts run from 1, and neither times nor progress bars are kept.
+A notebook is written back *normalised*, so that executing it again changes only outputs that differ: cells are named
+NN-01, NN-02, ..., execution counts run from 1, and neither times nor progress bars are kept.
 """
 
 import json
@@ -14,21 +14,26 @@ from pathlib import Path
 from minisnn._internal import storage
 
 NUMBERED = "[0-9][0-9]_*.ipynb"
-FILES = ("*.md", NUMBERED, f"solutions/{NUMBERED}", *(f"findings/{part}" for part in ("*.md", "results/*.csv", "results/*.json", "figures/*.png")))
-"""What `copy` copies."""
-MAX_KB = 400  # of a notebook with its outputs; a kB is 1000 bytes
-SECONDS = {"07": 150, "09": 150}  # how long a notebook is meant to take at the most, on two cores; all others 90
-TIMEOUT = 600  # seconds of a cell
+FILES = (
+    "*.md",
+    NUMBERED,
+    f"solutions/{NUMBERED}",
+    *(f"findings/{part}" for part in ("*.md", "results/*.csv", "results/*.json", "figures/*.png")),
+)
+"""The files that `copy` copies."""
+MAX_KB = 400  # size of a notebook with its outputs; a kB is 1000 bytes
+SECONDS = {"07": 150, "09": 150}  # how long a notebook may take on two cores; all others 90
+TIMEOUT = 600  # seconds per cell
 STRICT = 'import warnings\nwarnings.simplefilter("error")'  # the hidden first cell
 
 
 def folder() -> Path:
-    """Where the tutorials lie: in the installed package, else beside the package in the source tree.
+    """Find the tutorials: in the installed package, else beside the package in the source tree.
 
     Raises
     ------
     FileNotFoundError
-        If they are in neither.
+        If they are in neither place.
     """
     package = Path(__file__).parent.parent
     places = (package / "_tutorials", package.parent / "tutorials")
@@ -39,29 +44,29 @@ def folder() -> Path:
 
 
 def execute(folder, names: Sequence[str] | None = None, show: Callable[[str], None] = print) -> None:
-    """Execute notebooks and their solutions, each in a new kernel, every warning an error, and write them back.
+    """Execute notebooks and their solutions, each in a new kernel with warnings as errors, and write them back.
 
     A notebook that fails stays as it was, and the others are still executed.
 
     Parameters
     ----------
     folder : path
-        With the notebooks, and the folder `solutions`. A notebook runs in the folder in which it lies.
+        Holds the notebooks, and the folder `solutions`. A notebook runs in its own folder.
     names : sequence of str, optional
-        Which: "02" or "02_derive_bptt_by_hand" for a tutorial and its solution, "solutions/02" for the solution alone;
+        "02" or "02_derive_bptt_by_hand" for a tutorial and its solution, "solutions/02" for the solution alone;
         None: all.
     show : callable
-        Gets a line for each notebook: seconds and kB, or what is wrong.
+        Called with one line per notebook: seconds and kB, or what is wrong.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If the folder holds no notebooks, or none of that name.
+        If the folder holds no notebooks, or none with that name.
     ImportError
         If nbclient or nbformat is missing.
     RuntimeError
-        When all have run, if any failed: a cell raised, it is larger than 400 kB, or it left or changed files. All are
-        listed.
+        When all have run, if any failed: a cell raised, the notebook is larger than 400 kB, or it left or changed
+        files. All failures are listed.
     """
     folder = Path(folder)
     notebooks = _choose(folder, [names] if isinstance(names, str) else names)
@@ -70,11 +75,11 @@ def execute(folder, names: Sequence[str] | None = None, show: Callable[[str], No
     for path in notebooks:
         name = path.relative_to(folder).as_posix()
         try:
-            said = _execute(path, folder)
-        except Exception as error:  # whatever a notebook, its kernel or the disk can do: the others are still to run
-            said = str(error) if type(error) is RuntimeError else f"{type(error).__name__}: {_first_line(error)}"
-            failures.append(f"{name}: {said}")
-        show(f"{name}: {_first_line(said)}")
+            message = _execute(path, folder)
+        except Exception as error:  # whatever a notebook, its kernel or the disk can raise: the others still run
+            message = str(error) if type(error) is RuntimeError else f"{type(error).__name__}: {_first_line(error)}"
+            failures.append(f"{name}: {message}")
+        show(f"{name}: {_first_line(message)}")
     if failures:
         raise RuntimeError("\n  ".join([f"{len(failures)} failed, of {len(notebooks)} notebooks:", *failures]))
 
@@ -85,21 +90,21 @@ def copy(target, student: bool = False) -> list[Path]:
     Parameters
     ----------
     target : path
-        The folder; it is made if it isn't there.
+        The folder; it is made if it is missing.
     student : bool
-        Without solutions, and without the outputs in the notebooks.
+        Whether to leave out solutions, and outputs in the notebooks.
 
     Returns
     -------
     list of Path
-        What was written.
+        The files written.
 
     Raises
     ------
     FileNotFoundError
-        If there are no tutorials; see `folder`.
+        If there are no tutorials, as in `folder`.
     FileExistsError
-        If a file of that name is there already. Then nothing is written.
+        If one of the files exists already. Then nothing is written.
     OSError
         If the folder can't be written to.
     """
@@ -110,11 +115,12 @@ def copy(target, student: bool = False) -> list[Path]:
             if not (student and path.parent.name == "solutions"):
                 blank = student and path.suffix == ".ipynb"
                 contents[path.relative_to(source)] = _without_outputs(path) if blank else path.read_bytes()
-    there = [str(target / name) for name in contents if os.path.lexists(target / name)]
-    there += [str(target / part) for part in ("solutions", "findings", "findings/results", "findings/figures") if (target / part).is_file()]
-    if there:
-        more = f" and {len(there) - 1} more files are" if len(there) > 1 else " is"
-        raise FileExistsError(f"{there[0]}{more} there already; copy the tutorials to another folder")
+    folders = ("solutions", "findings", "findings/results", "findings/figures")
+    existing = [str(target / name) for name in contents if os.path.lexists(target / name)]
+    existing += [str(target / part) for part in folders if (target / part).is_file()]
+    if existing:
+        more = f" and {len(existing) - 1} more files are" if len(existing) > 1 else " is"
+        raise FileExistsError(f"{existing[0]}{more} there already; copy the tutorials to another folder")
     for name, content in contents.items():
         storage.make_folder((target / name).parent)
         storage.write_file(target / name, lambda file, content=content: file.write(content))
@@ -122,7 +128,7 @@ def copy(target, student: bool = False) -> list[Path]:
 
 
 def _jupyter():
-    """The modules nbformat and nbclient."""
+    """Import nbformat and nbclient."""
     try:
         import nbclient
         import nbformat
@@ -150,7 +156,7 @@ def _is_called(path: Path, name: str) -> bool:
 
 
 def _execute(path: Path, folder: Path) -> str:
-    """Execute one notebook and write it back; seconds and kB as text. RuntimeError if it fails."""
+    """Execute one notebook, write it back, and return seconds and kB as text. Raise RuntimeError if it fails."""
     nbformat, nbclient = _jupyter()
     started, before = time.perf_counter(), _files(folder)
     notebook = nbformat.read(path, as_version=4)
@@ -180,7 +186,7 @@ def _execute(path: Path, folder: Path) -> str:
                 raise RuntimeError(f"cell {i}: {type(error).__name__}: {_first_line(error)}") from error
     _check_no_traces(folder, before)
     notebook.cells.pop(0)
-    said = _normalise(notebook, path.stem[:2])
+    left_out = _normalise(notebook, path.stem[:2])
     nbformat.validate(notebook)
     text = nbformat.writes(notebook) + "\n"
     size = len(text.encode()) / 1000
@@ -188,38 +194,38 @@ def _execute(path: Path, folder: Path) -> str:
         raise RuntimeError(f"{size:.0f} kB with its outputs, the limit is {MAX_KB} kB")
     storage.write_text(path, text)
     seconds, most = time.perf_counter() - started, SECONDS.get(path.stem[:2], 90)
-    slow = f", more than the {most} s it is meant to take: is the machine busy?" if seconds > most else ""
-    return f"{seconds:.0f} s, {size:.0f} kB{slow}{said}"
+    slow = f", more than the {most} s it should take: is the machine busy?" if seconds > most else ""
+    return f"{seconds:.0f} s, {size:.0f} kB{slow}{left_out}"
 
 
 def _files(folder: Path) -> dict[Path, tuple]:
-    """All there is below a folder: when it was last changed, and its size; of folders neither."""
+    """List all that is below a folder: for files, when they were last changed and their size."""
     stats = {path: path.stat() for path in folder.rglob("*")}
     return {path: () if path.is_dir() else (stat.st_mtime_ns, stat.st_size) for path, stat in stats.items()}
 
 
 def _check_no_traces(folder: Path, before: dict[Path, tuple]) -> None:
-    """RuntimeError if a notebook has made or changed files. They stay: what lies there may be somebody's work."""
+    """Raise RuntimeError if a notebook has made or changed files. They stay, as they may be somebody's work."""
     after = _files(folder)
     traces = {
         "left files behind": after.keys() - before.keys(),
         "changed files": {path for path in before if after.get(path) != before[path]},
     }
-    said = [
+    found = [
         f"{what}: {', '.join(sorted(path.relative_to(folder).as_posix() for path in paths))}"
         for what, paths in traces.items()
         if paths
     ]
-    if said:
-        raise RuntimeError("; ".join(said))
+    if found:
+        raise RuntimeError("; ".join(found))
 
 
 def _normalise(notebook, number: str) -> str:
-    """Leave out of a notebook what differs from run to run; what it wrote to stderr is returned in short."""
+    """Leave out of a notebook what differs from run to run, and return in short what it wrote to stderr."""
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     notebook.nbformat_minor = 5  # the first with ids
-    said, count = [], 0
+    warned, count = [], 0
     for i, cell in enumerate(notebook.cells, start=1):
         cell.id = f"{number}-{i:02}"
         cell.metadata = {"tags": cell.metadata.tags} if "tags" in cell.metadata else {}
@@ -234,17 +240,17 @@ def _normalise(notebook, number: str) -> str:
             if "execution_count" in output:
                 output.execution_count = count
             if output.get("name") == "stderr":
-                said.append(_first_line(output.text))
+                warned.append(_first_line(output.text))
             elif output.get("name") == "stdout" and kept and kept[-1].get("name") == "stdout":
-                kept[-1].text += output.text  # how a stream is cut into pieces is chance
+                kept[-1].text += output.text  # where a stream is cut into pieces is random
             else:
                 kept.append(output)
         cell.outputs = kept
-    return f" (left out, from stderr: {'; '.join(said)})" if said else ""
+    return f" (left out, from stderr: {'; '.join(warned)})" if warned else ""
 
 
 def _line(traceback: str) -> str:
-    """The line of the cell that raised, from IPython's traceback: number and source."""
+    """Extract the line of the cell that raised from IPython's traceback: number and source."""
     plain = re.sub(r"\x1b\[[\d;]*m", "", traceback).partition("Traceback (most recent call last)")[2]
     arrow = re.search(r"^-+> +(\d+) +(.*)$", plain, re.MULTILINE)
     return f", line {arrow[1]} ({arrow[2].strip()})" if arrow else ""

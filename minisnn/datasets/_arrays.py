@@ -1,4 +1,4 @@
-"""A data set from a user's own sequences."""
+"""Data sets from a user's own sequences."""
 
 import hashlib
 
@@ -12,31 +12,45 @@ from minisnn.datasets._dataset import Dataset, Split, stratified
 def from_arrays(
     x, y, lengths=None, fractions: tuple[float, float] = (0.1, 0.1), seed: int = 0, n_classes: int | None = None
 ) -> Dataset:
-    """Your own sequences, split at random into train, validation and test, of each class the same share.
+    """Split your own sequences at random into train, validation and test, with the same share of each class.
 
-    If you have a split already, make the data set from it: `Dataset(train=Split(x, y), validation=Split(...),
+    If you already have a split, make the data set from it: `Dataset(train=Split(x, y), validation=Split(...),
     test=Split(...), n_classes=10)`.
 
     Parameters
     ----------
     x : array (B, T, n_in)
-        Real and finite. Its dtype is kept (networks cast a batch at a time), so small ones save memory.
+        Real and finite. Its dtype is kept, since networks cast one batch at a time; a small one saves memory.
     y : array (B,)
         Integer labels, 0 .. n_classes - 1.
     lengths : array (B,), optional
-        How many steps of each sequence exist, 1 .. T; what stands in x after them does not matter. None: all.
+        How many steps of each sequence exist, 1 .. T; what follows them in x is ignored. None: all of them.
     fractions : (float, float)
         The shares of validation and test, each above 0, their sum below 1.
     seed : int
-        Names the split.
+        Names the random split; at least 0.
     n_classes : int, optional
         At least 2. None: the largest label + 1; then each class must occur in y.
+
+    Returns
+    -------
+    Dataset
+        Its record holds the arguments and a checksum of the arrays.
 
     Raises
     ------
     TypeError, ValueError
-        If an array is of the wrong kind, shape or range, or there are too few sequences: each of the three splits must
-        have some, and the training split some of each class that occurs.
+        If an array is of the wrong kind, shape or range, or there are too few sequences: no split may be empty, and the
+        training split needs each class that occurs.
+
+    Examples
+    --------
+    >>> x, y = np.zeros((50, 20, 3)), np.arange(50) % 2
+    >>> data = ms.datasets.from_arrays(x, y, fractions=(0.2, 0.2))
+    >>> len(data.train), len(data.validation), len(data.test)
+    (30, 10, 10)
+    >>> data.n_in, data.n_classes
+    (3, 2)
     """
     x = _checked_x(x, y)
     y, n_classes = _checked_labels(y, len(x), n_classes)
@@ -58,12 +72,12 @@ def from_arrays(
 
 
 def _checked_x(x, y) -> np.ndarray:
-    """x as an array (B, T, n_in), with a word on the slips that only B = len(y) gives away."""
+    """Check x as an array (B, T, n_in); B = len(y) reveals some slips."""
     if not isinstance(x, np.ndarray):
         try:
             x = np.asarray(x)
         except ValueError as error:
-            slip = "are the sequences of different length? Pad them with zeros and say how long they are with lengths="
+            slip = "are the sequences of different length? Pad them with zeros and pass their lengths as lengths="
             raise ValueError(f"x can't be made an array (B, T, n_in): {error}; {slip}") from error
     x = validate.sequences(x, x.shape[2] if x.ndim == 3 else 1)
     if x.shape[2] == 0:
@@ -78,32 +92,32 @@ def _checked_x(x, y) -> np.ndarray:
 
 
 def _checked_labels(y, n_sequences: int, n_classes: int | None) -> tuple[np.ndarray, int]:
-    """y as int64, and the number of classes."""
+    """Check y; return it as int64, and the number of classes."""
     y = np.asarray(y)
     if n_classes is not None:
         n_classes = validate.integer(n_classes, "n_classes", 2)
         return validate.labels(y, n_sequences, n_classes), n_classes
     if y.ndim == 2 and y.shape[1] > 1:
-        validate.labels(y, n_sequences, y.shape[1])  # raises, with a word on one-hot rows
+        validate.labels(y, n_sequences, y.shape[1])  # raises, with a hint on one-hot rows
     largest = int(y.max()) if y.size and y.dtype.kind in "biu" else 0
     y = validate.labels(y, n_sequences, largest + 1)
     if largest == 0:
-        raise ValueError("y holds label 0 only, expected at least two classes; if there are more, say n_classes=")
+        raise ValueError("y holds label 0 only, expected at least two classes; if there are more, pass n_classes=")
     present = np.unique(y)
     if len(present) <= largest:
         absent = np.flatnonzero(present != np.arange(len(present)))[0]
         slip = "do the labels start at 1? Then write y - 1" if present[0] == 1 else "number the classes without gaps"
         raise ValueError(
             f"y goes up to {largest}, but no sequence has label {absent}; {slip}, "
-            f"or say n_classes={largest + 1} if the class exists"
+            f"or pass n_classes={largest + 1} if the class exists"
         )
     return y, largest + 1
 
 
 def _checked_fractions(fractions) -> tuple[float, float]:
-    """The shares of validation and test."""
+    """Check the shares of validation and test."""
     if not isinstance(fractions, tuple | list | np.ndarray) or len(fractions) != 2:
-        raise ValueError(f"fractions must be two numbers, those of validation and test, got {fractions!r}")
+        raise ValueError(f"fractions must be two numbers, for validation and test, got {fractions!r}")
     validation, test = (
         validate.number(f, f"fractions[{i}]", 0.0, 1.0, open_ends=True) for i, f in enumerate(fractions)
     )
@@ -113,20 +127,20 @@ def _checked_fractions(fractions) -> tuple[float, float]:
 
 
 def _check_parts(parts: list[np.ndarray], y: np.ndarray, fractions: tuple[float, float]):
-    """ValueError if validation or test is empty, or a class does not occur in training."""
+    """Raise ValueError if validation or test is empty, or a class does not occur in training."""
     for part, fraction, name in zip(parts[1:], fractions, ("validation", "test")):
         if len(part) == 0:
-            raise ValueError(f"the {name} split would be empty: {fraction} of {len(y)} sequences; give it more")
+            raise ValueError(f"the {name} split would be empty: {fraction} of {len(y)} sequences; raise its fraction")
     lost = np.setdiff1d(y, y[parts[0]])
     if lost.size:
         raise ValueError(
             f"class {lost[0]} has {(y == lost[0]).sum()} sequences, and with fractions {fractions} none is left for "
-            "training; gather more of them, lower the fractions, or split by hand (Dataset, Split)"
+            "training; collect more of them, lower the fractions, or split by hand (Dataset, Split)"
         )
 
 
 def _fingerprint(**arrays) -> str:
-    """SHA-256 of the arrays, their types and their shapes."""
+    """Hash the arrays, their types and their shapes by SHA-256."""
     digest = hashlib.sha256()
     for name, array in arrays.items():
         if array is not None:

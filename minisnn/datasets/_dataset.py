@@ -1,4 +1,4 @@
-"""What a data set is."""
+"""Data sets and their splits."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,19 +10,29 @@ from minisnn._internal.rng import stream
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Sequences with labels; all arrays are read-only.
+    """Sequences with labels; its views of the arrays are read-only.
 
     Parameters
     ----------
     x : array (B, T, n_in)
+        Input.
     y : array (B,) of int64
+        Labels, 0 .. classes - 1.
     lengths : array (B,) of int64, optional
-        How many steps of each sequence exist; None: all.
+        How many steps of each sequence exist, 1 .. T; None: all of them.
 
     Raises
     ------
-    TypeError, ValueError
-        If x, y and lengths are not of one size, empty, or of a wrong kind; what the values must be, networks check.
+    ValueError
+        If x is empty or has other axes, or the sizes of x, y and lengths differ. Networks check the values.
+
+    Examples
+    --------
+    >>> split = ms.datasets.Split(np.ones((3, 20, 1)), np.array([0, 1, 1]), lengths=np.array([20, 12, 7]))
+    >>> len(split)
+    3
+    >>> len(ms.Network([1, 8, 2]).evaluate(split).firing_rates)  # one hidden layer
+    1
     """
 
     x: np.ndarray
@@ -36,7 +46,7 @@ class Split:
         for name in ("y", "lengths"):
             if getattr(self, name) is not None and np.shape(getattr(self, name)) != (len(x),):
                 got = np.shape(getattr(self, name))
-                raise ValueError(f"{name} must have one entry a sequence, shape ({len(x)},), got shape {got}")
+                raise ValueError(f"{name} must have one entry per sequence, shape ({len(x)},), got shape {got}")
         for name in ("x", "y", "lengths"):
             if getattr(self, name) is not None:
                 view = np.asarray(getattr(self, name)).view()
@@ -49,16 +59,34 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Three splits, and the record: all that is needed to make the same data set again, as plain JSON.
+    """A data set for `fit`: three splits, the number of classes, and a record.
 
-    `train` may also be an iterable of batches, each a `Split` or (x, y) or (x, y, lengths), or a function of the epoch
-    (0, 1, ...) that returns one, for data that is made on the fly or larger than memory. A run that is to resume needs
-    equal batches for equal epochs.
+    Parameters
+    ----------
+    train : Split, iterable or callable
+        For data made on the fly or larger than memory: an iterable of batches, each a `Split` or (x, y) or
+        (x, y, lengths), or a function of the epoch (0, 1, ...) that returns one. A run that is to be resumed needs the
+        same batches in the same epoch.
+    validation, test : Split
+    n_classes : int
+        At least 2.
+    record : dict
+        All that is needed to make the same data set again, as plain JSON; a checkpoint must agree on it.
 
     Raises
     ------
     TypeError
-        If `train` is neither, or can be run through only once; if the other two are no splits.
+        If `train` is something else, or can be iterated over only once; if `validation` or `test` is not a `Split`.
+
+    Examples
+    --------
+    >>> def draw(n, rng):
+    ...     y = rng.integers(0, 2, n)
+    ...     return ms.datasets.Split(y[:, np.newaxis, np.newaxis] + rng.standard_normal((n, 20, 1)), y)
+    >>> def train(epoch):
+    ...     return (draw(16, np.random.default_rng([epoch, number])) for number in range(3))
+    >>> data = ms.datasets.Dataset(train, draw(8, np.random.default_rng(1)), draw(8, np.random.default_rng(2)), 2)
+    >>> history = ms.fit(ms.Network([1, 8, 2]), data, epochs=1, progress=False)
     """
 
     train: Split | Iterable | Callable[[int], Iterable]
@@ -73,24 +101,24 @@ class Dataset:
                 raise TypeError(f"{name} must be a Split(x, y), got {type(getattr(self, name)).__name__}")
         if isinstance(self.train, Iterator):
             raise TypeError(
-                "train is an iterator, which gives its batches only once; hand in a function of the epoch that "
-                "returns one"
+                "train is an iterator, which gives its batches only once; pass a function of the epoch that returns one"
             )
         if not isinstance(self.train, Split | Iterable) and not callable(self.train):
-            raise TypeError(f"train must be a Split(x, y) or give batches, got {type(self.train).__name__}")
+            raise TypeError(f"train must be a Split(x, y), batches or a function, got {type(self.train).__name__}")
 
     @property
     def n_in(self) -> int:
+        """Number of inputs per step."""
         return self.validation.x.shape[2]
 
 
 def stratified(labels: np.ndarray, fractions: tuple[float, float], rng: np.random.Generator) -> list[np.ndarray]:
-    """Indices of train, validation and test: of each class the same share, drawn by `rng`; ascending.
+    """Draw the indices of train, validation and test, ascending, with the same share of each class.
 
     `fractions` are those of validation and test; the rest is for training.
     """
     classes, counts = np.unique(labels, return_counts=True)
-    # Rounding the running totals, not each class, makes the parts as large as the fractions say.
+    # Rounding the running totals, not each class, gives the parts the size that the fractions ask for.
     n_validation, n_test = (
         np.diff(np.rint(fraction * np.cumsum(counts)), prepend=0).astype(int) for fraction in fractions
     )
@@ -103,5 +131,5 @@ def stratified(labels: np.ndarray, fractions: tuple[float, float], rng: np.rando
 
 
 def permutation(n_steps: int, permute: bool, seed: int) -> np.ndarray:
-    """The order in which the pixels of an image are read: row by row, or in one random order for all images."""
+    """Return the order in which pixels are read: row by row, or one random order for all images."""
     return stream(seed, "permutation", n_steps).permutation(n_steps) if permute else np.arange(n_steps)

@@ -13,7 +13,7 @@ CUE_STEPS = 4
 def delayed_match(
     lag: int = 30, cues: int = 4, distractors: int = 0, n_train: int = 3000, n_test: int = 500, seed: int = 0
 ) -> Dataset:
-    """Is the second cue, `lag` steps after the first, as high as the first? x (B, lag + 10, 1) float32, y (B,) 0 or 1.
+    """Draw a delayed-match task: say whether the second cue, `lag` steps after the first, is as high as the first.
 
     =====================  ======================================================
     steps                  input
@@ -25,38 +25,51 @@ def delayed_match(
     lag + 6 .. lag + 9     silence
     =====================  ======================================================
 
-    Class 1 if the two heights are equal, else 0. Each split is balanced: half of it matches, and within each class all
-    heights are equally frequent as first cue and as second cue (where the numbers don't divide, they differ by 1). So
-    neither cue alone tells anything about the class, nor do the distractors.
+    The class is 1 if the two heights are equal, else 0. Each split is balanced: half of it matches, and within each
+    class all heights are equally frequent as first cue and as second cue, or as nearly as the numbers allow. So neither
+    cue alone tells anything about the class, nor do the distractors.
 
     Parameters
     ----------
     lag : int
         Steps from the onset of the first cue to that of the second; at least 4, the length of a cue.
     cues : int
-        The number of heights, at least 2: 1/cues, 2/cues, .. 1.
+        The number of heights, at least 2: 1/cues, 2/cues, .., 1.
     distractors : int
-        Cues that mean nothing, each 4 steps long: of random heights (the same ones), at random places between the two
-        cues, with at least one silent step before and after. Needs lag >= 5 * distractors + 5.
+        Number of cues without meaning, each 4 steps long and of one of the same heights at random. They lie at random
+        places between the two cues, with at least one silent step before and after; lag >= 5 * distractors + 5.
     n_train, n_test : int
-        Sequences for training; for validation and again for test. At least 2. The three splits are drawn independently,
-        so the test split does not depend on `n_train`.
+        Number of sequences, at least 2; `n_test` is that of validation and that of test. The three splits are drawn
+        independently, so the test split does not depend on `n_train`.
     seed : int
-        Names the draws; it stands in `record`.
+        Names the random draws; at least 0. It is kept in `record`.
+
+    Returns
+    -------
+    Dataset
+        x (B, lag + 10, 1) float32 in [0, 1], y (B,) 0 or 1.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is off, or the distractors don't fit.
+        If an argument is invalid, or the distractors don't fit.
 
     Notes
     -----
     Plain recall (how high was the cue?) needs no memory where the readout sums over time: the cue leaves its mark in
-    the sum when it is seen. Here the marks of both cues are in the sum, g(first) + g(second), whatever g a network
-    without memory makes of a cue; class 1 if it is positive. For a match that is 2 g(first), so to recognise all
-    matches, g must be positive for all heights, and then all other pairs are taken for matches too. Such a network is
-    right in at most 1/2 + c / (8 (c - 1)) of the sequences, for an even number c of cues: in 2/3 for 4 of them, where g
-    is positive for half of the heights. Guessing gives 1/2.
+    the sum when it is seen. Here the sum holds the marks of both cues, g(first) + g(second), with any g that a network
+    without memory makes of a cue; the class is 1 if the sum is positive. For a match it is 2 g(first). So to recognise
+    all matches, g must be positive for all heights, and then all other pairs are taken for matches too. For an even
+    number c of cues, such a network is right in at most 1/2 + c / (8 (c - 1)) of the sequences: in 2/3 for 4 cues, with
+    g positive for half of the heights. Guessing gives 1/2.
+
+    Examples
+    --------
+    >>> data = ms.datasets.delayed_match(lag=30, distractors=2, n_train=40, n_test=20)
+    >>> data.train.x.shape, data.test.x.shape
+    ((40, 40, 1), (20, 40, 1))
+    >>> int(data.train.y.sum())  # half of them match
+    20
     """
     lag, cues = validate.integer(lag, "lag", CUE_STEPS), validate.integer(cues, "cues", 2)
     distractors, seed = validate.integer(distractors, "distractors", 0), validate.integer(seed, "seed", 0)
@@ -75,7 +88,7 @@ def delayed_match(
 
 
 def _draw(n: int, lag: int, cues: int, distractors: int, rng: np.random.Generator) -> Split:
-    """A split of n sequences, in random order."""
+    """Draw a split of n sequences, in random order."""
     pairs = _pairs(n, cues)[rng.permutation(n)]
     levels = np.concatenate([pairs, rng.integers(0, cues, (n, distractors))], axis=1)
     onsets = np.empty((n, 2 + distractors), int)
@@ -88,10 +101,10 @@ def _draw(n: int, lag: int, cues: int, distractors: int, rng: np.random.Generato
 
 
 def _pairs(n: int, cues: int) -> np.ndarray:
-    """The levels (0 .. cues - 1) of first and second cue, (n, 2): balanced, those that match come last.
+    """Return the levels (0 .. cues - 1) of first and second cue, (n, 2): balanced, with the matching pairs last.
 
-    Of those that don't match, `cues` in a row have each level once as first and once as second cue; the distance
-    between the two is the same for all of them, and differs from one such row to the next.
+    The other pairs come in groups of `cues`: within a group each level is once the first and once the second cue, and
+    the distance between the two is constant; it differs from one group to the next.
     """
     n_match = n // 2
     i = np.arange(n - n_match)
@@ -102,11 +115,11 @@ def _pairs(n: int, cues: int) -> np.ndarray:
 
 
 def _distractor_onsets(n: int, lag: int, distractors: int, rng: np.random.Generator) -> np.ndarray:
-    """Where distractors start, (n, distractors), ascending; all arrangements are equally likely.
+    """Draw where distractors start, (n, distractors), ascending; all arrangements are equally likely.
 
     A distractor and the silent step after it are one block, so the lag - 5 steps from the second after the first cue up
-    to the second cue hold blocks and free steps in any order: of these `places`, draw those that are blocks. Each block
-    before moves a block by 4 more.
+    to the second cue hold blocks and free steps in any order: of these `places`, draw those that are blocks. Each
+    earlier block shifts a block by another 4 steps.
     """
     if distractors == 0:
         return np.empty((n, 0), int)

@@ -1,4 +1,4 @@
-"""The bundled digits: 1797 images of 8x8 pixels, read one pixel a step."""
+"""The bundled digits: 1797 images of 8x8 pixels, read one pixel per step."""
 
 from importlib.resources import files
 
@@ -12,22 +12,38 @@ SPLIT_SEED = 0  # the split is fixed: `seed` only changes the order of the pixel
 
 
 def digits(permute: bool = False, seed: int = 0) -> Dataset:
-    """Handwritten digits as sequences of 64 pixels in [0, 1]: x (B, 64, 1) float32, y (B,) in 0 .. 9.
+    """Load the bundled handwritten digits as sequences of 64 pixels, one per step.
 
     The split into 1437 training, 180 validation and 180 test images is stratified and the same for all seeds.
 
     Parameters
     ----------
     permute : bool
-        Read the pixels in one random order (the same for all images) instead of row by row. What lies close in the
-        image then lies anywhere in time.
+        Whether to read the pixels in one random order, the same for all images, instead of row by row. What is close in
+        the image is then anywhere in time.
     seed : int
-        Names that order; it stands in `record`.
+        Names that order; at least 0. It is kept in `record`.
+
+    Returns
+    -------
+    Dataset
+        x (B, 64, 1) float32 in [0, 1], y (B,) in 0 .. 9.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is invalid.
 
     Notes
     -----
     The test part of "Optical Recognition of Handwritten Digits", E. Alpaydin and C. Kaynak, UCI Machine Learning
     Repository, 1998, licence CC BY 4.0.
+
+    Examples
+    --------
+    >>> data = ms.datasets.digits(permute=True)
+    >>> data.train.x.shape, len(data.validation), len(data.test)
+    ((1437, 64, 1), 180, 180)
     """
     permute, seed = validate.flag(permute, "permute"), validate.integer(seed, "seed", 0)
     with (files("minisnn.datasets") / "digits.npz").open("rb") as file, np.load(file) as arrays:

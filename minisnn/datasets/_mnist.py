@@ -1,4 +1,4 @@
-"""MNIST: 70,000 images of 28x28 pixels, read from four IDX files that are downloaded when first asked for."""
+"""MNIST: 70,000 images of 28x28 pixels, read from four IDX files that are downloaded at first use."""
 
 import gzip
 import hashlib
@@ -48,48 +48,60 @@ def mnist(
     n_train: int | None = None,
     folder: str | os.PathLike | None = None,
 ) -> Dataset:
-    """Handwritten digits as sequences: x (B, T, n_in) float32 in [0, 1], y (B,) in 0 .. 9.
+    """Load MNIST, handwritten digits, as sequences of pixels (S-MNIST, PS-MNIST) or of rows; download it at first use.
 
-    One pixel a step, row by row: T = 784, n_in = 1; with `pool=2` T = 196. Or, with `rows`, one row a step:
-    T = n_in = 28; with `pool=2` T = n_in = 14. The test split are the original 10,000 test images. The 60,000 training
+    One pixel per step, row by row: T = 784, n_in = 1; with `pool=2` T = 196. Or, with `rows`, one row per step:
+    T = n_in = 28; with `pool=2` T = n_in = 14. The test split is that of MNIST, 10,000 images. The 60,000 training
     images are split into 55,000 for training and 5,000 for validation, stratified and the same for all seeds.
 
     Parameters
     ----------
     permute : bool
-        Read the pixels in one random order (the same for all images) instead of row by row.
+        Whether to read the pixels in one random order, the same for all images, instead of row by row.
     pool : int
-        2: pixels are means over 2x2 pixels, so images are 14x14. 1: as they are.
+        1: images as they are, 28x28. 2: means over 2x2 pixels, so images are 14x14.
     rows : bool
-        Read one row a step instead of one pixel; not together with `permute`.
+        Whether to read one row per step instead of one pixel; not together with `permute`.
     seed : int
-        Names the order of `permute`; it stands in `record`.
+        Names the order of `permute`; at least 0. It is kept in `record`.
     n_train : int, optional
-        Keep so many training images, 10 .. 55,000, the same share of each class and the same images for all seeds.
+        Number of training images to keep, 10 .. 55,000: the same share of each class, the same images for all seeds.
+        None: all of them.
     folder : path, optional
-        Where the four files are, gzipped or unpacked, and where those that are missing are downloaded to (12 MB).
+        Holds the four files, gzipped or unpacked; missing ones are downloaded into it (12 MB).
         Default: the environment variable MINISNN_DATA; without it, the user's cache folder.
+
+    Returns
+    -------
+    Dataset
+        x (B, T, n_in) float32 in [0, 1], y (B,) in 0 .. 9.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is off; if a file in the folder is not, by its checksum, the one it should be.
+        If an argument is invalid, or the checksum of a file in the folder is wrong.
     ImportError
         If files are missing and so is pooch, which downloads them (`pip install "minisnn[data]"`).
     OSError
-        If files are missing and no mirror gives them, or the folder can't be written to, or the disk is full. Files
+        If files are missing and no mirror provides them, or the folder can't be written to, or the disk is full. Files
         are written whole or not at all.
 
     Notes
     -----
     The MNIST database of handwritten digits, Y. LeCun, C. Cortes and C. J. C. Burges.
+
+    Examples
+    --------
+    >>> data = ms.datasets.mnist(pool=2, n_train=10_000)  # doctest: +SKIP
+    >>> data.train.x.shape, data.test.x.shape  # doctest: +SKIP
+    ((10000, 196, 1), (10000, 196, 1))
     """
     permute, rows = validate.flag(permute, "permute"), validate.flag(rows, "rows")
     pool, seed = validate.integer(pool, "pool", 1), validate.integer(seed, "seed", 0)
     if pool > 2:
         raise ValueError(f"pool must be 1 (28x28 pixels) or 2 (14x14), got {pool}")
     if permute and rows:
-        raise ValueError("permute is about single pixels, rows=True reads whole rows; set one of the two to False")
+        raise ValueError("permute reorders single pixels, rows=True reads whole rows; set one of the two to False")
     n_train = _checked_n_train(n_train)
 
     images, labels, test_images, test_labels = _read_files(_data_folder(folder))
@@ -111,18 +123,18 @@ def mnist(
 
 
 def _checked_n_train(n_train) -> int | None:
-    """`n_train`, if it is None or there are so many training images; checked before anything is downloaded."""
+    """Check that `n_train` is None or at most the number of training images, before anything is downloaded."""
     if n_train is None:
         return None
     n_train = validate.integer(n_train, "n_train", 10)
     most = FILES["train-labels-idx1-ubyte"][0][0] - N_VALIDATION
     if n_train > most:
-        raise ValueError(f"n_train must be at most {most}, all images that are not for validation, got {n_train}")
+        raise ValueError(f"n_train must be at most {most}, all images not in validation, got {n_train}")
     return n_train
 
 
 def _split(labels: np.ndarray, n_train: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the training and of the validation images, ascending."""
+    """Draw the indices of the training and of the validation images, ascending."""
     train, validation, _ = stratified(labels, (N_VALIDATION / len(labels), 0.0), stream(SPLIT_SEED, "split", "mnist"))
     if n_train is not None:
         rng = stream(SPLIT_SEED, "subset", "mnist")
@@ -132,9 +144,9 @@ def _split(labels: np.ndarray, n_train: int | None) -> tuple[np.ndarray, np.ndar
 
 
 def _sequences(images: np.ndarray, pool: int, order: np.ndarray) -> np.ndarray:
-    """Images (B, height, width) uint8 as x (B, T, n_in) float32, T being the length of `order`.
+    """Turn images (B, height, width) uint8 into x (B, T, n_in) float32, with T the length of `order`.
 
-    Integers up to the last moment, since an image is four times as large in float32.
+    Pixels stay integers to the last moment, since an image is four times as large in float32.
     """
     n, height, width = images.shape
     if pool > 1:
@@ -145,11 +157,11 @@ def _sequences(images: np.ndarray, pool: int, order: np.ndarray) -> np.ndarray:
 
 
 def _data_folder(folder) -> Path:
-    """The folder with the files: `folder`, else MINISNN_DATA, else the user's cache."""
+    """Return the folder of the files: `folder`, else MINISNN_DATA, else the user's cache."""
     if folder is None:
         folder = os.environ.get("MINISNN_DATA") or None
     if folder is None:
-        by_hand = _by_hand(FILES, "a folder that you name by folder= or by the environment variable MINISNN_DATA")
+        by_hand = _by_hand(FILES, "a folder named by folder= or by the environment variable MINISNN_DATA")
         folder = _import_pooch(by_hand).os_cache("minisnn")
     if not isinstance(folder, str | os.PathLike):
         raise TypeError(f"folder must be a path, got {folder!r}")
@@ -157,7 +169,7 @@ def _data_folder(folder) -> Path:
 
 
 def _read_files(folder: Path) -> list[np.ndarray]:
-    """The arrays of the four files, in the order of FILES; those that are missing are downloaded."""
+    """Read the arrays of the four files, in the order of FILES; download those that are missing."""
     missing = [name for name in FILES if _find(folder, name) is None]
     if missing:
         by_hand = _by_hand(missing, folder)
@@ -174,34 +186,34 @@ def _write(path: Path, content: bytes):
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    """The path of a file, unpacked or gzipped; None if it is not there."""
+    """Return the path of a file, unpacked or gzipped; None if it is missing."""
     paths = (folder / name, folder / f"{name}.gz")
     return next((path for path in paths if path.is_file()), None)
 
 
 def _read_file(path: Path, name: str) -> np.ndarray:
-    """The array in a file of the folder; ValueError with its path, what is wrong, and what to do."""
+    """Read the array in a file of the folder; a ValueError gives its path, what is wrong, and what to do."""
     try:
         return _decode(path.read_bytes(), name)
     except ValueError as error:
-        raise ValueError(f"{path} {error}; delete it and call mnist() again, which downloads it") from error
+        raise ValueError(f"{path} {error}; delete it and call mnist() again to download it") from error
 
 
 def _decode(content: bytes, name: str) -> np.ndarray:
-    """The array in the content of an IDX file, gzipped or not.
+    """Decode the array in the content of an IDX file, gzipped or not.
 
     Raises
     ------
     ValueError
-        If it is not the file of FILES; the message goes on after the name of where the content comes from.
+        If it is not the file of FILES; the caller puts the origin of the content in front of the message.
     """
     shape, sha256 = FILES[name]
-    if content[:2] == b"\x1f\x8b":  # not by the name: some browsers unpack on the way and leave the .gz
+    if content[:2] == b"\x1f\x8b":  # not by name: some browsers unpack a download but keep its .gz
         try:
             content = gzip.decompress(content)
         except (EOFError, OSError, zlib.error) as error:
             raise ValueError(f"is a truncated or damaged gzip file ({error})") from error
-    # An IDX file is: two zeros, 8 for bytes, the number of axes; the size of each axis, big-endian; the bytes.
+    # An IDX file: two zeros, 8 for bytes, the number of axes; the size of each axis, big-endian; the bytes.
     magic, n_header = bytes([0, 0, 8, len(shape)]), 4 + 4 * len(shape)
     if content[:4] != magic:
         raise ValueError(f"is neither gzip nor the IDX file {name}: starts with {content[:16]!r}, expected {magic!r}")
@@ -217,12 +229,12 @@ def _decode(content: bytes, name: str) -> np.ndarray:
 
 
 def _download(name: str, pooch, by_hand: str) -> bytes:
-    """The content of a gzipped file, from the first mirror that gives the right one.
+    """Download the content of a gzipped file, from the first mirror that provides the right one.
 
     Raises
     ------
     OSError
-        If none does, with the reason of each.
+        If none does, with the reason for each.
     """
     failures = []
     for mirror in MIRRORS:
@@ -237,7 +249,7 @@ def _download(name: str, pooch, by_hand: str) -> bytes:
 
 
 def _import_pooch(by_hand: str):
-    """The package pooch; ImportError that says how to do with and without it."""
+    """Import pooch; an ImportError says how to proceed with and without it."""
     try:
         import pooch
     except ImportError as error:
@@ -246,5 +258,5 @@ def _import_pooch(by_hand: str):
 
 
 def _by_hand(names, folder) -> str:
-    """What to do instead of a download."""
+    """Say what to do instead of a download."""
     return f"By hand: put these files, gzipped (.gz) or unpacked, into {folder}: {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""Experiments: a recipe, trained once or many times, and what comes out.
+"""Experiments: a recipe, trained once or many times, and the results.
 
 recipes.py       all settings of a run in one record, by name
 run.py           one recipe trained in a folder, safe to interrupt

@@ -1,10 +1,10 @@
 """Named experiments: all settings of a run in one flat record, from data to dropout.
 
 A recipe is called data-model, e.g. `psmnist-asrc`: S-MNIST reads the 784 pixels of an image one per step, PS-MNIST in
-a random order, `psmnist14` after pooling to 14x14, `psdigits` the bundled 8x8 digits; `match` is the delayed match,
-read out in the steps from the second cue on (its single hidden layer keeps all models firing: with three, the deeper
-layers of an RSNN fall silent there). The settings of (P)S-MNIST are those of the paper's public code (which names no K
-for the large S-MNIST network); those of the small ones were chosen on validation data.
+a random order, `psmnist14` after pooling to 14x14, `psdigits` the bundled 8x8 digits. `match` is the delayed match,
+read out from the second cue on; its single hidden layer keeps all models firing (with three, the deeper layers of an
+RSNN fall silent there). The settings of (P)S-MNIST are those of the paper's public code, which names no K for the large
+S-MNIST network; those of the small ones were chosen on validation data.
 """
 
 import time
@@ -30,42 +30,94 @@ SURROGATES = {kind.__name__.lower(): kind for kind in surrogates.BUILT_IN}
 class Recipe:
     """All settings of a run; the defaults are the paper's for PS-MNIST with SRC.
 
+    Brackets name the data, model or setting to which a setting belongs; elsewhere it has no effect. The help of
+    `minisnn train` is made of these descriptions.
+
     Parameters
     ----------
     data : {"digits", "mnist", "delayed_match"}
-    permute, pool, rows, n_train, lag, cues, distractors, data_seed
-        Handed to the data set of that name, if it knows them (`seed` there is `data_seed` here). `n_train` None: all of
-        MNIST, 3000 of delayed match.
+        Data set, from `minisnn.datasets`.
+    permute : bool
+        Whether pixels are read in one random order instead of row by row (digits, mnist).
+    pool : int
+        Pixels become means over pool x pool of them, 1 or 2 (mnist).
+    rows : bool
+        Whether a step reads a row of pixels instead of one pixel; not with permute (mnist).
+    n_train : int, optional
+        Training sequences; None: all 55,000 of mnist, 3000 of delayed_match (mnist, delayed_match).
+    lag : int
+        Steps from the first cue to the second (delayed_match).
+    cues : int
+        Number of heights that a cue can have (delayed_match).
+    distractors : int
+        Number of meaningless cues between the two (delayed_match).
+    data_seed : int
+        Seed of the data: the order of pixels, or the sequences of delayed_match.
     model : {"ff", "rsnn", "src", "asrc", "mixture", "random"}
-        Two controls for asrc: mixture (all spans 1 .. `max_span` alike, for good) and random (a fixed span for each
-        layer, drawn from 1 .. `max_span` by the seed).
+        Recurrence of the hidden layers. Two are controls for asrc: mixture weighs the spans 1 .. max_span equally, and
+        random draws a fixed span per layer from them.
     hidden : tuple of int
-        Neurons of the hidden layers.
+        Neurons per hidden layer.
     span : int or tuple of int
-        The λ of src: of all layers, or one per hidden layer.
-    max_span, shared_spans
-        The K of asrc, and whether all its layers share one set of span logits.
-    decay, threshold, reset, detach_reset, learn_decay, per_neuron
-        Of all neurons; with `learn_decay` they are PLIF, with one decay logit per layer or `per_neuron`.
-    surrogate : str
-        The name of a built-in surrogate, in small letters; `surrogate_width` None: its own width.
+        Span λ, one for all hidden layers or one per layer (src).
+    max_span : int
+        Largest span K (asrc, mixture, random).
+    shared_spans : bool
+        Whether all layers share one set of span logits (asrc).
+    decay : float
+        Decay β of all neurons; with learn_decay before training.
+    threshold : float
+        Threshold θ of all neurons.
+    reset : {"soft", "hard", "none"}
+        After a spike: subtract θ, set to 0, or nothing.
+    detach_reset : bool
+        Whether the backward pass ignores that the reset depends on the spike.
+    learn_decay : bool
+        Whether the decay is learned, as in `PLIF`.
+    per_neuron : bool
+        Whether each neuron learns a decay of its own, instead of one per layer (learn_decay).
+    surrogate : {"triangle", "rectangle", "exponential", "sigmoid", "gaussian", "atan", "fastsigmoid"}
+        Surrogate gradient of the spike.
+    surrogate_width : float, optional
+        Width of the surrogate; None: its default.
     readout_window : int, optional
-        See `Network`.
-    epochs, batch_size, clip_norm, dropout
-        See `fit`.
-    lr, span_lr, neuron_lr, weight_decay : float
-        Of AdamW: learning rates of the weights, of asrc's span logits and of learned decays; decay of the weights.
+        Number of last steps over which the readout sums spikes; None: all.
+    epochs : int
+        Passes over the training data.
+    batch_size : int
+        Sequences per step of training.
+    lr : float
+        Learning rate of the weights.
+    span_lr : float
+        Learning rate of the span logits (asrc).
+    neuron_lr : float
+        Learning rate of the decay logits (learn_decay).
+    weight_decay : float
+        Decay of the weights, as in `AdamW`.
     schedule : {"one_cycle", "cosine", "constant"}
-    first_temperature, last_temperature : float
-        T° at the start and at the end of training.
+        How the learning rates change over the epochs.
+    first_temperature : float
+        Temperature T° at the start of training (asrc).
+    last_temperature : float
+        Temperature T° at the end of training (asrc).
+    clip_norm : float, optional
+        Upper bound of the gradient's norm; None: no clipping.
+    dropout : float
+        Probability that a neuron's input from below is cut.
     seed : int
-        Of initial weights, shuffling and dropout.
+        Seed of initial weights, shuffling and dropout, and of the spans of random.
 
     Raises
     ------
     TypeError, ValueError
-        If a name is unknown, or a size or span is off; other values out of range are reported by what they are
+        If a name is unknown, or a size or span is invalid. Other values out of range are reported by what they are
         handed to (`make_network`, `make_data`, `fit`).
+
+    Examples
+    --------
+    >>> from minisnn.experiments.recipes import Recipe
+    >>> Recipe(data="digits", model="asrc", max_span=16).hidden
+    (64, 128, 128)
     """
 
     data: str = "mnist"
@@ -119,7 +171,7 @@ class Recipe:
 
 
 def _checked_span(span, hidden: tuple[int, ...]) -> int | tuple[int, ...]:
-    """λ as one number, or as a tuple with one per hidden layer."""
+    """Return λ as one number, or as a tuple with one per hidden layer."""
     if not isinstance(span, tuple):
         return validate.integer(span, "span", 1)
     if len(span) != len(hidden):
@@ -160,13 +212,12 @@ RECIPES = {f"{name}-{model}": replace(base, model=model) for name, base in _BASE
 
 
 def recipe(name: str, **settings) -> Recipe:
-    """The recipe of this name, with settings of your own.
+    """Return the recipe of this name, with settings of your own.
 
     Raises
     ------
     ValueError
-        If there is no such recipe or setting, or if a setting would change nothing: `span` where there is no SRC,
-        `lag` where the data has none.
+        If there is no such recipe or setting, or if a setting would change nothing, e.g. `span` where there is no SRC.
 
     Examples
     --------
@@ -188,7 +239,7 @@ def recipe(name: str, **settings) -> Recipe:
 
 
 def matters(recipe: Recipe, setting: str) -> bool:
-    """Whether a setting has any effect with the data, the model and the neurons of the recipe."""
+    """Check whether a setting has any effect with the data, model and neurons of the recipe."""
     of_models = {"span": ("src",), "max_span": ("asrc", "mixture", "random")}
     of_models |= dict.fromkeys(("shared_spans", "span_lr", "first_temperature", "last_temperature"), ("asrc",))
     if setting in of_models:
@@ -200,13 +251,13 @@ def matters(recipe: Recipe, setting: str) -> bool:
 
 
 def differences(before: Recipe, now: Recipe) -> list[str]:
-    """The settings in which two recipes differ, one line for each."""
+    """List the settings in which two recipes differ, one line each."""
     pairs = [(name, getattr(before, name), getattr(now, name)) for name in SETTINGS]
     return [f"{name}: {a!r} there, now {b!r}" for name, a, b in pairs if a != b]
 
 
 def make_data(recipe: Recipe) -> datasets.Dataset:
-    """The recipe's data set."""
+    """Make the recipe's data set."""
     options = {name: getattr(recipe, name) for name in DATA[recipe.data]}
     if recipe.data == "delayed_match" and options["n_train"] is None:
         del options["n_train"]
@@ -214,7 +265,7 @@ def make_data(recipe: Recipe) -> datasets.Dataset:
 
 
 def make_network(recipe: Recipe) -> Network:
-    """The recipe's network, untrained."""
+    """Make the recipe's network, untrained."""
     drawn = stream(recipe.seed, "random spans").integers(1, recipe.max_span + 1, len(recipe.hidden))
     recurrence = {
         "ff": Feedforward(),
@@ -238,7 +289,7 @@ def make_network(recipe: Recipe) -> Network:
 
 
 def fit_options(recipe: Recipe) -> dict:
-    """What `fit` needs besides network and data."""
+    """Return the arguments of `fit` other than network and data."""
     return {
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
@@ -254,7 +305,7 @@ def fit_options(recipe: Recipe) -> dict:
 
 
 def steps_and_inputs(recipe: Recipe) -> tuple[int, int]:
-    """(T, n_in) of the recipe's sequences."""
+    """Return (T, n_in) of the recipe's sequences."""
     if recipe.data == "mnist":
         width = 28 // validate.integer(recipe.pool, "pool", 1)
         return (width, width) if recipe.rows else (width**2, 1)
@@ -262,14 +313,14 @@ def steps_and_inputs(recipe: Recipe) -> tuple[int, int]:
 
 
 def n_training(recipe: Recipe) -> int:
-    """How many training sequences there are."""
+    """Return the number of training sequences."""
     return {"digits": 1437, "mnist": recipe.n_train or 55_000, "delayed_match": recipe.n_train or 3000}[recipe.data]
 
 
 def seconds_per_sequence(recipe: Recipe, duration: float = 0.5) -> float:
-    """How long a gradient of the recipe's untrained network takes here and now, per sequence.
+    """Time a gradient of the recipe's untrained network on this machine, per sequence.
 
-    Measured on a few random sequences of the recipe's T and n_in, again and again until `duration` seconds have passed.
+    It is computed for a few random sequences of the recipe's T and n_in, until `duration` seconds have passed.
     """
     net, n = make_network(recipe), min(recipe.batch_size, 32)
     x = stream(0, "timing").random((n, *steps_and_inputs(recipe)), dtype=np.float32)
@@ -283,7 +334,7 @@ def seconds_per_sequence(recipe: Recipe, duration: float = 0.5) -> float:
 
 
 def estimated_seconds(recipe: Recipe, per_sequence: float | None = None) -> float:
-    """About how long a run takes on this machine: all its gradients, at the pace of the first.
+    """Estimate how long a run takes on this machine: all its gradients, at the pace of the first.
 
     `per_sequence` is that pace, in seconds for the gradient of one sequence; None: `seconds_per_sequence` measures it.
     """
@@ -292,14 +343,14 @@ def estimated_seconds(recipe: Recipe, per_sequence: float | None = None) -> floa
 
 
 def _of_equal_pace(recipe: Recipe) -> tuple:
-    """What recipes have in common whose sequences take equally long: λ and the order of the pixels don't matter."""
+    """Return what recipes share if their sequences take equally long: λ and the order of the pixels don't matter."""
     return steps_and_inputs(recipe), recipe.hidden, recipe.model, recipe.max_span if recipe.model == "asrc" else None
 
 
 def table() -> str:
-    """All recipes: sequences, network, parameters, epochs, and about how long they take on this machine.
+    """List all recipes: sequences, network, parameters, epochs, and about how long they take on this machine.
 
-    Each kind of network is timed once, for 0.2 seconds: with all recipes this takes about five seconds.
+    Each kind of network is timed once, for 0.2 seconds, which takes about five seconds in total.
     """
     lines = [f"{'recipe':<19} {'sequences':>9} {'T':>4}  {'network':<28} {'parameters':>10} {'epochs':>6} {'about':>8}"]
     paces = {}

@@ -1,12 +1,12 @@
 """A run: a recipe trained in a folder, safe to interrupt, with its figures.
 
 config.json      the recipe, the data's record, the version: what the run is
-checkpoint.npz   to go on from; gone once the run has ended
+checkpoint.npz   to continue from; gone once the run has ended
 history.csv      one row per epoch, appended as it comes (`tail -f`)
 best.npz         the network of the epoch with the best hard validation accuracy: `Network.load`
 history.json     the whole history, span weights included; as of the last epoch
 result.json      at the end: test accuracy, computed this once
-figures/         by `draw`
+figures/         written by `draw`
 """
 
 import json
@@ -27,20 +27,20 @@ CONFIG, CHECKPOINT, RESULT = "config.json", "checkpoint.npz", "result.json"
 
 
 def train(recipe: Recipe, folder, resume: bool = False, progress: bool = True, checkpoint_minutes: float = 5.0) -> dict:
-    """Train a recipe in `folder`, evaluate it on test data, and write down what came out.
+    """Train a recipe in `folder`, evaluate it on test data, and store the result.
 
     Parameters
     ----------
     recipe : Recipe
         From `minisnn.experiments.recipes.recipe(name, **settings)`, or one of your own.
     folder : path
-        New or empty, or that of the same run, with `resume`.
+        New or empty; with `resume` also the folder of the same run.
     resume : bool
-        Go on with the run in the folder, if there is one. A run that has ended only returns its result again.
+        Whether to continue the run in the folder, if there is one. A run that has ended only returns its result again.
     progress : bool
         Whether to show progress bars.
     checkpoint_minutes : float
-        See `fit`.
+        As in `fit`.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def train(recipe: Recipe, folder, resume: bool = False, progress: bool = True, c
     FileExistsError
         If the folder holds a run already and `resume` is False.
     ValueError
-        If it holds a run of another recipe (the message says what differs); if a setting is off.
+        If the folder holds a run of another recipe (the message says what differs); if a setting is invalid.
     OSError
         If the folder can't be written to.
     """
@@ -66,7 +66,7 @@ def train(recipe: Recipe, folder, resume: bool = False, progress: bool = True, c
     config = {"recipe": asdict(recipe), "data": data.record, "version": __version__}
     storage.write_text(folder / CONFIG, json.dumps(config, indent=1))
 
-    def write_down(net: Network, history: History) -> None:
+    def store(net: Network, history: History) -> None:
         if (folder / "history.csv").exists() and len(_lines(folder / "history.csv")) == len(history):
             history.append_csv(folder / "history.csv")
         else:  # the first epoch; or the last run got further than its checkpoint
@@ -75,7 +75,7 @@ def train(recipe: Recipe, folder, resume: bool = False, progress: bool = True, c
         if history.best_epoch == len(history) - 1:
             net.save(folder / "best.npz")
 
-    options = {**recipes.fit_options(recipe), "progress": progress, "callback": write_down}
+    options = {**recipes.fit_options(recipe), "progress": progress, "callback": store}
     history = training.fit(
         net, data, **options, checkpoint=folder / CHECKPOINT, checkpoint_minutes=checkpoint_minutes, resume=True
     )
@@ -93,16 +93,16 @@ def _lines(path: Path) -> list[str]:
 
 
 def _check_same_run(folder: Path, recipe: Recipe, resume: bool) -> None:
-    """FileExistsError if the folder's run is not to be resumed, ValueError if it is of another recipe."""
+    """Raise FileExistsError if the folder's run is not to be resumed, ValueError if it is of another recipe."""
     if not resume:
-        raise FileExistsError(f"{folder} holds a run already: go on with it (--resume), or name another folder")
+        raise FileExistsError(f"{folder} holds a run already: continue it (--resume), or name another folder")
     different = recipes.differences(read_recipe(folder), recipe)
     if different:
         raise ValueError(f"the run in {folder} is another one:\n  " + "\n  ".join(different))
 
 
 def outcome(recipe: Recipe, net: Network, data, history: History) -> dict:
-    """What the run came to. The only place that reads test data."""
+    """Evaluate a trained network. The only place that reads test data."""
     hard, soft = net.evaluate(data.test, span_mode="hard"), net.evaluate(data.test, span_mode="soft")
     return {
         "test_accuracy": hard.accuracy,
@@ -120,7 +120,7 @@ def outcome(recipe: Recipe, net: Network, data, history: History) -> dict:
 
 
 def read_recipe(folder) -> Recipe:
-    """The recipe of the run in a folder; FileNotFoundError or ValueError if there is none."""
+    """Read the recipe of the run in a folder; raise FileNotFoundError or ValueError if there is none."""
     path = Path(folder) / CONFIG
     settings = _read_json(path, "recipe")["recipe"]
     try:
@@ -130,12 +130,12 @@ def read_recipe(folder) -> Recipe:
 
 
 def read_result(folder) -> dict:
-    """What `train` returned for the run in a folder; FileNotFoundError if it has not ended."""
+    """Read what `train` returned for the run in a folder; raise FileNotFoundError if it has not ended."""
     return _read_json(Path(folder) / RESULT, "test_accuracy")
 
 
 def _read_json(path: Path, key: str) -> dict:
-    """A JSON file of a run."""
+    """Read a JSON file of a run, which must have this key."""
     if not path.exists():
         raise FileNotFoundError(f"no file {path}; is {path.parent} the folder of a run?")
     try:

@@ -7,7 +7,7 @@
     failures.txt     the runs that failed last time, and why
 
 A run is named by its settings and its seed, and its result is stored under this name: what has ended is not run again,
-and nothing can be counted twice. What failed, or was lost with its worker, is run by the next call.
+and nothing is counted twice. What failed, or was lost with its worker, is run by the next call.
 """
 
 import itertools
@@ -30,7 +30,7 @@ from minisnn.experiments import recipes
 from minisnn.experiments import run as runs
 
 COLUMNS = ("test_accuracy", "test_accuracy_soft", "validation_accuracy", "best_epoch", "seconds")
-"""What a row of a sweep has of a run's result, besides spans and firing rates as text."""
+"""The entries of a run's result that a row of a sweep has, besides spans and firing rates as text."""
 
 
 def sweep(
@@ -41,36 +41,53 @@ def sweep(
     folder="runs/sweep",
     progress: bool = True,
 ) -> list[dict]:
-    """Train a recipe with every combination of settings and every seed; returns a row for each run that has ended.
+    """Train a recipe with every combination of settings and every seed, in many processes; resumable.
 
     Parameters
     ----------
     recipe : str
         A name from `minisnn.experiments.recipes.RECIPES`.
     grid : dict of str to list, or a list of such dicts
-        Values to try for each setting of `Recipe`: all combinations within each dict. So the ASRC beside SRCs of
-        several spans is `[{"model": ["src"], "span": [1, 2, 4, 8]}, {"model": ["asrc"]}]`; spans of their own for the
-        layers are tuples, `"span": [(4, 8, 8), (8, 8, 8)]`.
+        Values to try for each setting of `minisnn.experiments.recipes.Recipe`: all combinations within each dict. For
+        an ASRC beside SRCs of several spans: `[{"model": ["src"], "span": [1, 2, 4, 8]}, {"model": ["asrc"]}]`. Spans
+        that differ between layers are tuples: `{"span": [(4, 8, 8), (8, 8, 8)]}`.
     seeds : int or list of int
-        How many (0, 1, ...), or which.
+        The number of seeds (0, 1, ...), or a list of them.
     executor : concurrent.futures.Executor, optional
         Runs the trainings. Default: a pool of new processes, one per core, with one thread each. For a cluster:
         `dask.distributed.Client(address).get_executor()`; start its workers with NUMBA_NUM_THREADS=1, unless there is
         one per machine: threads that share cores slow each other down badly.
     folder : path
-        Holds the sweep; a second call goes on with it. Runs are written to `runs/` below it on the machine on which
-        they run, where they can also be resumed after an interruption.
+        Holds the sweep; a second call continues it. Runs are written to `runs/` below it on the machine on which they
+        run, where they can also be resumed after an interruption.
     progress : bool
         Whether to show a progress bar.
+
+    Returns
+    -------
+    list of dict
+        One row per run that has ended: its settings, its seed, `test_accuracy`, `test_accuracy_soft`,
+        `validation_accuracy`, `best_epoch`, `seconds`, and `spans` and `firing_rates` as text. `sweep.csv` in the
+        folder has the same rows.
 
     Raises
     ------
     TypeError, ValueError
-        If the recipe, a setting or a seed is off, reported before anything is run; if the folder holds another sweep.
+        If the recipe, a setting or a seed is invalid, before anything is run; if the folder holds another sweep.
     OSError
         If the folder can't be written to.
     RuntimeError
         At the end, if runs failed: names them and their errors, and says how to run them again. What has ended is kept.
+
+    Examples
+    --------
+    In this process instead of new ones, with one small epoch:
+
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> grid = {"span": [5, 15], "hidden": [(16,)], "n_train": [64], "epochs": [1]}
+    >>> rows = ms.sweep("match-src", grid, seeds=1, executor=ThreadPoolExecutor(1), progress=False)
+    >>> [(row["span"], row["seed"]) for row in rows]
+    [(5, 0), (15, 0)]
     """
     tasks = _tasks(recipe, grid, seeds)
     folder = storage.make_folder(folder)
@@ -101,7 +118,7 @@ def sweep(
 
 
 def _tasks(recipe: str, grid, seeds) -> dict[str, dict]:
-    """The settings of each run, seed included, by the run's name; all of them checked."""
+    """Return the settings of each run, seed included, by the run's name; all of them checked."""
     grids = grid if isinstance(grid, list | tuple) else [grid]
     if not isinstance(seeds, list | tuple | range | np.ndarray):
         seeds = range(validate.integer(seeds, "seeds", 1))
@@ -109,7 +126,7 @@ def _tasks(recipe: str, grid, seeds) -> dict[str, dict]:
     tasks = {}
     for grid in grids:
         if isinstance(grid, dict) and "seed" in grid:
-            raise ValueError("the grid has no seeds; hand them in as seeds=")
+            raise ValueError("the grid has no seeds; pass them as seeds=")
         if not isinstance(grid, dict) or not all(
             isinstance(v, list | tuple | np.ndarray | range) for v in grid.values()
         ):
@@ -127,30 +144,30 @@ def _tasks(recipe: str, grid, seeds) -> dict[str, dict]:
 
 
 def run_name(settings: dict, seed: int) -> str:
-    """What a run is called, and its folder below `runs/`: its settings in alphabetical order, and its seed."""
+    """Name a run, and its folder below `runs/`, by its settings in alphabetical order and its seed."""
     return ",".join(f"{key}={_word(value)}" for key, value in [*sorted(settings.items()), ("seed", seed)])
 
 
 def _plain(name: str, value):
-    """A setting's value as the recipe has it: Python's own numbers, and 1.0, not 1, where it is a float."""
+    """Return a setting's value as the recipe has it: Python's own numbers, and 1.0, not 1, where it is a float."""
     value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
-    wants_float = any(field.name == name and field.type in (float, float | None) for field in fields(recipes.Recipe))
-    return float(value) if wants_float and type(value) is int else value
+    is_float = any(field.name == name and field.type in (float, float | None) for field in fields(recipes.Recipe))
+    return float(value) if is_float and type(value) is int else value
 
 
 def _word(value) -> str:
-    """A setting's value as part of a file name."""
+    """Write a setting's value as part of a file name."""
     return "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _check_same_sweep(folder: Path, config: dict) -> None:
-    """Write what the sweep is, or hold it to what is there: the same recipe; more runs may be added."""
+    """Write what the sweep is, or check that the folder's sweep has the same recipe; runs may be added."""
     path = folder / "sweep.json"
     if path.exists():
         try:
             before = json.loads(path.read_text())["recipe"]
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is not that of a sweep ({error!r})") from error
+            raise ValueError(f"{path} is not the file of a sweep ({error!r})") from error
         if before != config["recipe"]:
             raise ValueError(f"{folder} holds a sweep of {before}, not of {config['recipe']}; name another folder")
     elif any((folder / "results").iterdir()):
@@ -159,7 +176,7 @@ def _check_same_sweep(folder: Path, config: dict) -> None:
 
 
 def _check_same_settings(folder: Path, recipe: str, tasks: dict) -> None:
-    """ValueError if a run that has ended was made with other settings than it would be now: a recipe has changed."""
+    """Raise ValueError if a run that has ended had other settings than it would have now: the recipe has changed."""
     for name, task in tasks.items():
         path = _result_file(folder, name)
         if path.exists():
@@ -169,8 +186,8 @@ def _check_same_settings(folder: Path, recipe: str, tasks: dict) -> None:
             if names:
                 different = ", ".join(f"{key} {stored.get(key)!r} there, now {now.get(key)!r}" for key in names)
                 raise ValueError(
-                    f"{path} is of a run with other settings ({different}); name another folder, or delete this file "
-                    f"and {folder / 'runs' / name}"
+                    f"{path} belongs to a run with other settings ({different}); name another folder, or delete this "
+                    f"file and {folder / 'runs' / name}"
                 )
 
 
@@ -179,7 +196,7 @@ def _result_file(folder: Path, name: str) -> Path:
 
 
 def processes(n_tasks: int) -> ProcessPoolExecutor:
-    """New processes, one per core, that share the threads among them; kernels are compiled before that, here."""
+    """Make a pool of processes, one per core, that share the threads; kernels are compiled before that, here."""
     prepare("float32")
     threads = n_threads()
     n_workers = max(1, min(threads, n_tasks))
@@ -196,15 +213,15 @@ def _start_worker(threads: int) -> None:
 
 
 def run_one(recipe: str, settings: dict, folder: str, call: str) -> dict:
-    """One run of a sweep, in the process of a worker: `runs.train`, going on with what is there.
+    """Do one run of a sweep in the process of a worker: `runs.train`, which continues what is there.
 
-    `call` is new in each call of `sweep`: Dask takes equal tasks for one, and would return its last failure again.
+    `call` is new in each call of `sweep`: Dask treats equal tasks as one, and would return its last failure again.
     """
     return runs.train(recipes.recipe(recipe, **settings), Path(folder), resume=True, progress=False)
 
 
 def _run_all(tasks: dict, folder: Path, executor: Executor, n_total: int, progress: bool) -> dict[str, str]:
-    """Run what is left; results are written as they come. Returns the errors of those that failed, by name."""
+    """Run what is left, write results as they come, and return the errors of the runs that failed, by name."""
     recipe = json.loads((folder / "sweep.json").read_text())["recipe"]
     where, call = (folder / "runs").absolute(), uuid.uuid4().hex
     futures = {executor.submit(run_one, recipe, task, str(where / name), call): name for name, task in tasks.items()}
@@ -226,7 +243,7 @@ def _run_all(tasks: dict, folder: Path, executor: Executor, n_total: int, progre
 
 
 def read_rows(folder) -> list[dict]:
-    """One row per run of a sweep that has ended: its settings, its seed, and what came out; sorted by settings."""
+    """Read one row per run of a sweep that has ended: settings, seed and results; sorted by settings."""
     rows = []
     for path in sorted((Path(folder) / "results").glob("*.json")):
         try:
@@ -242,12 +259,12 @@ def read_rows(folder) -> list[dict]:
 
 
 def settings_of(row: dict) -> dict:
-    """The settings of a run that its row names, without its seed."""
+    """Return the settings that a row names, without its seed."""
     return {name: value for name, value in row.items() if name in recipes.SETTINGS and name != "seed"}
 
 
 def group(row: dict) -> tuple:
-    """What runs have in common that differ in their seed alone: each setting as (name, value), fit for sorting."""
+    """Return what runs that differ only in their seed share: the settings, in a form that can be sorted."""
     return tuple(
         (name, False, value) if isinstance(value, int | float) else (name, True, _word(value))
         for name, value in settings_of(row).items()
@@ -255,7 +272,7 @@ def group(row: dict) -> tuple:
 
 
 def write_csv(folder: Path) -> list[dict]:
-    """Write `sweep.csv` from the results, whole; returns the rows."""
+    """Write `sweep.csv` from the results, whole, and return the rows."""
     rows = read_rows(folder)
     settings = dict.fromkeys(name for row in rows for name in settings_of(row))
     storage.write_text(
@@ -265,13 +282,13 @@ def write_csv(folder: Path) -> list[dict]:
 
 
 def table(rows: list[dict]) -> str:
-    """The rows as text, one line per combination of settings: mean and standard deviation over seeds."""
+    """Write the rows as text, one line per combination of settings: mean and standard deviation over seeds."""
     groups = {}
     for row in rows:
         groups.setdefault(group(row), []).append(row)
     width = max((len(label(key)) for key in groups), default=8)
     lines = [
-        f"{'settings':<{width}} {'runs':>4} {'test (%)':>9} {'sd':>5} {'validation (%)':>14} {'s a run':>7}  spans"
+        f"{'settings':<{width}} {'runs':>4} {'test (%)':>9} {'sd':>5} {'validation (%)':>14} {'s / run':>7}  spans"
     ]
     for key, runs_ in groups.items():
         test, validation, seconds = (
@@ -287,12 +304,12 @@ def table(rows: list[dict]) -> str:
 
 
 def label(key: tuple) -> str:
-    """A group's settings as text."""
+    """Write a group's settings as text."""
     return ", ".join(f"{name}={_word(value)}" for name, _, value in key) or "as the recipe says"
 
 
 def numeric_settings(rows: list[dict]) -> list[str]:
-    """The settings of a sweep whose values are numbers."""
+    """List the settings of a sweep whose values are numbers."""
     names = dict.fromkeys(name for row in rows for name in settings_of(row))
     return [name for name in names if all(type(row.get(name, 0)) in (int, float) for row in rows)]
 

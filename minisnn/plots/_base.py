@@ -1,4 +1,4 @@
-"""What all figures share: colours, axes, files."""
+"""Colours, axes and files, shared by all figures."""
 
 import io
 
@@ -16,9 +16,31 @@ def _axes(ax, width: float = 6.0, height: float = 3.6):
 
 
 def save(path, paint, rows: int = 1, columns: int = 1, width: float = 6.0, height: float = 3.6):
-    """Draw a figure of rows x columns axes with `paint(axes)`, axes being a flat array, and write it as PNG.
+    """Draw a figure of rows x columns axes and write it as PNG; this needs no display and leaves no figure open.
 
-    Needs no display, and leaves nothing open; returns the path. Width and height are in inches.
+    Parameters
+    ----------
+    path : path
+    paint : callable
+        `paint(axes)` draws on a flat array of axes.
+    rows, columns : int
+    width, height : float
+        In inches, of the whole figure.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    OSError
+        If the file can't be written.
+
+    Examples
+    --------
+    >>> v = np.array([[0.4, 1.1], [0.7, 0.3]])
+    >>> ms.plots.save("potentials.png", lambda axes: ms.plots.potentials(v, v, ax=axes[0])).name
+    'potentials.png'
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -30,9 +52,24 @@ def save(path, paint, rows: int = 1, columns: int = 1, width: float = 6.0, heigh
 
 
 def compact(figure) -> bytes:
-    """A figure as PNG with few colours, a quarter of the usual bytes; `IPython.display.Image` shows it in a notebook.
+    """Close a figure and return it as PNG with few colours, at a quarter of the usual size.
 
-    For figures of many panels, with which a notebook would grow too large. Closes the figure.
+    It keeps notebooks with figures of many panels small; `IPython.display.Image` shows the bytes.
+
+    Parameters
+    ----------
+    figure : Figure
+        Of matplotlib's pyplot.
+
+    Returns
+    -------
+    bytes
+
+    Examples
+    --------
+    >>> ax = ms.plots.step_sweep([1e-2, 1e-4], [1e-3, 1e-7])
+    >>> ms.plots.compact(ax.figure)[1:4]
+    b'PNG'
     """
     import matplotlib.pyplot as plt
 
@@ -42,12 +79,12 @@ def compact(figure) -> bytes:
 
 
 def _png(figure, **options) -> bytes:
-    """The figure as PNG with 128 colours."""
+    """Render the figure as PNG with 128 colours."""
     from PIL import Image
 
     whole, small = io.BytesIO(), io.BytesIO()
     figure.savefig(whole, format="png", **options)
     picture = Image.open(whole).convert("RGB")
-    kept = picture.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)  # thin lines keep theirs
+    kept = picture.quantize(128, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)  # thin lines keep their colours
     kept.save(small, "PNG", optimize=True)
     return small.getvalue()

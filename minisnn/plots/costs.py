@@ -1,4 +1,4 @@
-"""What it costs: the benchmark, firing rates, caches."""
+"""Costs: the benchmark, firing rates, caches."""
 
 from itertools import cycle
 
@@ -8,14 +8,25 @@ from minisnn.plots._base import COLOURS, _axes
 
 
 def bench(results: dict, axes=None):
-    """A benchmark: what others take beside minisnn, for each kind of problem; and how time grows, if it was measured.
+    """Draw a benchmark: times of others relative to minisnn's, for each kind of problem; and how time grows with size.
 
     Parameters
     ----------
     results : dict
-        Of `minisnn.bench.bench.bench`.
-    axes : sequence of two axes, or three
-        The third, for growth, if the results have it.
+        From `minisnn.bench.bench.bench`.
+    axes : sequence of matplotlib Axes, optional
+        Two, or three if the results hold "growth"; None: a new figure.
+
+    Returns
+    -------
+    sequence of matplotlib Axes
+
+    Examples
+    --------
+    >>> models = {"RSNN": {"multiply_adds": 1e9, "seconds": [0.5]}}
+    >>> results = {"models": {"sparse": models, "dense": models}, "blas_multiply_adds_per_second": 1e10}
+    >>> [ax.get_title() for ax in ms.plots.bench(results)]
+    ['sparse problem', 'dense problem']
     """
     if axes is None:
         import matplotlib.pyplot as plt
@@ -30,7 +41,7 @@ def bench(results: dict, axes=None):
 
 
 def _beside(results: dict, kind: str, ax) -> None:
-    """For each model the time of products and of peers, relative to minisnn's, as stems from 1."""
+    """Draw the times of products and of peers for each model, relative to minisnn's, as stems from 1."""
     models = results["models"][kind]
     others = {"matrix products": {}, "JAX": {}, "PyTorch": {}}
     for i, row in enumerate(models.values()):
@@ -60,7 +71,7 @@ def _beside(results: dict, kind: str, ax) -> None:
 
 
 def _growth(growth: dict, ax) -> None:
-    """Time against size on log axes, both relative to the smallest, a line for each size."""
+    """Draw time against size on log axes, both relative to the smallest, one line per kind of size."""
     for colour, (axis, sizes) in zip(cycle(COLOURS), growth.items()):
         x, y = np.array(list(sizes), float), np.array(list(sizes.values()))
         ax.loglog(x / x[0], y / y[0], color=colour, marker="o", markersize=4, label=f"{axis} from {x[0]:.0f}")
@@ -73,16 +84,28 @@ def _growth(growth: dict, ax) -> None:
 
 
 def cost(rates, measured: dict, predicted: dict, dense: dict, ax=None):
-    """Time a step against firing rate: what was measured as dots, what was predicted as lines, dense algebra flat.
+    """Draw time per step against firing rate: measurements as dots, predictions as lines, dense algebra as flat lines.
 
     Parameters
     ----------
     rates : array (n,)
-        Shares of neurons that fire in a step, 0 .. 1.
+        Shares of neurons that fire at a step, 0 .. 1.
     measured, predicted : dict of str to array (n,)
-        Seconds a step, by name; the line of a name has the colour of its dots.
+        Seconds per step, by name; the line of a name has the colour of its dots.
     dense : dict of str to float
-        Seconds a step of dense matrix products, by name.
+        Seconds per step of dense matrix products, by name.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> ax = ms.plots.cost([0.1, 0.5], {"events": [1e-6, 4e-6]}, {"events": [1e-6, 5e-6]}, {"BLAS": 3e-6})
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('firing rate (%)', 'time (µs per step)')
     """
     ax = _axes(ax)
     percent = 100 * np.asarray(rates)
@@ -94,7 +117,7 @@ def cost(rates, measured: dict, predicted: dict, dense: dict, ax=None):
     for colour, style, (name, seconds) in zip(cycle(COLOURS[len(measured) :]), styles, dense.items()):
         ax.axhline(1e6 * seconds, color=colour, linestyle=style, linewidth=1.5, label=name)
     ax.set_xlabel("firing rate (%)")
-    ax.set_ylabel("time (µs a step)")
+    ax.set_ylabel("time (µs per step)")
     ax.set_ylim(bottom=0)
     ax.grid(alpha=0.3)
     ax.legend(frameon=False, fontsize="small")
@@ -102,7 +125,29 @@ def cost(rates, measured: dict, predicted: dict, dense: dict, ax=None):
 
 
 def speed(sizes, speeds, caches: dict, ax=None):
-    """Multiply-adds a second against the bytes of weights that they read, with the size of each cache by name."""
+    """Draw multiply-adds per second against the bytes of weights that they read.
+
+    Parameters
+    ----------
+    sizes : array (n,)
+        Bytes.
+    speeds : array (n,)
+        Multiply-adds per second.
+    caches : dict of str to float
+        Bytes of each cache, by name: dashed lines.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> ax = ms.plots.speed([2**14, 2**20], [4e9, 2e9], {"L1": 2**15})
+    >>> ax.get_ylabel()
+    'multiply-adds (10⁹ per second)'
+    """
     ax = _axes(ax)
     ax.semilogx(np.asarray(sizes), np.asarray(speeds) / 1e9, color=COLOURS[0], marker="o", markersize=4)
     for name, size in caches.items():
@@ -110,7 +155,7 @@ def speed(sizes, speeds, caches: dict, ax=None):
         beside = {"xytext": (3, 3), "textcoords": "offset points", "va": "bottom"}
         ax.annotate(name, (size, 0), xycoords=("data", "axes fraction"), **beside)
     ax.set_xlabel("weights (bytes)")
-    ax.set_ylabel("multiply-adds (10⁹ a second)")
+    ax.set_ylabel("multiply-adds (10⁹ per second)")
     ax.set_ylim(bottom=0)
     ax.grid(alpha=0.3)
     return ax

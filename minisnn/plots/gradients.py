@@ -1,4 +1,4 @@
-"""What gradients do: over time, over hops, over step sizes."""
+"""Gradients over time, over hops and over step sizes."""
 
 from itertools import cycle
 
@@ -8,13 +8,28 @@ from minisnn.plots._base import COLOURS, _axes
 
 
 def gradient_flow(flows: dict[str, list], layer: int, ax=None):
-    """‖∂L/∂v[t]‖ of one layer over the steps before the readout, on a log axis, each relative to its value at lag 0.
+    """Draw ‖∂L/∂v[t]‖ of one layer over the steps before the readout, relative to its value at lag 0, on a log axis.
 
     Parameters
     ----------
     flows : dict of str to list of GradientFlow
-        Models by name, one flow a seed: thin lines are the seeds' medians over sequences, the thick line their
-        geometric mean. Seeds in which no gradient starts (no neuron near its threshold) are left out.
+        Models by name, one result of `gradient_flow` per seed. Thin lines are the seeds' medians over sequences, the
+        thick line is their geometric mean. Seeds in which no gradient starts (no neuron near its threshold) are left
+        out.
+    layer : int
+        Which hidden layer, from 0.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> flows = [ms.gradient_flow(ms.Network([1, 16, 2], seed=seed), np.ones((3, 20, 1))) for seed in (0, 1)]
+    >>> ms.plots.gradient_flow({"RSNN": flows}, layer=0).get_xlabel()
+    'steps before the readout'
     """
     ax = _axes(ax)
     for colour, (name, runs) in zip(cycle(COLOURS), flows.items()):
@@ -23,7 +38,7 @@ def gradient_flow(flows: dict[str, list], layer: int, ax=None):
             norms = flow.norms[layer][:, flow.at :: -1]  # lag 0, 1, ...
             with np.errstate(divide="ignore", invalid="ignore"):
                 relative = np.where(norms[:, :1] > 0, norms / norms[:, :1], np.nan)
-            alive = relative[~np.isnan(relative).any(axis=1)]  # where no gradient starts, none can shrink
+            alive = relative[~np.isnan(relative).any(axis=1)]  # where no gradient starts, none can vanish
             curves.append(np.median(alive, axis=0) if len(alive) else np.full(relative.shape[1], np.nan))
             ax.plot(curves[-1], color=colour, linewidth=0.7, alpha=0.4)
         started = [curve for curve in curves if np.isfinite(curve[0])]
@@ -40,13 +55,27 @@ def gradient_flow(flows: dict[str, list], layer: int, ax=None):
 
 
 def hop_sizes(parts: dict[str, dict], ax=None):
-    """The parts of a Jacobian by their number of hops (`analysis.hops`): the root mean square of ‖part‖_F / √N over
-    sequences, on a log axis; parts that are 0 are left out.
+    """Draw the size of the parts of a Jacobian against their number of hops, on a log axis.
+
+    The size is the root mean square over sequences of ‖part‖_F / √N. Parts that are 0 are left out.
 
     Parameters
     ----------
     parts : dict of str to dict
-        Models by name, each with what `hops` gave. What resets do without a hop is shown at 0 hops, with the leak.
+        Models by name, each a result of `minisnn.hops`. The parts without a hop, leak and reset, are added up.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> net = ms.Network([1, 8, 2], recurrence=ms.SRC(3))
+    >>> ax = ms.plots.hop_sizes({"SRC λ=3": ms.hops(net, np.ones((5, 20, 1)), layer=0, lag=7)})
+    >>> ax.get_xlabel()
+    'passages through W_rec (hops)'
     """
     ax = _axes(ax)
     for (marker, colour), (name, by_hops) in zip(cycle(zip("os^Dv", COLOURS)), parts.items()):
@@ -64,16 +93,27 @@ def hop_sizes(parts: dict[str, dict], ax=None):
 
 
 def hop_shares(lags, shares, predicted: float | None = None, ax=None):
-    """Shares by the number of hops on the way (rows of `shares`, from 0) for each lag (columns): a heat map.
+    """Draw shares by lag and number of hops on the way, as a heat map.
 
     Parameters
     ----------
     lags : array (n,)
         Evenly spaced.
     shares : array (hops, n)
-        0 .. 1, in each column; 0.3 and more have the same colour.
+        In [0, 1], one row per number of hops, from 0; 0.3 and more have the same colour.
     predicted : float, optional
-        The share of steps that are hops: a dashed line.
+        The predicted number of hops per step: a dashed line.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> ms.plots.hop_shares([4, 8], [[0.7, 0.2], [0.3, 0.8]]).get_xlabel()
+    'lag (steps)'
     """
     ax = _axes(ax)
     lags = np.asarray(lags, float)
@@ -93,7 +133,24 @@ def hop_shares(lags, shares, predicted: float | None = None, ax=None):
 
 
 def step_sweep(steps, errors, ax=None):
-    """The V of central differences: largest relative error over step size, both on log axes (`checks.step_sweep`)."""
+    """Draw the V of central differences: the largest relative error against the step size, on log axes.
+
+    Parameters
+    ----------
+    steps, errors : array (n,)
+        From `checks.step_sweep`.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> ms.plots.step_sweep([1e-2, 1e-4], [1e-3, 1e-7]).get_ylabel()
+    'largest relative error'
+    """
     ax = _axes(ax)
     ax.loglog(steps, errors, color=COLOURS[0], marker="o", markersize=4)
     ax.set_xlabel("step size h of (L(w + h) - L(w - h)) / 2h")
@@ -105,9 +162,24 @@ def step_sweep(steps, errors, ax=None):
 
 
 def step_sizes(curves: dict, ax=None):
-    """Relative errors of derivatives over the step size, both on log axes; `curves` holds (steps, errors) by name.
+    """Draw relative errors of several derivatives against the step size, on log axes.
 
-    An error of 0 is drawn at 1e-17.
+    Parameters
+    ----------
+    curves : dict of str to (array, array)
+        Steps and errors, by name. An error of 0 is drawn at 1e-17.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> steps = np.array([1e-2, 1e-4])
+    >>> ms.plots.step_sizes({"one-sided": (steps, steps), "central": (steps, steps**2)}).get_xlabel()
+    'step size h'
     """
     ax = _axes(ax, width=7.5)
     for colour, marker, (name, (steps, errors)) in zip(cycle(COLOURS), cycle("os^v"), curves.items()):
@@ -120,7 +192,26 @@ def step_sizes(curves: dict, ax=None):
 
 
 def losses_along(offsets, losses: dict, ax=None):
-    """Losses by name over the offset of one weight from its value, each a line; a dotted line marks offset 0."""
+    """Draw losses against the offset of one weight from its value; a dotted line marks offset 0.
+
+    Parameters
+    ----------
+    offsets : array (n,)
+    losses : dict of str to array (n,)
+        One line each, by name.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> offsets = np.linspace(-1, 1, 5)
+    >>> ms.plots.losses_along(offsets, {"hard": np.round(offsets), "smooth": offsets}).get_ylabel()
+    'loss L'
+    """
     ax = _axes(ax)
     for colour, line, (name, values) in zip(cycle(COLOURS), cycle(("-", "--", ":")), losses.items()):
         ax.plot(offsets, values, line, color=colour, linewidth=2, label=name)

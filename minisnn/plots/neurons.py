@@ -1,4 +1,4 @@
-"""What neurons do: potentials, spikes, firing rates, and the graph of their equations."""
+"""Neurons: potentials, spikes, firing rates, and the graph of their equations."""
 
 from itertools import cycle
 
@@ -8,7 +8,27 @@ from minisnn.plots._base import COLOURS, _axes
 
 
 def spikes(tape, sequence: int = 0, ax=None):
-    """The spikes of one recorded sequence in all layers, one row a neuron, the first layer at the bottom."""
+    """Draw the spikes of one recorded sequence in all layers, one row per neuron, the first layer at the bottom.
+
+    Parameters
+    ----------
+    tape : Tape
+        From `Network.record`.
+    sequence : int
+        Its index in the batch.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> tape = ms.Network([1, 8, 4, 2]).record(np.ones((3, 20, 1)))
+    >>> len(ms.plots.spikes(tape, sequence=2).get_yticks())  # layers
+    2
+    """
     ax = _axes(ax, height=4.5)
     offset, ticks, names = 0, [], []
     for i, layer in enumerate(tape.layers):
@@ -27,16 +47,29 @@ def spikes(tape, sequence: int = 0, ax=None):
 
 
 def potentials(v, v_reset, threshold: float | None = None, names: list[str] | None = None, ax=None):
-    """The potential of neurons over time: from v[t] down to v⁺[t] where a spike resets it, and on to v[t+1].
+    """Draw the potential of neurons over time: from v[t] down to v⁺[t] where a spike resets it, and on to v[t+1].
 
     Parameters
     ----------
     v, v_reset : array (T, N)
-        Before and after the reset, one column a neuron.
+        Before and after the reset, one column per neuron.
     threshold : float, optional
-        θ of all of them: a dashed line, and a dot at every v[t] that reaches it, a spike.
+        θ of all neurons: a dashed line, with a dot at each v[t] that reaches it, a spike.
     names : list of str, optional
-        One a neuron, for the legend.
+        One per neuron, for the legend.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> layer = ms.Network([1, 8, 2]).record(np.ones((1, 20, 1))).layers[0]
+    >>> ax = ms.plots.potentials(layer.v[0], layer.v_reset[0], threshold=1.0)
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('time (steps)', 'potential v')
     """
     ax = _axes(ax)
     steps = np.arange(len(v))
@@ -60,33 +93,56 @@ def potentials(v, v_reset, threshold: float | None = None, names: list[str] | No
 
 
 def firing_rates(currents, rates: dict, ax=None):
-    """Firing rate against constant input current (the f-I curve), one line for each neuron by name.
+    """Draw firing rate against constant input current (the f-I curve), one line per neuron.
 
     Parameters
     ----------
     currents : array (n,)
     rates : dict of str to array (n,)
-        Spikes a step.
+        Spikes per step, by name of the neuron.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> ms.plots.firing_rates([0.2, 0.6, 1.0], {"β = 0.5": [0, 0.3, 1]}).get_ylabel()
+    'firing rate (spikes per step)'
     """
     ax = _axes(ax)
     for colour, (name, rate) in zip(cycle(COLOURS), rates.items()):
         ax.plot(currents, rate, color=colour, linewidth=1.5, label=name)
-    ax.set_xlabel("constant current I (potential a step)")
-    ax.set_ylabel("firing rate (spikes a step)")
+    ax.set_xlabel("constant current I (potential per step)")
+    ax.set_ylabel("firing rate (spikes per step)")
     ax.grid(alpha=0.3)
     ax.legend(frameon=False)
     return ax
 
 
 def potential_density(distances: dict, surrogate, ax=None):
-    """How the distances v - θ of each layer are spread, as outlines, and where the surrogate lets gradient through.
+    """Draw the distribution of the distances v - θ of each layer, and where the surrogate lets gradient through.
 
     Parameters
     ----------
     distances : dict of str to array
-        v - θ by name, of any shape.
-    surrogate
+        v - θ by name, of any shape: an outline each.
+    surrogate : surrogate
         Its derivative σ′ is the grey area, on the right axis.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> tape = ms.Network([1, 8, 2]).record(np.ones((3, 20, 1)))
+    >>> ms.plots.potential_density({"layer 0": tape.layers[0].v - 1.0}, ms.Sigmoid()).get_xlabel()
+    'distance from the threshold, v - θ'
     """
     ax = _axes(ax)
     ends = [np.quantile(u, q) for u in distances.values() for q in (0.001, 0.999)]
@@ -97,7 +153,7 @@ def potential_density(distances: dict, surrogate, ax=None):
         ax.hist(np.ravel(u), bins, weights=weights, histtype="step", color=colour, linewidth=1.6, label=name)
     ax.axvline(0, color="0.3", linestyle="--", linewidth=1)
     ax.set_xlabel("distance from the threshold, v - θ")
-    ax.set_ylabel("share of all v[t] (%, a bin)")
+    ax.set_ylabel("share of all v[t] (% per bin)")
     ax.legend(frameon=False, loc="upper right")
     right = ax.twinx()
     grid = np.linspace(low, high, 801)
@@ -108,8 +164,29 @@ def potential_density(distances: dict, surrogate, ax=None):
 
 
 def unrolled(steps: int = 3, recurrent: bool = False, backward: bool = False, ax=None):
-    """One neuron unrolled over time as a graph: what each of v[t], s[t], v⁺[t] (and z[t]) goes into; or, backwards,
-    what gradient each collects, with the local derivative on every arrow."""
+    """Draw one neuron unrolled over time as a graph: what each of v[t], s[t], v⁺[t] (and z[t]) goes into.
+
+    Parameters
+    ----------
+    steps : int
+        How many to draw.
+    recurrent : bool
+        Whether to draw z[t], which goes into the next step.
+    backward : bool
+        Whether to draw the backward pass instead: the gradient that each node collects, with the local derivative on
+        every arrow.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> len(ms.plots.unrolled(steps=4, backward=True).get_xticks())
+    4
+    """
     ax = _axes(ax, width=10.0, height=3.2)
     names = ("δ", "∂L/∂s", "c", "q") if backward else ("v", "s", "v⁺", "z")
     places = ((0.0, 0.0), (0.0, 1.0), (0.5, 0.0), (0.5, 1.0))
@@ -140,7 +217,7 @@ def unrolled(steps: int = 3, recurrent: bool = False, backward: bool = False, ax
 
 
 def _arrow(ax, start, end, backward: bool, colour, label: str):
-    """An arrow between two nodes of `unrolled`; backwards, it points the other way and carries its label."""
+    """Draw an arrow between two nodes of `unrolled`; backwards, it points the other way and carries its label."""
     tail, head = (end, start) if backward else (start, end)
     style = {"arrowstyle": "-|>", "color": colour, "shrinkA": 18, "shrinkB": 18, "linewidth": 1.4}
     ax.annotate("", head, tail, arrowprops=style, zorder=1)
@@ -151,7 +228,7 @@ def _arrow(ax, start, end, backward: bool, colour, label: str):
 
 
 def signed_grid(values, rows, ax=None):
-    """Numbers over time as a table: a row each for `rows`, a column a step; the stronger the colour, the larger.
+    """Draw numbers over time as a table, one column per step; the larger a number, the stronger its colour.
 
     Parameters
     ----------
@@ -159,6 +236,18 @@ def signed_grid(values, rows, ax=None):
         Positive numbers are blue, negative ones orange.
     rows : list of str
         Names of the rows, from the top.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> ax = ms.plots.signed_grid([[0.5, -0.2], [0.0, 1.0]], ["q", "δ"])
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['q', 'δ']
     """
     from matplotlib.colors import to_rgba
 
@@ -179,7 +268,27 @@ def signed_grid(values, rows, ax=None):
 
 
 def curves(x, values: dict, xlabel: str, ylabel: str, ax=None):
-    """Lines by name over one axis x, (n,); `values` holds an array (n,) for each name."""
+    """Draw several curves over one x.
+
+    Parameters
+    ----------
+    x : array (n,)
+    values : dict of str to array (n,)
+        One line each, by name.
+    xlabel, ylabel : str
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> u = np.linspace(-2, 2, 9)
+    >>> ms.plots.curves(u, {"triangle": ms.Triangle().derivative(u)}, "v - θ", "σ′").get_ylabel()
+    'σ′'
+    """
     ax = _axes(ax)
     for colour, line, (name, y) in zip(cycle(COLOURS), cycle(("-", "--", "-.", ":")), values.items()):
         ax.plot(x, y, line, color=colour, linewidth=1.6, label=name)

@@ -1,4 +1,4 @@
-"""What can be said of it: intervals, and what they cover."""
+"""Statistics: intervals, their coverage, scatter plots."""
 
 from itertools import cycle
 
@@ -8,17 +8,32 @@ from minisnn.plots._base import COLOURS, _axes
 
 
 def intervals(names: list[str], groups: dict, xlabel: str, marked: float | None = None, ax=None):
-    """Means with their intervals, a row for each name, in it one dot with a bar for each group; a line at 0.
+    """Draw means with their intervals: one row per name, in it a dot with a bar for each group; a line marks 0.
 
     Parameters
     ----------
     names : list of str
         The first is at the top.
     groups : dict of str to list
-        By name, for each row something with `mean` and `half_width` (`findings.Interval`), or None: nothing there.
+        By name, one entry per row: an object with `mean` and `half_width` (e.g. `findings.Interval`), or None for no
+        dot.
     xlabel : str
     marked : float, optional
-        A dashed line.
+        Where to draw a dashed line.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> gain = SimpleNamespace(mean=1.5, half_width=0.4)
+    >>> ax = ms.plots.intervals(["S-MNIST", "PS-MNIST"], {"SRC": [gain, None]}, "gain (points)")
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['S-MNIST', 'PS-MNIST']
     """
     ax = _axes(ax, height=1.0 + 0.32 * len(names))
     apart = 0.7 / len(groups)
@@ -38,12 +53,26 @@ def intervals(names: list[str], groups: dict, xlabel: str, marked: float | None 
 
 
 def coverage(intervals, truth: float, xlabel: str, ax=None):
-    """Intervals one below the other; those that do not contain the true value stand out.
+    """Draw intervals one above the other; those that miss the true value stand out.
 
     Parameters
     ----------
     intervals : array (n, 2)
         Lower and upper end of each.
+    truth : float
+        A dashed line.
+    xlabel : str
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> ms.plots.coverage([[0.1, 0.4], [0.2, 0.6]], truth=0.5, xlabel="mean").get_ylabel()
+    'experiment'
     """
     ax = _axes(ax)
     low, high = np.asarray(intervals, float).T
@@ -58,7 +87,25 @@ def coverage(intervals, truth: float, xlabel: str, ax=None):
 
 
 def scatter(groups: dict, xlabel: str, ylabel: str, ax=None):
-    """Points (x, y) in named groups: `groups` maps each name to two arrays of equal length."""
+    """Draw points (x, y) in named groups.
+
+    Parameters
+    ----------
+    groups : dict of str to (array, array)
+        x and y of equal length, by name.
+    xlabel, ylabel : str
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> ms.plots.scatter({"SRC": ([1, 2], [0.9, 0.8])}, "span λ (steps)", "accuracy").get_ylabel()
+    'accuracy'
+    """
     ax = _axes(ax)
     for colour, marker, (name, (x, y)) in zip(cycle(COLOURS), cycle("osD^vPX"), groups.items()):
         ax.plot(x, y, marker, color=colour, markersize=6, alpha=0.8, label=name)

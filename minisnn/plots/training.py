@@ -1,4 +1,4 @@
-"""What training does: curves over epochs, settings and spans."""
+"""Training: curves over epochs, settings and spans."""
 
 from itertools import cycle, product
 
@@ -10,18 +10,30 @@ OUTCOME = (
     *("seed", "test_accuracy", "test_accuracy_soft", "validation_accuracy"),
     *("best_epoch", "seconds", "spans", "firing_rates"),
 )
-"""What a row of a sweep says besides the settings of its run."""
+"""The columns of a sweep's rows besides the settings of the runs."""
 
 
 def learning_curves(histories: dict[str, list], column: str = "validation_accuracy_hard", ax=None):
-    """A column of the histories over epochs: for each model every seed as a thin line, their mean as a thick one.
+    """Draw a column of histories over epochs: each seed as a thin line, the mean of a model as a thick line.
 
     Parameters
     ----------
     histories : dict of str to list of History
-        Models by name, one history a seed.
+        Models by name, one history per seed.
     column : str
-        Which column of `History`; an accuracy is shown in per cent.
+        Which column of `History`; accuracies are shown in per cent.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> runs = [ms.History([{"train_loss": loss}, {"train_loss": loss / 2}]) for loss in (2.0, 2.4)]
+    >>> ms.plots.learning_curves({"RSNN": runs}, "train_loss").get_ylabel()
+    'train loss'
     """
     ax = _axes(ax)
     percent = "accuracy" in column
@@ -42,24 +54,36 @@ def learning_curves(histories: dict[str, list], column: str = "validation_accura
 
 
 def sweep(rows: list[dict], setting: str, ax=None):
-    """Test accuracy against a setting: every seed as a dot, the mean as a line, for each model or other settings.
+    """Draw test accuracy against a setting: each seed as a dot, the mean as a line, per model and other settings.
 
-    Runs without the setting (an ASRC beside SRCs of several spans) are a band from the worst to the best seed, with
-    their mean as a dashed line.
+    Runs without the setting, e.g. an ASRC beside SRCs of several spans, are a band from the worst to the best seed,
+    with their mean as a dashed line.
 
     Parameters
     ----------
     rows : list of dict
         From `minisnn.sweep`.
     setting : str
-        A setting that is a number, for the horizontal axis.
+        A numerical setting, for the horizontal axis.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> rows = [{"recurrence": "src", "span": span, "seed": 0, "test_accuracy": 0.9} for span in (4, 8)]
+    >>> ms.plots.sweep(rows, "span").get_xlabel()
+    'span λ (steps)'
     """
     ax = _axes(ax)
     groups = {}
     for row in rows:
         rest = [(k, v) for k, v in row.items() if k not in (*OUTCOME, setting)]
         groups.setdefault((", ".join(f"{k}={v}" for k, v in rest) or "runs", setting in row), []).append(row)
-    styles = product((("o", "-"), ("s", "--"), ("^", ":")), COLOURS)  # where colours repeat, the rest differs
+    styles = product((("o", "-"), ("s", "--"), ("^", ":")), COLOURS)  # where colours repeat, marker and line differ
     for ((marker, line), colour), ((name, has_setting), runs) in zip(cycle(styles), groups.items()):
         accuracies = 100 * np.array([run["test_accuracy"] for run in runs])
         if has_setting:
@@ -80,8 +104,33 @@ def sweep(rows: list[dict], setting: str, ax=None):
 
 
 def span_weights(history, layer: int, ax=None):
-    """The span weights p of one ASRC layer over training: a heat map, epoch against span. Colours go by √p, so that
-    p = 1/K can be told from 0."""
+    """Draw the span weights p of one ASRC layer over training, as a heat map of epoch against span.
+
+    Colours scale with √p, so that p = 1/K can be told from 0.
+
+    Parameters
+    ----------
+    history : History
+    layer : int
+        Which hidden layer, from 0.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    ValueError
+        If the layer is not ASRC.
+
+    Examples
+    --------
+    >>> history = ms.History([{"span_weights": [[0.25, 0.25, 0.5]]}, {"span_weights": [[0.0, 0.1, 0.9]]}])
+    >>> ms.plots.span_weights(history, layer=0).get_title()
+    'layer 0: last span 3'
+    """
     from matplotlib.colors import PowerNorm
 
     ax = _axes(ax)
@@ -101,15 +150,26 @@ def span_weights(history, layer: int, ax=None):
 
 
 def over_spans(curves: dict, ylabel: str, marked=(), ax=None):
-    """A number for each span 1 .. K, one series for each name: dots, and between them a faint line to lead the eye,
-    since there is no span between two.
+    """Draw a number for each span 1 .. K as dots; only faint lines join them, since no span lies between two.
 
     Parameters
     ----------
     curves : dict of str to array (K,)
+        One series each, by name.
     ylabel : str
     marked : sequence of int
-        Spans that a dashed line marks.
+        Spans to mark by a dashed line.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> ms.plots.over_spans({"p": [0.2, 0.5, 0.3]}, "span weight", marked=[2]).get_ylabel()
+    'span weight'
     """
     ax = _axes(ax)
     for span in marked:
@@ -127,17 +187,29 @@ def over_spans(curves: dict, ylabel: str, marked=(), ax=None):
 
 
 def accuracy_map(accuracies, rows: list[str], columns: list, xlabel: str, marked=None, ax=None):
-    """Accuracies as a table in colour, in per cent: from 50 (dark) to 100 (bright).
+    """Draw accuracies as a coloured table, in per cent: from 50 (dark) to 100 (bright).
 
     Parameters
     ----------
     accuracies : array (len(rows), len(columns))
-        Between 0 and 1; NaN leaves a cell empty.
+        In [0, 1]; NaN leaves a cell empty.
     rows, columns : list
         Their names; the first row is at the top.
     xlabel : str
     marked : array of bool, optional
-        Cells to be framed.
+        Cells to frame.
+    ax : matplotlib Axes, optional
+        Where to draw; None: a new figure.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> ax = ms.plots.accuracy_map([[0.9, np.nan], [0.6, 0.7]], ["RSNN", "SRC"], [10, 30], "lag (steps)")
+    >>> [text.get_text() for text in ax.texts]
+    ['90', '60', '70']
     """
     from matplotlib.patches import Rectangle
 

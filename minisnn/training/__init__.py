@@ -2,8 +2,8 @@
 
 fit.py           `fit`, the loop over epochs and batches
 optim.py         AdamW, Adam, SGD; schedules of the learning rate
-history.py       what a run writes down, epoch by epoch
-checkpoint.py    what a run needs to go on after an interruption
+history.py       what a run records, epoch by epoch
+checkpoint.py    what a run needs to continue after an interruption
 
 Imports `network.py`, `datasets/` and what lies below them.
 """

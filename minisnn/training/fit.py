@@ -1,8 +1,8 @@
 """Training: one step, and `fit`, the loop around it.
 
 A run is named by its seed. The order of epoch 7 is drawn from `stream(seed, "shuffle", 7)`, its dropout masks from
-`stream(seed, "dropout", 7, batch)`; so two networks trained with one seed see equal data in equal order, and a run that
-goes on from a checkpoint does what it would have done.
+`stream(seed, "dropout", 7, batch)`. So two networks trained with the same seed see the same data in the same order, and
+a run that resumes from a checkpoint does what it would have done.
 """
 
 import itertools
@@ -25,25 +25,39 @@ from minisnn.training import optim
 from minisnn.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from minisnn.training.history import History
 
-SILENT, SATURATED = 0.001, 0.9  # firing rates, spikes a neuron and step
+SILENT, SATURATED = 0.001, 0.9  # firing rates, spikes per neuron and step
 
 
 def temperature_at(fraction: float, start: float = 1.0, end: float = 2.8e-4) -> float:
-    """T° after this fraction of training, falling geometrically from `start` to `end`.
+    """Return T° after this fraction of training: it falls geometrically from `start` to `end`.
 
-    The defaults are the paper's: 1 · 0.96^200 = 2.8e-4 after 200 epochs. By fraction, a short run hardens as a long
-    one does.
+    The defaults are the paper's: 1 · 0.96^200 = 2.8e-4 after 200 epochs. Since T° depends on the fraction, a short run
+    hardens as a long one does.
     """
     return start * (end / start) ** fraction
 
 
 class Batch(NamedTuple):
-    """What one step of training sees."""
+    """The sequences of one training step, as `train_step` takes them.
 
-    x: np.ndarray  # (B, T, n_in)
-    y: np.ndarray  # (B,)
-    lengths: np.ndarray | None = None  # (B,)
-    masks: list[np.ndarray] | None = None  # dropout masks m, (B, N) per layer
+    Parameters
+    ----------
+    x, y, lengths
+        As in `Network.loss_and_grad`: input (B, T, n_in), labels (B,) and numbers of steps (B,).
+    masks : list of array (B, N), optional
+        Dropout masks m of equation (2), one per hidden layer.
+
+    Examples
+    --------
+    >>> batch = ms.Batch(x=np.ones((4, 20, 1)), y=np.array([0, 1, 0, 1]))
+    >>> net, sgd = ms.Network([1, 8, 2]), ms.SGD()
+    >>> loss, norm = ms.train_step(net, batch, sgd, sgd.start(net.params))
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    lengths: np.ndarray | None = None
+    masks: list[np.ndarray] | None = None
 
 
 def train_step(
@@ -54,28 +68,33 @@ def train_step(
     lr_factor: float = 1.0,
     clip_norm: float | None = None,
 ) -> tuple[float, float]:
-    """One step of training: forward, backward, update. Changes the parameters of `net` and the optimiser's `state`.
+    """Train for one step: forward, backward, update.
 
     Parameters
     ----------
     net : Network
+        Its parameters are changed in place.
     batch : Batch
     optimizer : AdamW or SGD
     state : dict of array
-        From `optimizer.start(net.params)`, the same in every step.
+        The optimiser's memory, from `optimizer.start(net.params)`; changed in place. Pass the same dict in every step.
     lr_factor : float
-        Scales the learning rates: what a schedule gives.
+        Factor of the learning rates, as returned by a schedule.
     clip_norm : float, optional
-        Largest norm of the gradient; None: no clipping.
+        Upper bound of the gradient's norm, above 0; None: no clipping.
 
     Returns
     -------
     loss, gradient_norm : float
-        Of this batch, before the update and before clipping.
+        Those of this batch, before clipping and before the update.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `Network.loss_and_grad`.
 
     Examples
     --------
-    >>> import minisnn as ms
     >>> data, net, adam = ms.datasets.digits(), ms.Network([1, 8, 10]), ms.AdamW()
     >>> state = adam.start(net.params)
     >>> losses = [ms.train_step(net, ms.Batch(data.train.x[:4], data.train.y[:4]), adam, state)[0] for _ in range(20)]
@@ -105,59 +124,76 @@ def fit(
     checkpoint_minutes: float = 5.0,
     resume: bool = False,
 ) -> History:
-    """Train a network; afterwards it is as it was after the epoch with the best hard validation accuracy.
+    """Train a network; it ends in its state after the epoch with the best hard validation accuracy.
 
     Parameters
     ----------
     net : Network
-        Changed in place: its parameters and its temperature.
+        Its parameters and its temperature are changed in place.
     data : Dataset
-        Of its splits, train and validation are read; test is not touched. `data.train` may make its batches on the
-        fly (see `Dataset`); then they come as they are, unshuffled, and `batch_size` is not used.
-    epochs, batch_size : int
-        The last batch of an epoch may be smaller.
-    optimizer : AdamW or SGD
-        Default: AdamW(), the paper's.
+        Train and validation are read, test is not touched. `data.train` may make its batches on the fly (see
+        `datasets.Dataset`); then they are taken as they come, unshuffled, and `batch_size` is not used.
+    epochs : int
+        At least 1.
+    batch_size : int
+        Sequences per step, at least 1; the last batch of an epoch may be smaller.
+    optimizer : AdamW or SGD, optional
+        Default: `AdamW()` with the paper's learning rates.
     schedule : callable
-        (epoch, epochs) to a factor of the rates: `one_cycle`, `cosine`, `constant` or your own.
+        Maps (epoch, epochs) to a factor of the learning rates: `one_cycle`, `cosine`, `constant` or your own.
     temperatures : (float, float)
-        T° falls geometrically by fraction of training, from the first to the second.
+        The temperature T° falls geometrically from the first to the second, as a function of the fraction of training
+        done. Both are above 0; the default is the paper's.
     clip_norm : float, optional
-        Largest norm of a batch's gradient; None: no clipping.
+        As in `train_step`.
     dropout : float
-        Share of neurons whose input from below is cut (m of equation 2), drawn once a sequence and layer; the input of
-        the others grows by 1 / (1 - dropout).
+        Probability, in [0, 1), that a neuron's input from below is cut (m of equation 2), drawn once per sequence and
+        layer; the input of the other neurons is scaled by 1 / (1 - dropout).
     seed : int
-        Names shuffling and dropout.
+        Names the random streams of shuffling and dropout; at least 0.
     callback : callable, optional
         Called as `callback(net, history)` after each epoch; if it returns True, training stops.
     progress : bool
-        Whether to show progress bars: the whole run, and the epoch.
+        Whether to show progress bars, one for the run and one for the epoch.
     checkpoint : path, optional
-        Written after each epoch, and within one after each `checkpoint_minutes`, whole or not at all.
+        A file to write after each epoch, and within an epoch every `checkpoint_minutes`; whole or not at all.
     checkpoint_minutes : float
-        At most that much, and a batch, is lost when a run is interrupted; 0: write after each batch.
+        An interruption costs at most this much time and one batch; 0: write after each batch.
     resume : bool
-        Go on from `checkpoint`, if it is there; the run must have been started with equal arguments. The result then
-        has the same bits as that of an uninterrupted run.
+        Whether to continue from `checkpoint` if it exists. The run must have been started with the same arguments. The
+        result is then equal, bit for bit, to that of an uninterrupted run.
 
     Returns
     -------
     History
+        One row per epoch.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is off, the data does not fit the network, or the checkpoint is of another run.
+        If an argument is invalid, the data does not fit the network, or the checkpoint belongs to another run.
     FloatingPointError
-        If a loss is not finite; says in which epoch and batch.
+        If a loss, gradient or parameter is not finite; the message names epoch and batch.
+
+    Warns
+    -----
+    RuntimeWarning
+        If a layer is silent or saturated after the first epoch.
+
+    Examples
+    --------
+    >>> data = ms.datasets.delayed_match(lag=4, n_train=32, n_test=16)
+    >>> net = ms.Network([1, 8, 2], recurrence=ms.SRC(4))
+    >>> history = ms.fit(net, data, epochs=1, batch_size=8, progress=False)
+    >>> history.column("epoch"), history.best_epoch
+    ([0], 0)
     """
     optimizer = optim.AdamW() if optimizer is None else optimizer
     options = {"epochs": epochs, "batch_size": batch_size, "temperatures": temperatures, "clip_norm": clip_norm}
     run = _checked_run(net, data, optimizer, schedule, {**options, "dropout": dropout, "seed": seed})
     save = _saver(checkpoint, checkpoint_minutes, run)
     if resume and checkpoint is None:
-        raise ValueError("resume=True needs checkpoint=, the file to go on from")
+        raise ValueError("resume=True needs checkpoint=, the file to continue from")
     prepare(net.dtype)
     done = Progress(net.params, optimizer.start(net.params), net.params.copy(), net.temperature)
     if resume and Path(checkpoint).exists():
@@ -186,7 +222,7 @@ def fit(
 
 
 def _saver(path, minutes: float, run: dict) -> Callable:
-    """save(progress, now): writes a checkpoint if `now`, or if the last was written so many minutes ago."""
+    """Return `save(progress, now)`, which writes a checkpoint if `now` or if the last one is `minutes` old."""
     minutes = validate.number(minutes, "checkpoint_minutes", 0.0, np.inf)
     if path is None:
         return lambda progress, now: None
@@ -203,21 +239,21 @@ def _saver(path, minutes: float, run: dict) -> Callable:
 
 
 def _checked_run(net, data, optimizer, schedule, options: dict) -> dict:
-    """All that decides the outcome of a run, checked, as plain JSON: what a checkpoint must agree on."""
+    """Check all that decides the outcome of a run, and return it as plain JSON: what a checkpoint must agree on."""
     if not isinstance(data, Dataset):
-        raise TypeError(f"data must be a Dataset, as minisnn.datasets.digits() gives, got {type(data).__name__}")
+        raise TypeError(f"data must be a Dataset, e.g. minisnn.datasets.digits(), got {type(data).__name__}")
     for split in (data.train, data.validation):
         if isinstance(split, Split):
             validate.sequences(split.x[:1], net.sizes[0])
     if data.n_classes != net.sizes[-1]:
         raise ValueError(f"the data has {data.n_classes} classes, the network {net.sizes[-1]}")
     if not isinstance(optimizer, optim.SGD | optim.AdamW):
-        raise TypeError(f"optimizer must be AdamW(), Adam() or SGD(), got {optimizer!r}; with brackets?")
+        raise TypeError(f"optimizer must be AdamW(), Adam() or SGD(), got {optimizer!r}; are the parentheses missing?")
     if not callable(schedule):
-        raise TypeError(f"schedule must be a function of (epoch, epochs), as minisnn.one_cycle, got {schedule!r}")
+        raise TypeError(f"schedule must be a function of (epoch, epochs), e.g. minisnn.one_cycle, got {schedule!r}")
     temperatures = options["temperatures"]
     if not isinstance(temperatures, tuple | list | np.ndarray) or len(temperatures) != 2:
-        raise ValueError(f"temperatures must be two numbers, the first and the last, got {temperatures!r}")
+        raise ValueError(f"temperatures must be two numbers, at the start and at the end, got {temperatures!r}")
     clip_norm = options["clip_norm"]
     epochs = validate.integer(options["epochs"], "epochs", 1)
     return {
@@ -225,7 +261,7 @@ def _checked_run(net, data, optimizer, schedule, options: dict) -> dict:
         "optimizer": storage.to_json(optimizer),
         "epochs": epochs,
         "lr_factors": [
-            validate.number(schedule(epoch, epochs), "what schedule returns", 0.0, np.inf) for epoch in range(epochs)
+            validate.number(schedule(epoch, epochs), "the value of schedule", 0.0, np.inf) for epoch in range(epochs)
         ],
         "batch_size": validate.integer(options["batch_size"], "batch_size", 1),
         "temperatures": [validate.number(t, "temperatures", 0.0, np.inf, open_ends=True) for t in temperatures],
@@ -240,12 +276,12 @@ def _checked_run(net, data, optimizer, schedule, options: dict) -> dict:
 
 
 def _train_epoch(net, train, epoch, optimizer, done: Progress, run, save, progress: bool) -> dict:
-    """One pass over the training data, or what is left of it; the row of the history as far as known."""
+    """Train for one epoch, or what is left of it; return the row of the history as far as it is known."""
     lr_factor = run["lr_factors"][epoch]
     first = len(done.batches)
-    in_all = -(-len(train) // run["batch_size"]) if isinstance(train, Split) else None
+    n_batches = -(-len(train) // run["batch_size"]) if isinstance(train, Split) else None
     bar = tqdm(
-        *(batches(train, epoch, first, run["batch_size"], run["seed"]), f"epoch {epoch + 1}", in_all),
+        *(batches(train, epoch, first, run["batch_size"], run["seed"]), f"epoch {epoch + 1}", n_batches),
         **{"initial": first, "unit": "batch", "disable": not progress, "leave": False, "dynamic_ncols": True},
     )
     for number, (x, y, lengths) in enumerate(bar, first):
@@ -256,15 +292,15 @@ def _train_epoch(net, train, epoch, optimizer, done: Progress, run, save, progre
         if not (np.isfinite(loss) and np.isfinite(norm) and np.isfinite(net.params.flat).all()):
             raise FloatingPointError(
                 f"epoch {epoch}, batch {number}: loss {loss}, gradient norm {norm}, or a parameter is not finite; "
-                f"try a lower lr (factor {lr_factor:.3g} of the peak now) or clip_norm=1.0"
+                f"try a lower lr (the schedule's factor is {lr_factor:.3g} here) or clip_norm=1.0"
             )
         seconds = time.perf_counter() - start
         done.batches.append({"loss": loss, "norm": norm, "size": len(x), "seconds": seconds})
         save(done, now=False)
     if not done.batches:
         raise ValueError(
-            f"the training data gave no batch in epoch {epoch}; can it be run through only once? "
-            "Hand in a list, or a function of the epoch that returns an iterable"
+            f"the training data gave no batch in epoch {epoch}; can it be iterated over only once? "
+            "Pass a list, or a function of the epoch that returns an iterable"
         )
     losses, norms, sizes, seconds = ([b[name] for b in done.batches] for name in ("loss", "norm", "size", "seconds"))
     done.batches = []
@@ -279,7 +315,7 @@ def _train_epoch(net, train, epoch, optimizer, done: Progress, run, save, progre
 
 
 def batches(train, epoch: int, first: int, batch_size: int, seed: int) -> Iterator[tuple]:
-    """The batches (x, y, lengths) of an epoch from number `first` on: of a split in the order that the seed names."""
+    """Yield the batches (x, y, lengths) of an epoch from number `first` on; a split is shuffled as the seed says."""
     if isinstance(train, Split):
         order = stream(seed, "shuffle", epoch).permutation(len(train))
         for start in range(first * batch_size, len(order), batch_size):
@@ -292,14 +328,14 @@ def batches(train, epoch: int, first: int, batch_size: int, seed: int) -> Iterat
 
 
 def dropout_masks(net: Network, n_sequences: int, dropout: float, rng: np.random.Generator) -> list[np.ndarray] | None:
-    """Masks m of equation (2), (B, N) a layer: 0 with probability `dropout`, otherwise 1 / (1 - dropout)."""
+    """Draw masks m of equation (2), (B, N) per layer: 0 with probability `dropout`, otherwise 1 / (1 - dropout)."""
     if dropout == 0:
         return None
     return [(rng.random((n_sequences, n)) >= dropout) / (1 - dropout) for n in net.sizes[1:-1]]
 
 
 def _validate_epoch(net, split, row) -> dict:
-    """Adds to a row what validation data shows."""
+    """Add to a row what the validation data shows."""
     start = time.perf_counter()
     hard = net.evaluate(split)
     soft = net.evaluate(split, span_mode="soft") if any(isinstance(r, ASRC) for r in net.recurrence) else hard
@@ -316,8 +352,8 @@ def _warn_about_rates(firing_rates) -> None:
         if rate < SILENT or rate > SATURATED:
             what = "silent" if rate < SILENT else "saturated"
             warnings.warn(
-                f"after the first epoch layer {i} is {what}: {rate:.2%} of its neurons fire at a step; "
-                f"a layer learns little in this state (look at scale and offset of the input, threshold and decay)",
+                f"after the first epoch layer {i} is {what}: {rate:.2%} of its neurons fire per step; "
+                f"such a layer learns little (check the scale and offset of the input, threshold and decay)",
                 RuntimeWarning,
                 stacklevel=3,
             )

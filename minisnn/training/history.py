@@ -1,4 +1,4 @@
-"""What a training run writes down, epoch by epoch."""
+"""The history of a training run, epoch by epoch."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,13 +11,31 @@ from minisnn._internal import storage
 
 @dataclass
 class History:
-    """One row (a dict) for each epoch.
+    """The history of a training run: one row (a dict) per epoch, as `fit` returns it.
 
-    Columns: `epoch` (from 0); `lr_factor` of the schedule and `temperature` while it was trained; `train_loss`, the
-    mean over the epoch's batches; on validation data `validation_loss_soft`, `validation_accuracy_soft` and the same
-    with `hard` spans (equal where no layer is ASRC); `firing_rates` of each layer there (hard; spikes a neuron and
-    step); `span_weights` p of each layer after the epoch (None unless ASRC); `gradient_norm`, mean over batches, before
-    clipping; `seconds`.
+    Its columns are `epoch`, from 0; `lr_factor` of the schedule and `temperature` during the epoch; `train_loss`, the
+    mean over the sequences of the epoch; on validation data `validation_loss_soft`, `validation_accuracy_soft` and the
+    same with `_hard` (equal where no layer is ASRC); `firing_rates` of each layer there (hard; spikes per neuron and
+    step); `span_weights` p of each layer after the epoch (None unless ASRC); `gradient_norm`, the mean over batches
+    before clipping; `seconds`.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Default: none yet.
+    best_epoch : int, optional
+        The epoch with the best hard validation accuracy, the first of equals.
+
+    Examples
+    --------
+    >>> data = ms.datasets.delayed_match(lag=4, n_train=32, n_test=16)
+    >>> history = ms.fit(ms.Network([1, 8, 2]), data, epochs=1, progress=False)
+    >>> history.column("lr_factor")
+    [1.0]
+    >>> history.to_csv("history.csv")  # a table to look at
+    >>> history.to_json("history.json")  # everything, to read again
+    >>> ms.History.from_json("history.json") == history
+    True
     """
 
     rows: list[dict] = field(default_factory=list)
@@ -27,29 +45,93 @@ class History:
         return len(self.rows)
 
     def column(self, name: str) -> list:
-        """The values of one column, epoch by epoch."""
+        """Return the values of one column, epoch by epoch.
+
+        Parameters
+        ----------
+        name : str
+            One of the columns that `History` lists.
+
+        Returns
+        -------
+        list
+            One value per epoch; a list of one value per layer for `firing_rates` and `span_weights`.
+
+        Raises
+        ------
+        KeyError
+            If there is no such column.
+        """
         if self.rows and name not in self.rows[0]:
             raise KeyError(f"no column is called {name!r}; there are {', '.join(self.rows[0])}")
         return [row[name] for row in self.rows]
 
     def to_csv(self, path) -> None:
-        """Write the rows as CSV: one column a layer for firing rates, a most probable span for span weights."""
+        """Write the rows as CSV: per layer one column for its firing rate and one for its most probable span.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        OSError
+            If the file can't be written.
+        """
         storage.write_text(
             path, storage.as_csv([_flat_row(row) for row in self.rows], None if self.rows else ["epoch"])
         )
 
     def append_csv(self, path) -> None:
-        """Append the last row to a file that `to_csv` wrote, so that a reader can follow it."""
+        """Append the last row to a file written by `to_csv`, e.g. to follow a run from its callback.
+
+        Parameters
+        ----------
+        path : path
+
+        Examples
+        --------
+        >>> history = ms.History([{"epoch": 0, "firing_rates": [0.1], "span_weights": [None]}])
+        >>> history.to_csv("run.csv")
+        >>> history.rows.append({"epoch": 1, "firing_rates": [0.2], "span_weights": [None]})
+        >>> history.append_csv("run.csv")
+        >>> np.genfromtxt("run.csv", delimiter=",", names=True)["firing_rate_0"].tolist()
+        [0.1, 0.2]
+        """
         with open(path, "a", encoding="utf-8") as file:
             file.write(storage.as_csv([_flat_row(self.rows[-1])]).split("\n", 1)[1])
 
     def to_json(self, path) -> None:
-        """Write all rows, whole, as JSON."""
+        """Write all rows, complete, as JSON.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        OSError
+            If the file can't be written.
+        """
         storage.write_text(path, json.dumps({"best_epoch": self.best_epoch, "rows": self.rows}, indent=1))
 
     @classmethod
     def from_json(cls, path) -> "History":
-        """Read what `to_json` wrote; ValueError if it is something else."""
+        """Read a file written by `to_json`.
+
+        Parameters
+        ----------
+        path : path
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there is no such file, or it holds something else.
+        """
         try:
             read = json.loads(Path(path).read_text())
             return cls(list(read["rows"]), read["best_epoch"])

@@ -1,13 +1,13 @@
 """Optimisers on the flat parameter vector, and schedules of their learning rate.
 
-An optimiser is a frozen dataclass of numbers. Its memory is a dict of plain arrays, made by `start` and handed to
-`update`: it lies in checkpoints as it is. Parameters are grouped by their role (`core/parameters.py`):
+An optimiser is a frozen dataclass of numbers. Its memory is a dict of plain arrays, made by `start` and passed to
+`update`; checkpoints store it as it is. Parameters are grouped by their role (`core/parameters.py`):
 
     weights             lr            weight_decay
     span logits         span_lr       no decay: it would pull the spans of ASRC together
     neuron parameters   neuron_lr     no decay: it would pull the β of PLIF to 0.5
 
-A schedule maps (epoch, epochs) to a factor of the peak rates; it is called once per epoch, as the paper does.
+A schedule maps (epoch, epochs) to a factor of the peak learning rates. It is called once per epoch, as in the paper.
 """
 
 import math
@@ -33,7 +33,7 @@ def _check(optimizer) -> None:
 
 
 def _groups(optimizer, params: Params, lr_factor: float) -> tuple[np.ndarray, np.ndarray]:
-    """The learning rate and the weight decay of each entry of the flat vector."""
+    """Return the learning rate and the weight decay of each entry of the flat vector."""
     by_role = {WEIGHT: (optimizer.lr, optimizer.weight_decay), SPAN_LOGIT: (optimizer.span_lr, 0.0)}
     by_role[NEURON] = (optimizer.neuron_lr, 0.0)
     lr, weight_decay = np.empty((2, params.flat.size), params.flat.dtype)
@@ -43,7 +43,7 @@ def _groups(optimizer, params: Params, lr_factor: float) -> tuple[np.ndarray, np
 
 
 def _flush(array, limit: float) -> None:
-    """Set to 0, in place, what is smaller: what decays step by step would become denormal numbers, which are slow."""
+    """Set smaller entries to 0, in place; left to decay, they would become denormal numbers, which are slow."""
     array[np.abs(array) < limit] = 0
 
 
@@ -51,11 +51,32 @@ def _flush(array, limit: float) -> None:
 class SGD:
     """Stochastic gradient descent with momentum: u ← momentum u + g + weight_decay w;  w ← w - lr u.
 
-    Learning rates and decay are at least 0, the momentum in [0, 1).
+    Parameters
+    ----------
+    lr : float
+        Learning rate of weights and biases, at least 0.
+    span_lr : float
+        Learning rate of the span logits of ASRC, at least 0.
+    neuron_lr : float
+        Learning rate of the decay logits of PLIF, at least 0.
+    momentum : float
+        In [0, 1).
+    weight_decay : float
+        Of weights and biases only, at least 0.
 
-    >>> import minisnn as ms
-    >>> ms.SGD(lr=0.05).momentum
-    0.9
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is out of its range.
+
+    Examples
+    --------
+    >>> net, sgd = ms.Network([1, 8, 2]), ms.SGD(lr=0.05)
+    >>> state = sgd.start(net.params)
+    >>> loss, grads = net.loss_and_grad(np.ones((4, 20, 1)), [0, 1, 0, 1])
+    >>> sgd.update(net.params, grads, state)  # one step, in place
+    >>> list(state)
+    ['velocity']
     """
 
     lr: float = 0.1
@@ -68,11 +89,34 @@ class SGD:
         _check(self)
 
     def start(self, params: Params) -> State:
-        """The memory before the first step."""
+        """Return the memory before the first step.
+
+        Parameters
+        ----------
+        params : Params
+            Those of the network to be trained, `net.params`.
+
+        Returns
+        -------
+        dict of array
+            Zeros, to be passed to `update`.
+        """
         return {"velocity": np.zeros_like(params.flat)}
 
     def update(self, params: Params, grads: Params, state: State, lr_factor: float = 1.0) -> None:
-        """One step on `params` and `state`, in place; `lr_factor` scales the learning rates."""
+        """Take one step, in place.
+
+        Parameters
+        ----------
+        params : Params
+            Changed.
+        grads : Params
+            From `Network.loss_and_grad`.
+        state : dict of array
+            From `start`; changed.
+        lr_factor : float
+            Factor of the learning rates, as returned by a schedule.
+        """
         lr, weight_decay = _groups(self, params, lr_factor)
         state["velocity"] *= self.momentum
         state["velocity"] += grads.flat + weight_decay * params.flat
@@ -87,12 +131,30 @@ class AdamW:
         m ← β1 m + (1 - β1) g,   v ← β2 v + (1 - β2) g²,
         w ← w - lr weight_decay w - lr (m / (1 - β1ⁿ)) / (√(v / (1 - β2ⁿ)) + eps)   in step n = 1, 2, ...
 
-    Here m and v are Adam's moments, not a mask and a potential. Learning rates and decay are at least 0, eps above 0,
-    β1 and β2 are in [0, 1). The defaults are the paper's for (P)S-MNIST. `Adam` is AdamW without decay.
+    Here m and v are Adam's moments, not a mask and a potential. The defaults are the paper's for (P)S-MNIST.
 
-    >>> import minisnn as ms
-    >>> ms.AdamW(lr=5e-3).span_lr
-    0.1
+    Parameters
+    ----------
+    lr, span_lr, neuron_lr, weight_decay : float
+        As in `SGD`.
+    beta1, beta2 : float
+        Decay of the two moments, in [0, 1).
+    eps : float
+        Above 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is out of its range.
+
+    Examples
+    --------
+    >>> net, adam = ms.Network([1, 8, 2], recurrence=ms.ASRC(6)), ms.AdamW(lr=5e-3)
+    >>> state = adam.start(net.params)
+    >>> loss, grads = net.loss_and_grad(np.ones((4, 20, 1)), [0, 1, 0, 1])
+    >>> adam.update(net.params, grads, state)  # one step, in place
+    >>> int(state["step"][0])
+    1
     """
 
     lr: float = 1e-3
@@ -107,14 +169,29 @@ class AdamW:
         _check(self)
 
     def start(self, params: Params) -> State:
-        """The memory before the first step."""
+        """Return the memory before the first step; see `SGD.start`.
+
+        Parameters
+        ----------
+        params : Params
+
+        Returns
+        -------
+        dict of array
+        """
         return {"m": np.zeros_like(params.flat), "v": np.zeros_like(params.flat), "step": np.zeros(1, np.int64)}
 
     def update(self, params: Params, grads: Params, state: State, lr_factor: float = 1.0) -> None:
-        """One step on `params` and `state`, in place; `lr_factor` scales the learning rates."""
+        """Take one step, in place; see `SGD.update`.
+
+        Parameters
+        ----------
+        params, grads, state, lr_factor
+            As in `SGD.update`.
+        """
         m, v, g = state["m"], state["v"], grads.flat.copy()
         tiny = float(np.finfo(g.dtype).tiny)
-        _flush(g, math.sqrt(1e8 * tiny))  # what g² can't hold, m shall not see either
+        _flush(g, math.sqrt(1e8 * tiny))  # what underflows in g² must not reach m either
         state["step"] += 1
         n = int(state["step"][0])
         m += (1 - self.beta1) * (g - m)
@@ -134,17 +211,32 @@ def Adam(
     beta2: float = 0.999,
     eps: float = 1e-8,
 ) -> AdamW:
-    """AdamW with weight_decay = 0 (Kingma and Ba, arXiv 1412.6980)."""
+    """Return Adam (Kingma and Ba, arXiv 1412.6980), which is AdamW without weight decay.
+
+    Parameters
+    ----------
+    lr, span_lr, neuron_lr, beta1, beta2, eps : float
+        As in `AdamW`.
+
+    Returns
+    -------
+    AdamW
+
+    Examples
+    --------
+    >>> ms.Adam(lr=5e-3) == ms.AdamW(lr=5e-3, weight_decay=0)
+    True
+    """
     return AdamW(lr, span_lr, neuron_lr, weight_decay=0.0, beta1=beta1, beta2=beta2, eps=eps)
 
 
 def gradient_norm(grads: Params) -> float:
-    """The Euclidean norm of all gradients, added up in float64."""
+    """Return the Euclidean norm of all gradients, added up in float64."""
     return math.sqrt(float(np.square(grads.flat, dtype=np.float64).sum()))
 
 
 def clip(grads: Params, max_norm: float | None) -> float:
-    """Scale `grads`, in place, so that their norm is at most `max_norm` (None: any); returns the norm that it was."""
+    """Scale `grads`, in place, so that their norm is at most `max_norm` (None: any); return the norm before."""
     norm = gradient_norm(grads)
     if max_norm is not None and norm > max_norm:
         grads.flat *= grads.flat.dtype.type(max_norm / norm)
@@ -152,21 +244,71 @@ def clip(grads: Params, max_norm: float | None) -> float:
 
 
 def constant(epoch: int, epochs: int) -> float:
-    """The peak throughout."""
+    """Return 1: the learning rates stay at their peak.
+
+    Parameters
+    ----------
+    epoch, epochs : int
+        Number of the epoch, from 0, and of epochs in total.
+
+    Returns
+    -------
+    float
+        Factor of the learning rates.
+
+    Examples
+    --------
+    >>> [ms.constant(epoch, 4) for epoch in range(4)]
+    [1.0, 1.0, 1.0, 1.0]
+    """
     return 1.0
 
 
 def cosine(epoch: int, epochs: int) -> float:
-    """Half a cosine from 1 in the first epoch towards 0 after the last."""
+    """Lower the learning rates along half a cosine, from 1 in the first epoch towards 0 after the last.
+
+    Parameters
+    ----------
+    epoch, epochs : int
+        As in `constant`.
+
+    Returns
+    -------
+    float
+        Factor of the learning rates, in (0, 1].
+
+    Examples
+    --------
+    >>> [round(ms.cosine(epoch, 4), 2) for epoch in range(4)]
+    [1.0, 0.85, 0.5, 0.15]
+    """
     return 0.5 * (1.0 + math.cos(math.pi * epoch / epochs))
 
 
 def one_cycle(epoch: int, epochs: int, warmup: float = 0.3, first: float = 1 / 25, last: float = 1 / 250_000) -> float:
-    """Up from `first` to 1 during `warmup` of all epochs, then down to `last`, each along half a cosine (arXiv
-    1708.07120).
+    """Raise the learning rates from `first` to 1, then lower them to `last`, each along half a cosine.
 
-    With the defaults and four epochs or more, the learning rates of PyTorch's `OneCycleLR(max_lr, total_steps=epochs)`
-    stepped once per epoch. Shorter runs have no time to warm up and start at the peak.
+    With the defaults and at least four epochs, this is PyTorch's `OneCycleLR(max_lr, total_steps=epochs)` stepped once
+    per epoch (Smith and Topin, arXiv 1708.07120). Shorter runs have no time to warm up and start at the peak.
+
+    Parameters
+    ----------
+    epoch, epochs : int
+        As in `constant`.
+    warmup : float
+        Fraction of the epochs after which the peak is reached, in [0, 1].
+    first, last : float
+        Factors in the first and in the last epoch.
+
+    Returns
+    -------
+    float
+        Factor of the learning rates.
+
+    Examples
+    --------
+    >>> [round(ms.one_cycle(epoch, 10), 2) for epoch in range(10)]
+    [0.04, 0.52, 1.0, 0.95, 0.81, 0.61, 0.39, 0.19, 0.05, 0.0]
     """
     peak = max(warmup * epochs - 1, 0.0)
     if epoch < peak:

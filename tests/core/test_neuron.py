@@ -122,7 +122,7 @@ def test_ends_of_the_decay():
         ({"decay": "0.5"}, TypeError, "decay must be a number"),
         ({"decay": True}, TypeError, "decay"),
         ({"decay": None}, TypeError, "decay"),
-        ({"decay": ()}, ValueError, "one number a neuron"),
+        ({"decay": ()}, ValueError, "one number per neuron"),
         ({"decay": [[0.5, 0.5]]}, ValueError, r"shape \(1, 2\)"),
         ({"decay": (0.5, 2.0)}, ValueError, r"decay\[1\]"),
         ({"threshold": 0.0}, ValueError, "threshold"),

@@ -46,7 +46,7 @@ def test_array():
     assert check(1.0) == "the answer has shape (2, 3), got ()."
     wrong = expected.copy()
     wrong[0, 2], wrong[1, 1] = 7.0, np.nan
-    assert check(wrong) == "2 of 6 entries are off; the first is (0, 2), where you have 7."
+    assert check(wrong) == "2 of 6 entries are wrong; the first is (0, 2), where you have 7."
     for answer in ("text", [[1], [2, 3]], expected + 1j, expected + 0j):
         assert check(answer).startswith("the answer is an array of real numbers, got ")
 

@@ -136,7 +136,7 @@ WRONG = [
     ("09.5", in_float64, "w.dtype"),
     ("09.5", dense_rows, "reads rows of w that no event asks for"),
     ("09.5", filled_with_ones, "start as zeros"),
-    ("09.5", transposed, "one row a sequence"),
+    ("09.5", transposed, "one row per sequence"),
     ("09.5", numba.njit(lambda columns, start, w: 1.0), "return the array"),
 ]
 

@@ -409,7 +409,7 @@ def test_report(tmp_path, tiny, capsys):
     assert cli.main(["findings", "--report", "--page", str(tmp_path / "page")]) == 0
     printed = [Path(line) for line in capsys.readouterr().out.splitlines()]
     assert printed[0] == document
-    assert len(printed) == 7 and all(path.read_bytes()[:4] == b"\x89PNG" for path in printed[1:])
+    assert len(printed) == 8 and all(path.read_bytes()[:4] == b"\x89PNG" for path in printed[1:])
     text = document.read_text()
     assert "stale" not in text and text.startswith("# Title\n<!-- findings: claims -->\n| claim | task |")
     assert tables.fill(text, stored) == text
@@ -455,11 +455,11 @@ def test_wrong_names_are_told(tmp_path):
             call()
     with pytest.raises(ValueError, match=r"task must be one of 'psdigits'.* got 'digits'"):
         findings.run("accuracy", "digits", tmp_path, tmp_path)
-    with pytest.raises(ValueError, match="'lags' is of the task 'match' alone"):
+    with pytest.raises(ValueError, match="'lags' belongs to the task 'match' alone"):
         findings.run("lags", "psdigits", tmp_path, tmp_path)
     rows = made_up([0.5, 0.6], [0.5, 0.6])
     for wrong in ({"network": "RNN"}, {"net": "RSNN"}):
-        with pytest.raises(ValueError, match=r"one row per seed is wanted with net.* got those of the seeds \[\]"):
+        with pytest.raises(ValueError, match=r"expected one row per seed with net.* got rows of the seeds \[\]"):
             findings.by_seed(rows, "test_accuracy", **wrong)
     with pytest.raises(ValueError, match=r"seeds \[0, 0, 1, 1\]"):
         findings.by_seed(rows, "test_accuracy")
@@ -472,7 +472,7 @@ def test_wrong_names_are_told(tmp_path):
         (["--all", "accuracy"], "or --all, or --report"),
         (["accuracy", "--networks", "RSNN"], "name it with --tasks"),
         (["accuracy", "--tasks", "match", "--networks", "RNN"], "network must be one of 'feedforward'"),
-        (["lags", "--tasks", "psdigits"], "'lags' is of the task 'match' alone"),
+        (["lags", "--tasks", "psdigits"], "'lags' belongs to the task 'match' alone"),
     ],
 )
 def test_commands_that_do_not_fit(options, words, tmp_path, capsys):

@@ -332,4 +332,4 @@ def test_differences_are_named_by_their_place():
     before = {"network": {"seed": 0, "sizes": [1, 2]}, "epochs": 3, "data": {"permutation": list(range(200))}}
     now = {"network": {"seed": 1, "sizes": [1, 2]}, "epochs": 3, "data": {"permutation": list(range(200))[::-1]}}
     lines = [line for name in now for line in checkpoint._differences(name, before[name], now[name])]
-    assert lines == ["network.seed: 0 in the checkpoint, now 1", "data.permutation: another one in the checkpoint"]
+    assert lines == ["network.seed: 0 in the checkpoint, now 1", "data.permutation: differs from the checkpoint"]

@@ -520,7 +520,7 @@ def test_corrupt_sweep_file(tmp_path, train, text):
     sweep(tmp_path, TINY)
     (tmp_path / "sweep.json").write_text(text)
     before = bytes_of(tmp_path)
-    with pytest.raises(ValueError, match=r"sweep\.json is not that of a sweep"):
+    with pytest.raises(ValueError, match=r"sweep\.json is not the file of a sweep"):
         sweep(tmp_path, TINY, 2)
     assert len(train.called) == 1
     assert bytes_of(tmp_path) == before

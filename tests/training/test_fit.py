@@ -399,7 +399,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, other, words):
     first = net.params.flat.copy()
     with pytest.raises(ValueError, match=words) as caught:
         fit(net, data, checkpoint=path, resume=True, **other)
-    assert "run.npz is of another run" in str(caught.value)
+    assert "run.npz belongs to another run" in str(caught.value)
     differences = [line.split(":")[0].strip() for line in str(caught.value).splitlines()[1:]]
     assert len({name.split(".")[0] for name in differences} - {"lr_factors"}) <= 1  # nothing else differs
     np.testing.assert_array_equal(net.params.flat, first)
@@ -582,7 +582,7 @@ def test_training_data_that_can_be_read_only_once():
     with pytest.raises(TypeError, match="train is an iterator, which gives its batches only once"):
         streamed(iter(made(0)))
     once = iter(made(0))
-    with pytest.raises(ValueError, match=r"gave no batch in epoch 1; can it be run through only once\?"):
+    with pytest.raises(ValueError, match=r"gave no batch in epoch 1; can it be iterated over only once\?"):
         fit(network(), streamed(lambda epoch: once))
     with pytest.raises(ValueError, match="gave no batch in epoch 0"):
         fit(network(), streamed([]))
@@ -592,7 +592,7 @@ def test_batches_that_do_not_fit():
     x, y = made(0)[0]
     with pytest.raises(ValueError, match="are the axes swapped"):
         fit(network(), streamed([(x.transpose(0, 2, 1), y)]))
-    with pytest.raises(ValueError, match="y must have one entry a sequence"):
+    with pytest.raises(ValueError, match="y must have one entry per sequence"):
         fit(network(), streamed([(x, y[:-1])]))
 
 
@@ -600,15 +600,15 @@ def test_what_a_dataset_takes():
     data = problem()
     with pytest.raises(TypeError, match=r"validation must be a Split\(x, y\), got list"):
         Dataset(data.train, [data.validation], data.test, 2)
-    with pytest.raises(TypeError, match=r"train must be a Split\(x, y\) or give batches, got int"):
+    with pytest.raises(TypeError, match=r"train must be a Split\(x, y\), batches or a function, got int"):
         Dataset(3, data.validation, data.test, 2)
     assert streamed(made).n_in == 3
 
 
 def test_a_schedule_is_held_to_numbers():
-    with pytest.raises(TypeError, match="what schedule returns must be a number"):
+    with pytest.raises(TypeError, match="the value of schedule must be a number"):
         fit(network(), schedule=lambda epoch, epochs: None)
-    with pytest.raises(ValueError, match="what schedule returns must be a finite number"):
+    with pytest.raises(ValueError, match="the value of schedule must be a finite number"):
         fit(network(), schedule=lambda epoch, epochs: -1.0)
 
 

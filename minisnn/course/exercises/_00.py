@@ -11,7 +11,7 @@ CURRENT = np.array([1 / 2, 1, 1, 1 / 4, 2, 1 / 2])  # (T,), the input of 00.2
 
 
 def unconnected(current, decay, threshold, reset):
-    """Neurons without synapses among them, each with its own column of current (T, N), by the spec: a `LayerTape`."""
+    """Run neurons without synapses, each with its own column of current (T, N), by the spec: a `LayerTape`."""
     N = current.shape[1]
     layer = reference.Layer(
         w_in=np.eye(N),
@@ -56,7 +56,7 @@ def check_hard_reset(answer):
 
 
 def check_lif_step(lif_step):
-    """On three inputs with one decay and threshold a neuron; each expected step is one step of the spec."""
+    """Check one step against the spec, with the three resets, and with decays and thresholds that differ by neuron."""
     rng = np.random.default_rng(0)
     v_before = np.array([0.0, 0.5, -0.25, 1.5, 0.75, 2.0])
     current = np.array([1.0, 0.25, 0.5, -0.5, 0.625, 0.5])  # β = 1/2 takes neurons 0 and 4 to exactly θ = 1
@@ -79,7 +79,7 @@ def check_lif_step(lif_step):
 
 
 def _first_wrong(got, v_before, current, decay, threshold, reset):
-    """What is wrong with (v, s, v_reset) of one step, in the order of the equations; None if nothing is."""
+    """Say what is wrong with (v, s, v_reset) of one step, in the order of the equations; None if nothing is."""
     run = unconnected((decay * v_before + current)[np.newaxis], decay, threshold, reset)
     v, s, v_reset = run.v[0], run.s[0], run.v_reset[0]
     got_v, got_s, got_v_reset = (np.asarray(thing, float) for thing in got)
@@ -96,22 +96,22 @@ def _first_wrong(got, v_before, current, decay, threshold, reset):
     if not np.allclose(got_v, v, rtol=0, atol=1e-12):
         if np.allclose(got_v, v_reset, rtol=0, atol=1e-12):
             return "v is the potential after the reset; keep the one before it too."
-        return "v is off: equation (3)."
+        return "v is wrong: equation (3)."
     if np.array_equal(got_s, v > threshold) and not np.array_equal(got_s, s):
         return "a neuron whose potential is exactly θ does not fire: Θ(0) = 1, so compare with >=."
     if not np.array_equal(got_s, s):
-        return "s is off: equation (4), 1 where v[t] - θ >= 0, else 0."
+        return "s is wrong: equation (4), 1 where v[t] - θ >= 0, else 0."
     if not np.allclose(got_v_reset, v_reset, rtol=0, atol=1e-12):
         a, h = reset
         if np.allclose(got_v_reset, v - (a * threshold + h * v), rtol=0, atol=1e-12):
             return "v_reset: you reset neurons that did not fire; equation (5) multiplies the bracket by s[t]."
-        return "v_reset is off: equation (5), v[t] - s[t] (a θ + h v[t])."
+        return "v_reset is wrong: equation (5), v[t] - s[t] (a θ + h v[t])."
     return None
 
 
 def check_first_current(answer):
     def reaches(n):
-        """The current whose potential after n steps from rest, I (1 - βⁿ) / (1 - β), is θ = 1."""
+        """Return the current whose potential after n steps from rest, I (1 - βⁿ) / (1 - β), is θ = 1."""
         decay = 0.75
         return (1 - decay) / (1 - decay**n)
 

@@ -13,11 +13,11 @@ from minisnn.network import Network
 
 STEPS = (1 / 1024, 3 / 4)  # h of 01.1
 POTENTIALS = np.array([0.25, 0.75, 1.0, 1.125, 1.75])  # v of 01.2
-RATES = (0.005, 0.3)  # 01.5: how often each layer is to fire
+RATES = (0.005, 0.3)  # 01.5: the range of firing rates of each layer
 
 
 def example_loss(weight: float) -> float:
-    """L = s_0[5] of the running example, with `weight` for W_rec[1, 0]."""
+    """Return L = s_0[5] of the running example, with `weight` for W_rec[1, 0]."""
     w_rec = example.W_REC.copy()
     w_rec[1, 0] = weight
     run = reference.layer_forward(example.X, example.layer()._replace(w_rec=w_rec), example.MASK)
@@ -42,7 +42,7 @@ def check_slopes(answer):
     surrogates, u = (Triangle(), Triangle(width=0.5)), POTENTIALS - 1.0
     expected = np.array([s.derivative(u) for s in surrogates])
     slips = {
-        "You put v into σ′; it wants the distance from the threshold, v - θ.": [
+        "You put v into σ′; it expects the distance from the threshold, v - θ.": [
             s.derivative(POTENTIALS) for s in surrogates
         ],
         "The width is the *half*-width: the distance from 0 at which the triangle ends.": [
@@ -58,7 +58,7 @@ def check_slopes(answer):
 
 
 def guarded(check: Callable) -> Callable:
-    """A check that runs functions inside the answer: an exception in them becomes the verdict."""
+    """Make a check that runs functions inside the answer: an exception in them becomes the verdict."""
 
     def guarded_check(answer) -> str | None:
         try:
@@ -108,7 +108,7 @@ def check_pair(answer):
 
 
 def dead_share(v, threshold, surrogate) -> float:
-    """Share of neurons whose σ′(v - θ) is 0 at every step of every sequence; v is (B, T, N)."""
+    """Return the share of neurons whose σ′(v - θ) is 0 at every step of every sequence; v is (B, T, N)."""
     return float((surrogate.derivative(v - threshold) == 0).all(axis=(0, 1)).mean())
 
 
@@ -169,7 +169,7 @@ def check_mended(answer):
         if not low <= rate <= high:
             what = "too little" if rate < low else "too much"
             above = " Mend the layers from the input upwards: each hears the one below." if i < len(rates) - 1 else ""
-            return f"layer {i} fires {what}: {rate:.2%} of its neurons at a step, asked for are 0.5 % to 30 %.{above}"
+            return f"layer {i} fires {what}: {rate:.2%} of its neurons per step; 0.5 % to 30 % are asked for.{above}"
     return None
 
 

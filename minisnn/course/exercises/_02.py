@@ -18,7 +18,7 @@ EQUATIONS = {"q": 7, "eps": 8, "delta": 9, "dx": 12, "d_w_in": 10, "d_bias": 10,
 
 
 def spec_run(layer: reference.Layer, x, e, mask):
-    """(run, slope, grads) of one layer and one sequence, by the spec."""
+    """Compute (run, slope, grads) of one layer and one sequence by the spec."""
     run = reference.layer_forward(x, layer, mask)
     slope = Triangle().derivative(run.v - layer.threshold)
     return run, slope, reference.layer_backward(e, x, run, slope, layer, mask)
@@ -26,7 +26,7 @@ def spec_run(layer: reference.Layer, x, e, mask):
 
 @cache
 def example_run():
-    """`spec_run` of the running example."""
+    """Compute `spec_run` of the running example."""
     return spec_run(example.layer(), example.X, example.E, example.MASK)
 
 
@@ -34,7 +34,7 @@ def example_run():
 
 
 def check_last_delta(answer) -> str | None:
-    """δ[5] of the running example: after the last step there is nothing, so it is σ′[5] e[5]."""
+    """Check δ[5] of the running example: after the last step there is nothing, so it is σ′[5] e[5]."""
     _, slope, grads = example_run()
     slips = {
         "Θ′ is 0, so with it nothing comes back. σ′ stands in for it.": np.zeros(3),
@@ -48,7 +48,7 @@ def check_last_delta(answer) -> str | None:
 
 
 def hard_step(s, v, slope, eps, c):
-    """Equation (9) with (a, h) = (0, 1)."""
+    """Compute equation (9) with (a, h) = (0, 1)."""
     return (1 - s) * c + slope * (eps - v * c)
 
 
@@ -72,7 +72,7 @@ HARD_SLIPS = {
 
 
 def check_hard_step(answer) -> str | None:
-    """One step of (9) for the hard reset, on spikes and on what is between 0 and 1."""
+    """Check one step of (9) for the hard reset, on spikes and on values between 0 and 1."""
     rng = stream(0, "exercise 02.2")
     v, slope, eps, c = rng.standard_normal((4, 7))
     for s in ((v >= 0).astype(float), rng.random(7)):
@@ -89,7 +89,7 @@ def check_hard_step(answer) -> str | None:
 
 
 def check_d_w_rec(answer) -> str | None:
-    """d_w_rec of the running example."""
+    """Check d_w_rec of the running example."""
     run, _, grads = example_run()
     slips = {
         "you paired s[t] with δ[t]. A spike of step t arrives at step t + 1: pair it with δ[t + 1].": run.s.T
@@ -106,7 +106,7 @@ def check_d_w_rec(answer) -> str | None:
 
 
 def cases():
-    """What a backward pass is held to: (in words, network, masks) of all resets, and last with dropout masks."""
+    """Yield the cases of a backward pass as (words, network, masks): all resets, and last with dropout masks."""
     soft = LIF(0.6, 0.8)
     neurons = {
         "soft reset": soft,
@@ -125,7 +125,7 @@ def cases():
 
 
 def grade(backward, needed, names) -> str | None:
-    """The first thing that is wrong with a backward pass, in words: which quantity, at which step."""
+    """Put into words what is wrong first with a backward pass: which quantity, at which step."""
     rng = stream(0, "exercise 02.4", "x")
     x, y = rng.standard_normal((2, 9, 3)), [0, 1]
     for words, net, masks in cases():
@@ -141,23 +141,23 @@ def grade(backward, needed, names) -> str | None:
 
 
 def _first_wrong(report: checks.Report) -> str:
-    """The row that the report marks as first, as a sentence."""
+    """Put the row that the report marks as first into a sentence."""
     row = next(row for row in report.wrong if row.first)
     layer, name = row.block.rsplit(".", 1)
     note = row.note.replace("FIRST WRONG", "it is the first to go wrong")
     if not row.index:  # no place where it differs: arrays of different shapes
-        return f"{name} of {layer} is wrong: its shape is not that of what it is the gradient of."
-    where = f"; farthest off is {list(row.index)}, where you have {row.got:.6g}, not {row.expected:.6g}"
+        return f"{name} of {layer} is wrong: its shape is not that of the quantity whose gradient it is."
+    where = f"; the largest error is at {list(row.index)}, where you have {row.got:.6g}, not {row.expected:.6g}"
     return f"{name} of {layer} is wrong: {note}{where}. Look at equation ({EQUATIONS[name]})."
 
 
 def check_lif_backward(answer) -> str | None:
-    """The whole backward pass of an RSNN layer."""
+    """Check the whole backward pass of an RSNN layer."""
     return grade(answer, LIF_BACKWARD, LIF_BACKWARD)
 
 
 def check_d_decay(answer) -> str | None:
-    """d_decay, in what a backward pass returns; typical slips are told first."""
+    """Check d_decay in what a backward pass returns; typical slips are reported first."""
     rng = stream(0, "exercise 02.5")
     net = next(cases())[1]
     layer, x, e = net.layers()[0], rng.standard_normal((9, 3)), rng.standard_normal((9, 5))

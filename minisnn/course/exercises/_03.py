@@ -12,7 +12,7 @@ from minisnn.network import Network
 
 
 def best_step(answer) -> str | None:
-    """03.1: where truncation h² and rounding eps / h meet, for float32, within a factor of 4."""
+    """Check 03.1: where truncation h² and rounding eps / h meet, for float32, within a factor of 4."""
     try:
         got = float(answer)
     except (TypeError, ValueError):
@@ -35,7 +35,7 @@ def best_step(answer) -> str | None:
 
 
 def _gradient_cases() -> list:
-    """(what it is, f, w, its gradient) of functions that are analytic."""
+    """List (what it is, f, w, its gradient) of analytic functions."""
     matrix = np.array([[1.0, 2.0, 0.0], [-1.0, 0.5, 3.0], [4.0, 0.0, -2.0]])
     w, table = np.array([0.3, -1.2, 2.0]), np.array([[0.1, 0.7, -0.4], [1.1, -0.2, 0.5]])
     return [
@@ -48,14 +48,14 @@ def _gradient_cases() -> list:
 
 @attempt
 def complex_gradient(function) -> str | None:
-    """03.2: Im f(w + ih) / h, entry by entry."""
+    """Check 03.2: Im f(w + ih) / h, entry by entry."""
     for name, f, w, expected in _gradient_cases():
         given = w.copy()
         with np.errstate(all="ignore"):
             result = function(f, given)
         got = np.asarray(result)
         if not np.array_equal(given, w):
-            return "w is not the same after the call: move a copy."
+            return "your function changes w: move a copy."
         if got.shape != w.shape:
             return f"for w of shape {w.shape} the gradient has that shape, got {got.shape}."
         if np.iscomplexobj(got):
@@ -68,8 +68,8 @@ def complex_gradient(function) -> str | None:
             return "every entry holds the sum of all: move one entry at a time."
         if not got.any():
             return (
-                "all entries are 0: nothing moved. Is the copy of w complex, as w.astype(complex) is, and does ih, "
-                "with an i, stand in the step?"
+                "all entries are 0: nothing moved. Is the copy of w complex, e.g. w.astype(complex), and is the step "
+                "ih, with an i?"
             )
         if np.abs(got).max() < 1e-2 * np.abs(expected).max():
             return f"for f = {name} the entries are far too small: divide by h."
@@ -110,7 +110,7 @@ def relative_error(function) -> str | None:
 
 
 def weak_check(backward):
-    """The running example alone: is everything as computed by hand, to the last bits?"""
+    """Check the running example alone: everything as computed by hand, to the last bits."""
     layer = example.layer()
     run = reference.layer_forward(example.X, layer, example.MASK)
     slope = Triangle().derivative(run.v - layer.threshold)
@@ -122,7 +122,7 @@ def weak_check(backward):
 
 @attempt
 def fools_the_weak_check(function) -> str | None:
-    """03.5: the running example accepts it, gradcheck does not."""
+    """Check 03.5: the running example accepts it, gradcheck does not."""
     if not weak_check(function):
         return "the running example rejects it already: look for something that its X, E, W_rec or T don't use."
     net = Network([3, 5, 4, 2], dtype="float64")

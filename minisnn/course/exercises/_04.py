@@ -28,7 +28,7 @@ LEFT_SLIPS = {
 
 
 def _cases():
-    """(f, slope, w_rec, J) of RSNNs with several resets, decays and lags."""
+    """Yield (f, slope, w_rec, J) of RSNNs with several resets, decays and lags."""
     for seed, (reset, lag) in enumerate((("soft", 1), ("soft", 6), ("hard", 5), ("none", 7))):
         rng = stream(seed, "exercise 04.2")
         net = Network([2, 5, 3], neuron=LIF((0.4, 0.5, 0.6, 0.7, 0.8), 0.8, reset), seed=seed, dtype="float64")
@@ -42,7 +42,7 @@ def _cases():
 
 
 def _chain(matrices, left: bool = False) -> np.ndarray:
-    """1, then the products of one-step matrices; `left`: each new one on the left."""
+    """Return 1, then the products of one-step matrices; `left`: each new one on the left."""
     products = [np.eye(matrices.shape[-1])]
     for matrix in matrices:
         products.append(matrix @ products[-1] if left else products[-1] @ matrix)
@@ -50,7 +50,7 @@ def _chain(matrices, left: bool = False) -> np.ndarray:
 
 
 def _slips(f, slope, w_rec, right) -> dict[str, np.ndarray]:
-    """Typical wrong answers, by what to say to them."""
+    """Return typical wrong answers by the feedback to them."""
     eye = np.eye(len(w_rec))
     leaks, hops = f[:, :, np.newaxis] * eye, slope[:, :, np.newaxis] * w_rec
     steps = leaks + hops
@@ -77,7 +77,7 @@ def _slips(f, slope, w_rec, right) -> dict[str, np.ndarray]:
 
 @attempt
 def check_jacobians(function) -> str | None:
-    """J[0], ..., J[lag] of an RSNN, against `jacobian`."""
+    """Check J[0], ..., J[lag] of an RSNN against `jacobian`."""
     for f, slope, w_rec, right in _cases():
         given = f.copy(), slope.copy(), w_rec.copy()
         try:
@@ -118,7 +118,7 @@ BETA = 0.9
 
 
 def first_denormal() -> int:
-    """The step at which 1, multiplied by β in float32, first is below the normal range."""
+    """Find the step at which 1, multiplied by β in float32, first is below the normal range."""
     value, n = np.float32(1), 0
     while value >= np.finfo(np.float32).tiny:
         value, n = np.float32(BETA) * value, n + 1
@@ -146,7 +146,7 @@ FAR, SEEDS = 30, (0, 1, 2)
 
 
 def left_of_gradient(decay: float, scale: float, seed: int) -> float:
-    """The median over sequences of ‖δ‖ at lag 30 relative to lag 0, of the untrained RSNN on permuted digits."""
+    """Measure ‖δ‖ at lag 30 relative to lag 0 in the untrained RSNN on permuted digits, the median over sequences."""
     data = datasets.digits(permute=True, seed=0)
     net = Network([1, 64, 10], neuron=LIF(decay), seed=seed, dtype="float64")
     net.params["layers.0.w_rec"] *= scale
@@ -184,7 +184,7 @@ EXERCISES = {
     ),
     "04.2": Exercise(
         check_jacobians,
-        "One matrix a step, each from the right. The backward pass of 02 takes the same ones from the other end.",
+        "One matrix per step, each from the right. The backward pass of 02 takes the same ones from the other end.",
         (
             "Start with J[0] = 1 (np.eye). What was J[1] in section 3, and what is it after J[d-1] in place of 1?",
             "J[d] = J[d-1] diag(f[d-1]) + J[d-1] diag(σ′[d-1]) W_rec; the array f holds f[t] at index 0.",

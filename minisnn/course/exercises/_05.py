@@ -32,7 +32,7 @@ SRC_CASES = [(3, "soft", False), (1, "soft", False), (4, "hard", True), (9, "sof
 
 
 def check_backward(answer) -> str | None:
-    """The backward pass of SRC, against the spec for several spans, below and above T, and resets."""
+    """Check the backward pass of SRC against the spec, for several resets and spans, below and above T."""
     for span, reset, detached in SRC_CASES:
         net = Network([2, 5, 4, 3], SRC(span), LIF(0.6, 0.8, reset, detached), seed=span, dtype="float64")
         net.params.flat += 0.4 * stream(span, "05.2").standard_normal(net.params.flat.size)
@@ -44,7 +44,7 @@ def check_backward(answer) -> str | None:
 
 
 def _on_network(answer, net, x, y) -> str | None:
-    """None, or the rest of a sentence that says what is wrong with the backward pass on this network."""
+    """Finish a sentence with what is wrong with the backward pass on this network; None if nothing is."""
     seen = []
 
     def watched(tape, e, params):
@@ -63,7 +63,7 @@ def _on_network(answer, net, x, y) -> str | None:
 
 
 def _about(name: str, note: str, got: dict) -> str:
-    """What the first wrong quantity tells of what was got."""
+    """Say what the first wrong quantity shows about the function."""
     if "expected" in note:
         return f"{name} has another {note}."
     if name == "q":
@@ -102,7 +102,7 @@ MOST_HOPS = 6
 
 
 def solving_spans(lag: int, spans) -> set[int]:
-    """The spans that divide the lag and need at most `MOST_HOPS` hops for it."""
+    """Return the spans that divide the lag and need at most `MOST_HOPS` hops for it."""
     return {span for span in spans if lag % span == 0 and lag // span <= MOST_HOPS}
 
 
@@ -135,7 +135,7 @@ SHORT_LAG, EPOCHS, SEEDS = 20, 15, (0, 1)
 
 @cache
 def accuracy(span: int, seed: int, lag: int = SHORT_LAG) -> float:
-    """Test accuracy of the recipe `match-src` after 15 epochs."""
+    """Train the recipe `match-src` for 15 epochs, and return its test accuracy."""
     recipe = recipes.recipe("match-src", lag=lag, span=span, seed=seed, epochs=EPOCHS)
     net, data = recipes.make_network(recipe), recipes.make_data(recipe)
     fit(net, data, **recipes.fit_options(recipe), progress=False)
@@ -143,7 +143,7 @@ def accuracy(span: int, seed: int, lag: int = SHORT_LAG) -> float:
 
 
 def failure(span: int) -> int | None:
-    """The first seed with which a span does not solve the task; None: it solves it."""
+    """Find the first seed with which a span does not solve the task; None if it solves it."""
     return next((seed for seed in SEEDS if accuracy(span, seed) < 1), None)
 
 

@@ -22,7 +22,7 @@ TEMPERATURE = 0.5
 
 
 def check_weights(answer) -> str | None:
-    """p of the logits (0, ln 2, ln 4) at T° = 1/2: the exponentials of a / T° = 2 a are 1, 4, 16."""
+    """Check p of the logits (0, ln 2, ln 4) at T° = 1/2: the exponentials of a / T° = 2 a are 1, 4, 16."""
     exponentials = np.exp(LOGITS / TEMPERATURE)
     slips = {
         "that is T° = 1: divide the logits by T° first.": recurrence.span_weights(LOGITS, 1.0),
@@ -43,7 +43,7 @@ D_P = np.array([3.0, -1.0, -3.0])
 
 
 def check_d_logits(answer) -> str | None:
-    """d_a for P and D_P at T° = 1/2: the mean Σ p d_p is 3/2 - 1/4 - 3/4 = 1/2."""
+    """Check d_a for P and D_P at T° = 1/2: the mean Σ p d_p is 3/2 - 1/4 - 3/4 = 1/2."""
     mean = (P * D_P).sum()
     slips = {
         "1/T° is missing.": P * (D_P - mean),
@@ -62,7 +62,7 @@ def check_d_logits(answer) -> str | None:
 
 
 def cases():
-    """What a backward pass is held to: (in words, network, masks), with T = 9 steps."""
+    """Yield the cases of a backward pass as (words, network, masks), with T = 9 steps."""
     rng = stream(0, "exercise 06.3")
     for words, max_span, neuron in (
         ("K = 4 spans, all within the sequence", 4, LIF(0.6, 0.8)),
@@ -78,7 +78,7 @@ def cases():
 
 
 def slip(backward) -> str | None:
-    """The sentence for a typical slip in q, d_tap_weights or d_span_logits, if there is one."""
+    """Return the sentence for a typical slip in q, d_tap_weights or d_span_logits, if there is one."""
     rng = stream(0, "exercise 06.3", "slip")
     _, net, _ = next(cases())
     layer, x, e, mask = net.layers()[0], rng.standard_normal((9, 3)), rng.standard_normal((9, 5)), np.ones(5)
@@ -108,7 +108,11 @@ def slip(backward) -> str | None:
             np.zeros(4),
             "d_tap_weights is 0. If you read δ[t]: it is not known yet, and z[t] arrives at t + k.",
         ),
-        ("d_tap_weights", p * over_taps(run.z), "d_tap_weights has p in it; the derivative of p z by p is z."),
+        (
+            "d_tap_weights",
+            p * over_taps(run.z),
+            "d_tap_weights has p in it; the derivative of p z with respect to p is z.",
+        ),
         ("d_span_logits", p * (d_p - p @ d_p), "d_span_logits lacks 1/T°; params.temperature has T°."),
         ("d_span_logits", p * d_p / T, "d_span_logits lacks the mean Σ p d_p; its sum must be 0."),
         (
@@ -127,7 +131,7 @@ def slip(backward) -> str | None:
 
 
 def _gathered(delta, delays, tap_weights):
-    """Equation (7)."""
+    """Compute equation (7)."""
     q = np.zeros_like(delta)
     for k, p in zip(delays, tap_weights):
         q[:-k] += p * delta[k:]
@@ -135,7 +139,7 @@ def _gathered(delta, delays, tap_weights):
 
 
 def check_backward(answer) -> str | None:
-    """The whole backward pass of an ASRC layer, the gradient of its span logits included."""
+    """Check the whole backward pass of an ASRC layer, with the gradient of its span logits."""
     x, y = stream(0, "exercise 06.3", "x").standard_normal((2, 9, 3)), [0, 1]
     try:
         sentence = slip(answer)
@@ -156,7 +160,7 @@ def check_backward(answer) -> str | None:
 
 
 def check_cooling(answer) -> str | None:
-    """T° of each epoch, geometric by fraction of training."""
+    """Check T° of each epoch, geometric in the fraction of training."""
     for epochs, start, end in ((200, 1.0, 0.96**200), (20, 1.0, 2.8e-4), (5, 2.0, 0.125)):
         n = np.arange(epochs)
         expected = np.array([temperature_at(epoch / epochs, start, end) for epoch in n])
@@ -171,7 +175,7 @@ def check_cooling(answer) -> str | None:
             "your first epoch is colder than `start`; the factor comes after an epoch, not before.": (
                 start * (end / start) ** ((n + 1) / epochs)
             ),
-            "that is 0.96 an epoch whatever `epochs` and `end` are.": start * 0.96**n,
+            "that is 0.96 per epoch, whatever `epochs` and `end` are.": start * 0.96**n,
         }
         got = answer(epochs, start, end)
         wrong = array(expected, slips=slips)(got)
@@ -184,7 +188,7 @@ def check_cooling(answer) -> str | None:
 
 
 def check_d_temperature(answer) -> str | None:
-    """∂L/∂T°, held to a complex step through the softmax."""
+    """Check ∂L/∂T° against a complex step through the softmax."""
     rng = stream(0, "exercise 06.5")
     for K, T in ((3, 1.0), (5, 0.5), (8, 2.0)):
         a, d_p = rng.standard_normal((2, K))
@@ -197,7 +201,7 @@ def check_d_temperature(answer) -> str | None:
         d_a = recurrence.d_span_logits(p, d_p, T)
         slips = {
             "the sign is reversed: a larger T° makes a / T° smaller.": -expected,
-            "one factor 1/T° too few: the derivative of a / T° by T° is -a / T°².": expected * T,
+            "one factor 1/T° too few: the derivative of a / T° with respect to T° is -a / T°².": expected * T,
             "one factor 1/T° too many: (11) has one of the two already.": expected / T,
             "the mean is missing: T° changes all exponentials, and so the sum they are divided by.": (
                 -(p * d_p) @ a / T**2

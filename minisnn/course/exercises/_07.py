@@ -21,7 +21,7 @@ def half_width_of_three() -> Callable:
         T_OF_THREE * VALUES.std() / root: "s divides the sum of squares by n - 1 = 2, not by 3.",
         T_OF_THREE * s**2 / root: "that has the variance in it; s is its root.",
         T_OF_THREE * s / len(VALUES): "divide by √n, not by n.",
-        1.96 * s / root: "1.96 belongs to a σ that is known. From three values σ is guessed at, and t is 4.303.",
+        1.96 * s / root: "1.96 belongs to a σ that is known. From three values σ is only estimated, and t is 4.303.",
         s / root: "that is the standard deviation of the mean; t is missing.",
     }
     return number(right, tolerance=0.01, slips=slips)
@@ -31,7 +31,7 @@ def half_width_of_three() -> Callable:
 
 
 def check_paired(answer) -> str | None:
-    """Mean and half width of paired differences, for several lists of values."""
+    """Check mean and half width of paired differences, for several lists of values."""
     rng = stream(0, "exercise 07.2")
     for n, t, exact_t in ((3, 4.303, 4.3026527), (10, 2.262, 2.2621572), (5, 2.776, 2.7764451)):
         common = rng.normal(80, 5, n)  # what a seed does to both
@@ -105,7 +105,7 @@ STATEMENTS = {
 
 
 def made_rows(networks, first: str, second: str, lead: float, spread: float, version: int) -> list[dict]:
-    """Rows as they are stored, in any order, with a mean lead of `first` over `second` in points."""
+    """Make rows as they are stored, in any order, with a mean lead of `first` over `second` in points."""
     rng = stream(version, "exercise 07.5")
     seeds, common = np.arange(10), rng.normal(0.8, 0.06, 10)
     noise = rng.standard_normal(10)
@@ -128,7 +128,7 @@ def _read(result) -> tuple[str, str, float, str]:
 
 
 def check_claim(answer) -> str | None:
-    """A claim of the student's own, decided anew on rows in which it holds, does not hold, or can't be decided."""
+    """Check a claim of the student's own on rows in which it holds, does not hold, or can't be decided."""
     from minisnn.experiments.findings import TASKS, by_seed, paired_difference
 
     networks = list(TASKS["psdigits"].networks)
@@ -144,7 +144,6 @@ def check_claim(answer) -> str | None:
         return "a network is not more accurate than itself: name two."
     if not 0 <= points < 100:
         return f"points is a number from 0 up: how many per cent points first is ahead by, at least; got {points:g}."
-    said = set()
     cases = ((6, 2), (-6, 2), (0.5, 4), (2, 1), (-2, 1), (1.2, 2), (2.2, 2))
     for version, (extra, spread) in enumerate(cases, start=1):
         rows = made_rows(networks, first, second, points + extra, spread, version)
@@ -154,7 +153,6 @@ def check_claim(answer) -> str | None:
         again, other, limit, got = _read(answer(rows))
         if (again, other, limit) != (first, second, points):
             return "the claim changes with the rows. State it before you look, and decide it then."
-        said.add(got)
         if got not in ("yes", "no", "undecided"):
             return f'the verdict is "yes", "no" or "undecided", got {got!r}.'
         if got != right:
@@ -169,7 +167,7 @@ def check_claim(answer) -> str | None:
 
 
 def _slip_of_claim(answer, rows, got: str, right: str, interval, points: float) -> str:
-    """What a wrong verdict may come from, by asking for another one on changed rows."""
+    """Say what a wrong verdict may come from, by asking for another one on changed rows."""
     by_seed_in_file = sorted(rows, key=lambda row: row["seed"])
     if _read(answer(by_seed_in_file))[3] == right:
         return " Are your pairs of one seed? The rows may come in any order; by_seed sorts them."
@@ -197,9 +195,9 @@ EXERCISES = {
     ),
     "07.2": Exercise(
         attempt(check_paired),
-        "That is `findings.paired_difference`, but for the t.",
+        "That is `findings.paired_difference`, except for the t.",
         (
-            "np.asarray(first) - np.asarray(second) are the differences, one a seed.",
+            "np.asarray(first) - np.asarray(second) are the differences, one per seed.",
             "d.mean() and t * d.std(ddof=1) / np.sqrt(len(d)).",
         ),
     ),

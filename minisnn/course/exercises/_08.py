@@ -28,7 +28,7 @@ AREA_SLIPS = {
 
 
 def half_way(levels, accuracies, guess: float) -> float:
-    """The first level at which accuracy has fallen half way to guessing, inf if it never has."""
+    """Find the first level at which accuracy has fallen half way to guessing; inf if it never has."""
     target = (accuracies[0] + guess) / 2
     for i in range(1, len(levels)):
         if accuracies[i] <= target:
@@ -71,7 +71,7 @@ BURSTS = ((40, 20, 1, (0, 1, 2, 5, 10, 19, 20)), (50, 12, 3, (0, 2, 3, 6, 11, 12
 
 
 def burst(x, level, rng):
-    """x with one run of round(level T) steps lost in each sequence."""
+    """Return x with one run of round(level T) steps lost in each sequence."""
     B, T = x.shape[:2]
     lost = round(level * T)
     first = np.floor(rng.random(B) * (T - lost + 1))[:, np.newaxis]
@@ -88,7 +88,7 @@ def check_burst(function) -> str | None:
             got = function(x, lost / T, stream(1, "08.3"))
             wrong = _no_burst(got, x, before, lost)
             if wrong is None and (smaller & ~_gone(got)).any():
-                wrong = "a step that a lower level lost is there again; draw one number a sequence, at any level."
+                wrong = "a step that a lower level lost is there again; draw one number per sequence, at any level."
             if wrong is not None:
                 return f"T = {T}, level {lost} / {T}: {wrong}"
             smaller = _gone(got)
@@ -96,7 +96,7 @@ def check_burst(function) -> str | None:
 
 
 def _gone(got) -> np.ndarray:
-    """Which steps are 0 in all inputs, (B, T)."""
+    """Return which steps are 0 in all inputs, (B, T)."""
     return (got == 0).all(axis=2)
 
 
@@ -120,7 +120,7 @@ def _no_burst(got, x, before, lost: int) -> str | None:
 
 
 def _not_random(function) -> str | None:
-    """What is wrong with where the runs lie, over many sequences."""
+    """Say what is wrong with where the runs lie, over many sequences."""
     x = np.ones((400, 10, 1))
     one, again, other = (_gone(function(x, 0.3, stream(seed, "08.3 many"))) for seed in (0, 0, 1))
     if not np.array_equal(one, again):
@@ -158,7 +158,7 @@ def check_measures(answer) -> str | None:
     letters = "".join(str(letter) for letter in answer) if isinstance(answer, list | tuple) else str(answer)
     letters = "".join(letter for letter in letters.lower() if letter.isalnum())
     if len(letters) != 3 or set(letters) - set("abcd"):
-        return 'the answer is three letters of a to d, as "aaa".'
+        return 'the answer is three letters of a to d, e.g. "aaa".'
     for given, right, wrong in zip(letters, SITUATIONS, WRONG_MEASURES):
         if given != right:
             return wrong[given]
@@ -172,7 +172,7 @@ SURE = 0.99
 
 @cache
 def stored() -> dict[str, dict]:
-    """By task, {(network, noise, level): accuracies, one a seed}."""
+    """Read the stored results: by task, {(network, noise, level): accuracies, one per seed}."""
     results = notebooks.folder() / "findings" / "results"
     tables = {}
     for task in findings.TASKS:
@@ -184,7 +184,7 @@ def stored() -> dict[str, dict]:
 
 
 def reversed_order(table: dict, noise: str, level: float, first: str, second: str) -> bool:
-    """Whether `first` is the better one without noise, and the worse one at the level."""
+    """Check whether `first` is the better one without noise, and the worse one at the level."""
     without, under = (
         findings.paired_difference(table[first, noise, at], table[second, noise, at], SURE) for at in (0, level)
     )
@@ -192,7 +192,7 @@ def reversed_order(table: dict, noise: str, level: float, first: str, second: st
 
 
 def reversals() -> list[tuple]:
-    """All (task, noise, level, first, second) with reversed order."""
+    """List all (task, noise, level, first, second) with reversed order."""
     return [
         (task, noise, level, first, second)
         for task, table in stored().items()
@@ -249,7 +249,7 @@ EXERCISES = {
         "It has all the properties: nothing at level 0, growing with the level, drawn for each sequence, repeatable.",
         (
             "n = round(level * T) steps are lost. In how many places can the run begin?",
-            "T - n + 1 places. Draw one u of [0, 1) a sequence, rng.random(B); the run begins at floor(u (T - n + 1)).",
+            "T - n + 1 places. Draw one u in [0, 1) per sequence, rng.random(B); a run begins at floor(u (T - n + 1)).",
             "With one u for all levels the runs are nested: with n + 1 one begins at the same step, or one before.",
         ),
     ),

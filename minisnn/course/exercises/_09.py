@@ -19,7 +19,7 @@ TAPE_SHAPE = (256, 784, 128)  # (B, T, N)
 
 
 def tape_bytes(B: int, T: int, N: int) -> int:
-    """Bytes of the arrays (B, T, N) that `record` keeps of a float32 layer: those of a small tape, scaled up."""
+    """Return the bytes of the arrays (B, T, N) that `record` keeps of a float32 layer: a small tape, scaled up."""
     import minisnn as ms
 
     tape = ms.Network([1, 4, 2], seed=0).record(np.zeros((2, 3, 1)))
@@ -32,15 +32,15 @@ def _tape(answer) -> str | None:
     slips = {
         right / 4: "that is how many numbers; each float32 has 4 bytes.",
         right / 5: "that is one array; a `LayerTape` keeps five: current, v, v_reset, s and z.",
-        right / 20: "that is how many numbers one array has. There are five arrays, and 4 bytes a number.",
-        2 * right: "that would be float64; the network computes in float32, 4 bytes a number.",
+        right / 20: "that is how many numbers one array has. There are five arrays, and 4 bytes per number.",
+        2 * right: "that would be float64; the network computes in float32, 4 bytes per number.",
         right / 1e6: "that is megabytes; give bytes.",
     }
     return number(right, 0.5, slips)(answer)
 
 
 def _sparse(rng, shape) -> np.ndarray:
-    """Numbers of both signs, most of them 0; the first row and the last are empty."""
+    """Draw numbers of both signs, most of them 0; the first row and the last are empty."""
     a = rng.standard_normal(shape) * (rng.random(shape) < 0.3)
     a[0], a[-1] = 0, 0
     return a
@@ -79,7 +79,7 @@ def _event_list(function) -> str | None:
 
 
 def _start(start, counts, T: int) -> str | None:
-    """What is wrong with the starts of rows that have so many events each."""
+    """Say what is wrong with the starts of rows with these counts of events."""
     right = np.concatenate([[0], np.cumsum(counts)])
     if np.array_equal(start, right):
         return None
@@ -111,7 +111,7 @@ def _batch_rows(function) -> str | None:
         if not isinstance(z, np.ndarray):
             return f"return the array z (B, N), got {type(z).__name__}."
         if z.shape != (B, m):
-            return f"z has one row a sequence and one column a column of w: {(B, m)}, got {z.shape}."
+            return f"z has one row per sequence and one column per column of w: {(B, m)}, got {z.shape}."
         if not np.array_equal(w, w_before, equal_nan=True):
             return "your function changes the weights."
         if np.isnan(z).any():

@@ -15,7 +15,23 @@ __all__ = ["Verdict", "check", "hint", "names"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `check` says of an answer; true if it is right."""
+    """The result of `check`: true if the answer is right, and printed as its text.
+
+    Attributes
+    ----------
+    exercise : str
+        The exercise, e.g. "02.1".
+    right : bool
+        Whether the answer is right.
+    text : str
+        If it is right, what it shows; if not, what to look at.
+
+    Examples
+    --------
+    >>> verdict = ms.exercises.check("04.3", 24)  # a Verdict
+    >>> verdict.right
+    False
+    """
 
     exercise: str
     right: bool
@@ -29,31 +45,36 @@ class Verdict:
 
 
 def check(name: str, answer) -> Verdict:
-    """Whether an answer is right, and if not, what to look at.
+    """Check the answer to an exercise; if it is wrong, say what to look at.
 
     Parameters
     ----------
     name : str
-        Tutorial and exercise, as "02.1".
-    answer
+        Tutorial and exercise, e.g. "02.1".
+    answer : object
         What the exercise asks for: a number, an array, a function. `...` stands for no answer yet.
 
     Returns
     -------
     Verdict
-        Prints as its text; true if the answer is right.
+        True if the answer is right. It prints as its text.
 
     Raises
     ------
     ValueError
         If there is no such exercise.
+
+    Examples
+    --------
+    >>> ms.exercises.check("04.3", 1024)
+    04.3: not yet. that is 2^10, the orders with any number of hops.
     """
     exercise = _exercise(name)
     if answer is None or answer is ...:
         return Verdict(name, False, f'no answer yet. ms.exercises.hint("{name}") has a hint')
     try:
         wrong = exercise.check(answer)
-    except Exception as error:  # an answer of a kind that this check doesn't foresee
+    except Exception as error:  # the answer is of a kind that this check doesn't expect
         wrong = f"The answer can't be read: {type(error).__name__}: {error}"
     if wrong is None:
         return Verdict(name, True, f"right. {exercise.right}")
@@ -61,12 +82,28 @@ def check(name: str, answer) -> Verdict:
 
 
 def hint(name: str, number: int = 1) -> str:
-    """A hint for an exercise; each leads further than the one before it.
+    """Return a hint for an exercise; each leads further than the one before.
+
+    Parameters
+    ----------
+    name : str
+        As in `check`.
+    number : int
+        1 for the first hint, 2 for the next, ...
+
+    Returns
+    -------
+    str
 
     Raises
     ------
     ValueError
         If there is no such exercise or hint.
+
+    Examples
+    --------
+    >>> ms.exercises.hint("04.3")
+    'Which of the 10 steps are hops? Choose 4 of them.'
     """
     hints = _exercise(name).hints
     if number not in range(1, len(hints) + 1):
@@ -75,12 +112,22 @@ def hint(name: str, number: int = 1) -> str:
 
 
 def names() -> list[str]:
-    """All exercises, in order."""
+    """List all exercises, in order.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> ms.exercises.names()[:3]
+    ['00.1', '00.2', '00.3']
+    """
     return [name for tutorial in _tutorials() for name in _exercises(tutorial)]
 
 
 def _tutorials() -> list[str]:
-    """The numbers of the tutorials, "00" and on, from the modules that are there."""
+    """List the numbers of the tutorials, "00" and on, from the modules that are there."""
     modules = (module.name for module in pkgutil.iter_modules(__path__))
     return sorted(name[1:] for name in modules if name[0] == "_" and name[1:].isdecimal())
 

@@ -1,4 +1,4 @@
-"""What an exercise is, and how answers are held to what was expected."""
+"""What an exercise is, and the helpers that compare an answer with what is expected."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ class Exercise:
     Parameters
     ----------
     check : callable
-        `check(answer)` returns None if the answer is right, else a sentence that leads on from this very answer. It
-        never raises, whatever the answer is.
+        `check(answer)` returns None if the answer is right, else a sentence that leads on from this answer. It never
+        raises, whatever the answer is.
     right : str
-        A sentence for the right answer: what it shows.
+        What the right answer shows.
     hints : tuple of str
         Each leads further than the one before.
     """
@@ -28,7 +28,7 @@ class Exercise:
 
 
 def number(expected: float, tolerance: float = 1e-9, slips: dict[float, str] | None = None) -> Callable:
-    """A check for a number; `slips` says what typical wrong numbers come from."""
+    """Make a check for a number; `slips` maps typical wrong numbers to what they come from."""
 
     def check(answer) -> str | None:
         try:
@@ -49,7 +49,7 @@ def number(expected: float, tolerance: float = 1e-9, slips: dict[float, str] | N
 
 
 def array(expected, tolerance: float = 1e-9, slips: dict[str, np.ndarray] | None = None) -> Callable:
-    """A check for an array; `slips` maps what to say to the typical wrong array."""
+    """Make a check for an array; `slips` maps feedback to the typical wrong array."""
     expected = np.asarray(expected, float)
 
     def check(answer) -> str | None:
@@ -68,13 +68,13 @@ def array(expected, tolerance: float = 1e-9, slips: dict[str, np.ndarray] | None
             return f"the answer has shape {expected.shape}, got {got.shape}."
         differs = np.argwhere(~np.isclose(got, expected, rtol=0, atol=tolerance))
         place = tuple(int(i) for i in differs[0])
-        return f"{len(differs)} of {got.size} entries are off; the first is {place}, where you have {got[place]:g}."
+        return f"{len(differs)} of {got.size} entries are wrong; the first is {place}, where you have {got[place]:g}."
 
     return check
 
 
 def choice(expected: str, wrong: dict[str, str]) -> Callable:
-    """A check for one of several letters; `wrong` says for each other letter why it is not right."""
+    """Make a check for one of several letters; `wrong` says for each other letter why it is not right."""
 
     def check(answer) -> str | None:
         letter = str(answer).strip().lower()
@@ -86,7 +86,7 @@ def choice(expected: str, wrong: dict[str, str]) -> Callable:
 
 
 def attempt(function: Callable) -> Callable:
-    """A check that runs what the student wrote: the verdict tells of an exception in it, or that it returns nothing."""
+    """Make a check that runs what the student wrote: it reports an exception there, or that nothing is returned."""
 
     def check(answer) -> str | None:
         if not callable(answer):
@@ -110,11 +110,11 @@ def attempt(function: Callable) -> Callable:
 
 
 class Unfinished(Exception):
-    """What is asked for is not returned; the text says what."""
+    """Something asked for is not returned; the text says what."""
 
 
 def returning(backward: Callable, needed, kept=None) -> Callable:
-    """A backward pass held to returning these quantities, of which those in `kept` (default: all) are handed on."""
+    """Wrap a backward pass that must return these quantities, of which those in `kept` (default: all) are passed on."""
 
     def checked(tape, e, params):
         result = backward(tape, e, params)

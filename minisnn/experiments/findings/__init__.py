@@ -4,14 +4,14 @@
     experiments.py  accuracy, gradients, jacobians, spans, robustness, lags
     results.py      the files in `tutorials/findings/results/`
     intervals.py    means, paired differences, t-intervals
-    measures.py     how numbers of the findings are made from stored rows
+    measures.py     the numbers of the findings, made from stored rows
     claims.py       what was claimed, what was measured of it, and the verdict
     tables.py       the tables of `tutorials/findings/README.md`
     figures.py      the figures
-    report.py       puts tables and figures into the page
+    report.py       the page with its tables and figures
 
-`minisnn findings --all` does all of it (hours); `minisnn findings --report` makes tables and figures anew from what is
-stored (seconds).
+`minisnn findings --all` does all of it (hours); `minisnn findings --report` makes tables and figures anew from the
+stored results (seconds).
 """
 
 from minisnn.experiments.findings.intervals import Interval, mean_interval, paired_difference

@@ -1,4 +1,4 @@
-"""The claims about SRC and ASRC, and four controls, each with what measures it and a verdict at this scale."""
+"""The claims about SRC and ASRC, and four controls, each with its measure and a verdict at this scale."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,11 @@ from minisnn.experiments.findings.intervals import Interval, mean_interval, pair
 from minisnn.experiments.findings.measures import LAGS, guesses, robust_gains, signed
 from minisnn.experiments.findings.results import by_seed, curves, read
 
-MORE_ACCURATE, MORE_ROBUST = 12.0, 35.0  # per cent: said of ASRC in a summary of the paper, not in its abstract
+MORE_ACCURATE, MORE_ROBUST = 12.0, 35.0  # %, claimed for ASRC in a summary of the paper, not in its abstract
 
 
 def _vanishing(results, name, task) -> tuple[str, str]:
-    """Decades that the gradient of the RSNN loses over the longest lag of the task's table."""
+    """Measure the decades that the gradient of the RSNN loses up to the last but one lag of the task's table."""
     lag = LAGS[name][-2]
     sizes = _log_sizes(results, name, task.baseline, slice(lag, lag + 1))
     interval = mean_interval(sizes[np.isfinite(sizes)])
@@ -24,7 +24,7 @@ def _vanishing(results, name, task) -> tuple[str, str]:
 
 
 def _mended(results, name, task) -> tuple[str, str]:
-    """At one lag, and in the mean over all of them: below its span a skip passes on less than the RSNN."""
+    """Compare gradients at one lag, and in the mean over all: below its span a skip passes on less than the RSNN."""
     lag, intervals = LAGS[name][-2], []
     for lags in (slice(lag, lag + 1), slice(1, None)):
         more = _log_sizes(results, name, task.skip, lags) - _log_sizes(results, name, task.baseline, lags)
@@ -41,14 +41,16 @@ def _seeds(interval: Interval, task) -> str:
 
 
 def _log_sizes(results, name, network, lags: slice) -> np.ndarray:
-    """log10 of the relative gradient after training, the mean over these lags, one per seed; 0 counts as 1e-300, NaN:
-    none at all."""
+    """Return log10 of the relative gradient after training, the mean over these lags, one per seed.
+
+    0 counts as 1e-300; NaN stands for no gradient at all.
+    """
     rows = read(results, name, "gradients")
     return np.log10(np.maximum(curves(rows, network=network, when="after")[:, lags], 1e-300)).mean(axis=1)
 
 
 def _against(results, name, task, other) -> tuple[Interval, str]:
-    """ASRC minus another network in accuracy, in points."""
+    """Compare the accuracy of ASRC with that of another network, in points."""
     rows = read(results, name, "accuracy")
     ours, theirs = (100 * by_seed(rows, "test_accuracy", network=network) for network in (task.adaptive, other))
     interval = paired_difference(ours, theirs)
@@ -56,13 +58,13 @@ def _against(results, name, task, other) -> tuple[Interval, str]:
 
 
 def _best(results, name, networks) -> str:
-    """Of these networks the one with the best mean validation accuracy."""
+    """Choose the network with the best mean validation accuracy."""
     rows = read(results, name, "accuracy")
     return max(networks, key=lambda network: by_seed(rows, "validation_accuracy", network=network).mean())
 
 
 def _finds_span(results, name, task) -> tuple[str, str]:
-    """Against the SRC whose λ is the best of those tried on validation data."""
+    """Compare with the SRC whose λ is the best of those tried on validation data."""
     tried = task.over("src", "span").values()
     interval, text = _against(results, name, task, _best(results, name, tried))
     most = max(abs(interval.low), abs(interval.high))
@@ -105,7 +107,7 @@ def _more_robust(results, name, task) -> tuple[str, str]:
 
 
 def _more_robust_than_src(results, name, task) -> tuple[str, str]:
-    """More robust is what is ahead under noise *and* keeps more of its accuracy: else its lead may be a head start."""
+    """Require a lead under noise *and* more of the accuracy kept: else the lead may be a head start."""
     gain, own = robust_gains(read(results, name, "robustness"), task.adaptive, task.skip)
     verdict = BETTER[gain.verdict] if gain.verdict == own.verdict else "undecided"
     if (gain.verdict, own.verdict) == ("higher", "undecided"):
@@ -114,7 +116,7 @@ def _more_robust_than_src(results, name, task) -> tuple[str, str]:
 
 
 def _design(results, name, task) -> tuple[str, str]:
-    """How much accuracy depends on the choice: greatest minus least over the same values of λ and K, seed by seed."""
+    """Measure how accuracy depends on the choice: greatest minus least over equal values of λ and K, seed by seed."""
     tried = {"SRC": task.over("src", "span"), "ASRC": task.over("asrc", "max_span")}
     both = sorted(set(tried["SRC"]) & set(tried["ASRC"]))
     if len(both) < 2:
@@ -155,7 +157,7 @@ def _against_slow_decay(results, name, task) -> tuple[str, str]:
 
 
 def _against_other_lrs(results, name, task) -> tuple[str, str]:
-    """Against the RSNN whose learning rate is the best of those tried on validation data; ASRC keeps its own."""
+    """Compare with the RSNN whose learning rate is the best of those tried on validation data; ASRC keeps its own."""
     others = task.over("rsnn", "lr")
     if not others:
         return "not run", ""
@@ -177,4 +179,4 @@ CLAIMS: dict[str, Callable] = {
     "Control: ASRC is better than an RSNN with a longer time constant": _against_slow_decay,
     "Control: ASRC is better than an RSNN with a learning rate of its own": _against_other_lrs,
 }
-"""The paper's claims, and four controls, each with what measures it: (what was measured, verdict)."""
+"""The paper's claims, and four controls, each with a function that returns (what was measured, verdict)."""

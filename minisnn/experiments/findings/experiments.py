@@ -1,8 +1,8 @@
-"""The experiments: each returns the rows (or curves) that are stored, and goes on with what its folder holds.
+"""The experiments: each returns the rows (or curves) that are stored, and continues what its folder holds.
 
 folder/TASK/                the sweep that trains all networks (`sweep.py`)
-folder/TASK/gradients/      what was measured of each run, one JSON file each, with the settings it was measured with;
-folder/TASK/jacobians/      if these have changed, or the run, it is measured anew
+folder/TASK/gradients/      the measurements, one JSON file per run, with the settings of the measurement;
+folder/TASK/jacobians/      if these or the run have changed, it is measured anew
 folder/TASK/robustness/
 folder/TASK/lags/           the sweep over lags
 """
@@ -31,15 +31,15 @@ from minisnn.training.history import History
 
 N_GRADIENTS = 64  # validation sequences whose gradients are measured
 N_JACOBIANS, MOST_LAG = 8, 48  # sequences and steps of the Jacobians
-NO_JACOBIANS = {"clip_norm", "detach_reset", "lr"}  # networks with such settings have none measured
-SLOW_DECAY = 0.9  # β of the RSNN that is disturbed besides the main networks
+NO_JACOBIANS = {"clip_norm", "detach_reset", "lr"}  # networks with these settings are left out
+SLOW_DECAY = 0.9  # β of the RSNN that is disturbed in addition to the main networks
 N_NOISY = 1000  # test sequences, at most, under noise
-N_BY_SPEC = 200  # of them where spikes are deleted or added, which goes through the spec
-DRAWS = 3  # of each noise and network
+N_BY_SPEC = 200  # of these where spikes are deleted or added, which runs the slower spec
+DRAWS = 3  # per noise and network
 
 
 def settings() -> dict[str, dict]:
-    """What is measured how, by experiment: stored with the results."""
+    """Return the settings of the measurements by experiment, which are stored with the results."""
     return {
         "gradients": {"sequences": N_GRADIENTS},
         "jacobians": {"sequences": N_JACOBIANS, "most lag": MOST_LAG},
@@ -48,7 +48,7 @@ def settings() -> dict[str, dict]:
 
 
 def accuracy(task: Task, folder: Path, progress: bool = True) -> list[dict]:
-    """Train every network with every seed: one row each, with test accuracy, spans and firing rates."""
+    """Train every network with every seed: one row per run, with test accuracy, spans and firing rates."""
     grids = [{name: [value] for name, value in of_network.items()} for of_network in task.networks.values()]
     rows = sweeps.sweep(task.recipe, grids, task.seeds, folder=folder, progress=progress)
     by_run = {sweeps.run_name(sweeps.settings_of(row), row["seed"]): row for row in rows}
@@ -61,15 +61,15 @@ def accuracy(task: Task, folder: Path, progress: bool = True) -> list[dict]:
 
 
 def gradients(task: Task, folder: Path, progress: bool = True) -> list[dict]:
-    """‖∂L/∂v[t]‖ in the last hidden layer over lag, before and after training: one row per network, seed and time.
+    """Measure ‖∂L/∂v[t]‖ in the last hidden layer over lag: one row per network, seed, before and after training.
 
-    L reads the last step alone; it is `gradient_flow`'s norm relative to that at lag 0, the median over sequences.
+    L reads the last step alone. The norm is that of `gradient_flow` relative to lag 0, the median over sequences.
     """
     return _of_each_run(task, folder, "gradients", task.networks, measure_gradients, progress)
 
 
 def measure_gradients(recipe: recipes.Recipe, run: Path) -> list[dict]:
-    """The rows of one run for `gradients`."""
+    """Measure the rows of one run for `gradients`."""
     split = recipes.make_data(recipe).validation
     x, y = split.x[:N_GRADIENTS], split.y[:N_GRADIENTS]
     rows = []
@@ -90,11 +90,11 @@ def measure_gradients(recipe: recipes.Recipe, run: Path) -> list[dict]:
 
 
 def jacobians(task: Task, folder: Path, progress: bool = True) -> list[dict]:
-    """Norms of ∂v[t + lag]/∂v[t] in the last hidden layer of trained networks beside theory, of RSNN, SRCs and ASRC.
+    """Measure norms of ∂v[t + lag]/∂v[t] in the last hidden layer of trained RSNN, SRCs and ASRC, beside theory.
 
     One row per network, seed and kind: measured (‖J‖_F / √N, root mean square over sequences), mean field, bound.
-    The trained ASRC is taken three times: with uniform weights p, half way (T° such that the largest p is 1/2) and
-    hardened.
+    The trained ASRC is measured in three states: with uniform weights p, half way (T° such that the largest p is 1/2)
+    and hardened.
     """
     wanted = {
         name: of_network
@@ -106,7 +106,7 @@ def jacobians(task: Task, folder: Path, progress: bool = True) -> list[dict]:
 
 
 def measure_jacobians(recipe: recipes.Recipe, run: Path) -> list[dict]:
-    """The rows of one run for `jacobians`."""
+    """Measure the rows of one run for `jacobians`."""
     net = Network.load(run / "best.npz")
     x = recipes.make_data(recipe).validation.x[:N_JACOBIANS]
     layer, lag = len(recipe.hidden) - 1, min(MOST_LAG, x.shape[1] - 1)
@@ -126,7 +126,7 @@ def measure_jacobians(recipe: recipes.Recipe, run: Path) -> list[dict]:
 
 
 def _states(net: Network):
-    """The states of its taps in which a network is taken: (name, span mode), the network changed to it."""
+    """Put a network into each state in which its taps are measured, and yield (name, span mode)."""
     if not isinstance(net.recurrence[-1], ASRC):
         yield "", "hard"
         return
@@ -141,7 +141,7 @@ def _states(net: Network):
 
 
 def half_way(span_logits: np.ndarray) -> float:
-    """The temperature T° at which the largest of the softmax weights is 1/2, by bisection."""
+    """Find the temperature T° at which the largest of the softmax weights is 1/2, by bisection."""
     below = np.asarray(span_logits, float) - np.max(span_logits)
     low, high = 1e-6, 1e6
     for _ in range(100):
@@ -151,8 +151,11 @@ def half_way(span_logits: np.ndarray) -> float:
 
 
 def spans(task: Task, folder: Path, progress: bool = True) -> dict[str, dict]:
-    """How the spans were learned: for each adaptive network, epoch by epoch, its temperature, validation accuracy with
-    soft and hard spans (one list per seed), and the span weights of seed 0, by layer."""
+    """Collect how the spans were learned: one dict per adaptive network, with lists over epochs.
+
+    They hold its temperature, its validation accuracy with soft and hard spans (one list per seed), and the span
+    weights of seed 0, by layer.
+    """
     accuracy(task, folder, progress)
     curves = {}
     for network, of_network in task.networks.items():
@@ -175,9 +178,9 @@ def _rounded(values, digits: int = 4) -> list[float]:
 
 
 def robustness(task: Task, folder: Path, progress: bool = True) -> list[dict]:
-    """Test accuracy under each noise of `LEVELS`: one row per network, seed, noise and level, mean over draws.
+    """Measure test accuracy under each noise of `LEVELS`: one row per network, seed, noise and level, mean over draws.
 
-    Of the main networks and of an RSNN whose membranes leak more slowly.
+    The networks are the main ones and an RSNN whose membranes leak more slowly.
     """
     wanted = {
         name: of_network
@@ -188,7 +191,7 @@ def robustness(task: Task, folder: Path, progress: bool = True) -> list[dict]:
 
 
 def measure_robustness(recipe: recipes.Recipe, run: Path) -> list[dict]:
-    """The rows of one run for `robustness`."""
+    """Measure the rows of one run for `robustness`."""
     net, test = Network.load(run / "best.npz"), recipes.make_data(recipe).test
     few, fewer = (Split(test.x[:n], test.y[:n]) for n in (N_NOISY, N_BY_SPEC))
     rows = []
@@ -201,14 +204,14 @@ def measure_robustness(recipe: recipes.Recipe, run: Path) -> list[dict]:
 
 
 def lags(task: Task, folder: Path, progress: bool = True) -> list[dict]:
-    """Delayed match without distractors, over the lag and over spans: one row per run. Of that task alone."""
+    """Train delayed match without distractors over lags and spans: one row per run. For that task alone."""
     return sweeps.sweep(task.recipe, LAG_GRIDS, LAG_SEEDS, folder=folder / "lags", progress=progress)
 
 
 def _of_each_run(task: Task, folder: Path, name: str, networks: dict, measure, progress: bool) -> list[dict]:
-    """The rows of `measure(recipe, run folder)` for each network and seed, after training what is not yet trained.
+    """Collect the rows of `measure(recipe, run folder)` for each network and seed, after training what is missing.
 
-    Runs are measured in processes of their own and written at once; what is there is not measured again.
+    Each run is measured in a new process and written at once; what is there is not measured again.
     """
     accuracy(task, folder, progress)
     measured = storage.make_folder(folder / name)
@@ -242,18 +245,18 @@ def _of_each_run(task: Task, folder: Path, name: str, networks: dict, measure, p
 
 
 def _stamp(name: str, run: Path) -> dict:
-    """What an experiment measures of a run, and how."""
+    """Identify what an experiment measures, and how: the run's network by its hash, and the settings."""
     network = hashlib.sha256((run / "best.npz").read_bytes()).hexdigest()
     return json.loads(json.dumps({"network": network, **settings()[name]}))
 
 
 def _measured(path: Path, stamp: dict) -> list[dict] | None:
-    """The rows in a file of `_of_each_run`; None if there is none, or if it is of another network or settings.
+    """Read the rows in a file of `_of_each_run`; None if it is missing, or belongs to another network or settings.
 
     Raises
     ------
     ValueError
-        If the file is damaged, or something else.
+        If the file is damaged, or another one.
     """
     if not path.exists():
         return None
@@ -267,8 +270,10 @@ def _measured(path: Path, stamp: dict) -> list[dict] | None:
 
 @contextmanager
 def _one_blas_thread():
-    """Processes started in here do matrix products on one thread each: with several per core, threads wait for each
-    other (Jacobians took some 7 s per run, against less than 1)."""
+    """Let processes started in here do matrix products on one thread each.
+
+    With several threads per core they wait for each other: Jacobians took some 7 s per run, against less than 1.
+    """
     names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))
@@ -283,7 +288,7 @@ def _one_blas_thread():
 
 
 def configuration(task: Task) -> dict:
-    """All settings of the task's recipe, how the networks differ from them, and what is measured how."""
+    """Return all settings of the task's recipe, how the networks differ from them, and the settings of measurements."""
     recipe = asdict(recipes.recipe(task.recipe))
     of_match = {"lags": {"grids": LAG_GRIDS, "seeds": LAG_SEEDS}} if recipe["data"] == "delayed_match" else {}
     return {"recipe": recipe, "networks": task.networks, "measured": settings(), **of_match}

@@ -1,4 +1,4 @@
-"""The figures of the findings, from what is stored. Each function takes `ax`, returns it, and changes no input.
+"""The figures of the findings, from stored results. Each function takes `ax`, returns it, and changes no input.
 
 `draw` writes all of them as PNG files; tutorials 04 to 08 use them one by one.
 """
@@ -12,7 +12,7 @@ from minisnn import plots
 from minisnn._internal import storage
 from minisnn.experiments.findings.intervals import mean_interval
 from minisnn.experiments.findings.results import by_seed, curves, read
-from minisnn.experiments.findings.tasks import LEVELS, TASKS, Task
+from minisnn.experiments.findings.tasks import LEVELS, TASKS, TITLES, Task
 from minisnn.training.history import History
 
 STYLES = tuple(zip(plots.COLOURS, ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))))
@@ -23,7 +23,7 @@ LEVEL_NAMES = {
     "shifted": "shift in time, up to (steps)",
     "jittered": "jitter in time, up to (steps)",
     "deleted": "share of spikes lost",
-    "spurious": "chance of a spurious spike a step",
+    "spurious": "chance of a spurious spike per step",
     "weights": "noise on weights, relative",
     "decay": "change of β, relative",
     "threshold": "change of θ, relative",
@@ -31,7 +31,7 @@ LEVEL_NAMES = {
 
 
 def accuracies(rows: list[dict], ax, networks=None):
-    """Test accuracy of each network: every seed as a dot, the mean with its 95 % t-interval as a bar."""
+    """Draw the test accuracy of each network: every seed as a dot, the mean with its 95 % t-interval as a bar."""
     names = list(networks or dict.fromkeys(row["network"] for row in rows))
     for place, name in enumerate(names):
         values = 100 * by_seed(rows, "test_accuracy", network=name)
@@ -47,7 +47,7 @@ def accuracies(rows: list[dict], ax, networks=None):
 
 
 def over_lag(lines: dict[str, np.ndarray], ax):
-    """Sizes over lag on a log axis: for each name (seeds, lags), of which the geometric mean is drawn.
+    """Draw sizes over lag on a log axis: for each name the geometric mean over seeds of an array (seeds, lags).
 
     Seeds without a gradient (NaN) are left out.
     """
@@ -63,9 +63,9 @@ def over_lag(lines: dict[str, np.ndarray], ax):
 
 
 def measured_and_predicted(rows: list[dict], networks: dict[str, tuple[str, str]], ax):
-    """Norms of Jacobians over lag: measured as lines, the mean-field estimate as dots of the same colour.
+    """Draw norms of Jacobians over lag: measured ones as lines, the mean-field estimate as dots of the same colour.
 
-    `networks` maps what the legend says to (network, state); the state is that of an ASRC's taps, otherwise "".
+    `networks` maps names in the legend to (network, state); the state is that of an ASRC's taps, otherwise "".
     """
     for colour, (name, (network, state)) in zip(cycle(plots.COLOURS), networks.items()):
         chosen = {"network": network, "state": state}
@@ -85,7 +85,7 @@ def measured_and_predicted(rows: list[dict], networks: dict[str, tuple[str, str]
 
 
 def chosen_spans(rows: list[dict], network: str, ax):
-    """The spans that a network's layers ended on: one dot per seed, moved apart where seeds agree."""
+    """Draw the final spans of a network's layers: one dot per seed, moved apart where seeds agree."""
     spans = np.array([[int(span) for span in text.split()] for text in by_seed(rows, "spans", network=network)])
     for layer in range(spans.shape[1]):
         values, counts = np.unique(spans[:, layer], return_counts=True)
@@ -100,7 +100,7 @@ def chosen_spans(rows: list[dict], network: str, ax):
 
 
 def accuracy_over_span(rows: list[dict], task: Task, ax):
-    """Test accuracy of SRC over λ and of ASRC over K, with 95 % intervals; RSNN is λ = 1. Two points get no line."""
+    """Draw test accuracy of SRC over λ and ASRC over K, with 95 % intervals; RSNN is λ = 1. Two points get no line."""
     src, asrc = {1: task.baseline, **task.over("src", "span")}, task.over("asrc", "max_span")
     for name, chosen, colour, marker in (("SRC over λ", src, 1, "o-"), ("ASRC over K", asrc, 0, "s--")):
         intervals = [
@@ -117,7 +117,7 @@ def accuracy_over_span(rows: list[dict], task: Task, ax):
 
 
 def cooling(found: dict, ax):
-    """Validation accuracy with soft and hard spans over the epochs, mean over seeds, and the temperature."""
+    """Draw validation accuracy with soft and hard spans over the epochs, mean over seeds, and note the last T°."""
     epochs = np.arange(1, len(found["temperature"]) + 1)
     for colour, line, kind in ((plots.COLOURS[0], "-", "soft"), (plots.COLOURS[1], "--", "hard")):
         ax.plot(epochs, 100 * np.mean(found[kind], axis=0), line, color=colour, label=f"{kind} spans")
@@ -130,8 +130,10 @@ def cooling(found: dict, ax):
 
 
 def under_noise(rows: list[dict], noise: str, networks, ax):
-    """Test accuracy over the level of a noise, mean over seeds with 95 % intervals; of fewer than five seeds, whose
-    intervals would cover all else, each seed as a thin line."""
+    """Draw test accuracy over the level of a noise, mean over seeds with 95 % intervals.
+
+    Fewer than five seeds, whose intervals would cover all else, are drawn as thin lines, one per seed.
+    """
     for (colour, line), network in zip(cycle(STYLES), networks):
         values = [100 * by_seed(rows, "accuracy", network=network, noise=noise, level=level) for level in LEVELS[noise]]
         mean = np.mean(values, axis=1)
@@ -149,9 +151,9 @@ def under_noise(rows: list[dict], noise: str, networks, ax):
 
 
 def draw(results, folder) -> list[Path]:
-    """Write every figure whose results are there; returns the files."""
+    """Write all figures, and return the files."""
     folder = storage.make_folder(folder)
-    drawn = []
+    drawn = [plots.save(folder / "summary.png", lambda axes: _summary(results, axes), 1, len(TASKS), 12, 3)]
     for name, task in TASKS.items():
         stem = str(folder / name)
         rows = read(results, name, "accuracy")
@@ -169,6 +171,16 @@ def draw(results, folder) -> list[Path]:
         paint = _robustness(read(results, name, "robustness"), task)
         drawn.append(plots.save(f"{stem}-robustness.png", paint, 3, 3, 12, 9.5))
     return drawn
+
+
+def _summary(results, axes) -> None:
+    """Draw the accuracy of the main networks and of two controls, one panel per task."""
+    for (name, task), ax in zip(TASKS.items(), axes):
+        slow = task.over("rsnn", "decay")
+        controls = [*task.of_model("random"), *(slow[decay] for decay in (0.9,) if decay in slow)]
+        accuracies(read(results, name, "accuracy"), ax, [*task.main, *controls])
+        ax.set_title(TITLES[name].partition(",")[0])
+        ax.set_xlabel("test accuracy (%)")
 
 
 def _gradients(rows, task):

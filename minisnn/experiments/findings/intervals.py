@@ -1,7 +1,7 @@
 """Means over seeds and how certain they are: t-intervals of values and of paired differences.
 
-Networks of one seed start equal and see equal data, so their difference is free of what a seed does to both. With n
-seeds, mean ± t s / √n covers the true mean in 95 of 100 experiments, if the values are about normal; s is their
+Networks with the same seed start equal and see equal data, so their difference is free of what a seed does to both.
+With n seeds, mean ± t s / √n covers the true mean in 95 of 100 experiments, if the values are about normal; s is their
 standard deviation and t the 97.5 % quantile of Student's distribution with n - 1 degrees of freedom.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with the half width of its interval."""
+    """A mean with the half width of its interval, and the number n of values."""
 
     mean: float
     half_width: float
@@ -28,12 +28,12 @@ class Interval:
 
     @property
     def verdict(self) -> str:
-        """higher or lower, if 0 is not in the interval; else undecided."""
+        """The sign of the mean, if 0 is not in the interval: "higher" or "lower"; else "undecided"."""
         return "higher" if self.low > 0 else "lower" if self.high < 0 else "undecided"
 
 
 def mean_interval(values, level: float = 0.95) -> Interval:
-    """The t-interval of a mean.
+    """Compute the t-interval of a mean.
 
     Parameters
     ----------
@@ -62,14 +62,14 @@ def mean_interval(values, level: float = 0.95) -> Interval:
 
 
 def paired_difference(first, second, level: float = 0.95) -> Interval:
-    """The t-interval of the mean of first - second, paired seed by seed.
+    """Compute the t-interval of the mean of first - second, paired seed by seed.
 
     Raises
     ------
     ValueError
-        If they don't have equally many values; otherwise as `mean_interval`.
+        If they don't have equally many values; otherwise as in `mean_interval`.
     """
     first, second = np.asarray(first, float), np.asarray(second, float)
     if first.shape != second.shape:
-        raise ValueError(f"pairs need equally many seeds, got {first.shape} and {second.shape}")
+        raise ValueError(f"pairs need equal numbers of seeds, got {first.shape} and {second.shape}")
     return mean_interval(first - second, level)

@@ -1,4 +1,4 @@
-"""What tables, claims and figures have in common: how numbers of the findings are made from stored rows."""
+"""What tables, claims and figures share: the numbers of the findings, made from stored rows."""
 
 import numpy as np
 
@@ -17,25 +17,27 @@ def signed(interval: Interval, digits: int = 1) -> str:
 
 
 def guesses(results, name: str, task: Task) -> bool:
-    """Whether the RSNN is not better than guessing: then there is nothing that noise could take from it."""
+    """Check whether the RSNN is no better than guessing: then noise has nothing to take from it."""
     interval = mean_interval(by_seed(read(results, name, "accuracy"), "test_accuracy", network=task.baseline))
     return interval.low <= 1 / recipes.N_CLASSES[recipes.RECIPES[task.recipe].data] <= interval.high
 
 
 def area(rows: list[dict], network: str, noise: str) -> np.ndarray:
-    """The area under a network's accuracy over the levels of a noise by their range: per cent, one per seed."""
+    """Compute the area under a network's accuracy over the levels of a noise, by their range: %, one per seed."""
     values = [by_seed(rows, "accuracy", network=network, noise=noise, level=level) for level in LEVELS[noise]]
     return 100 * Robustness(noise, np.array(LEVELS[noise], float), np.array(values).T).area
 
 
 def kept(rows, network: str, noise: str) -> np.ndarray:
-    """The area relative to the accuracy without noise: per cent, one per seed."""
+    """Compute the area relative to the accuracy without noise: %, one per seed."""
     return 100 * area(rows, network, noise) / (100 * by_seed(rows, "accuracy", network=network, noise=noise, level=0))
 
 
 def robust_gains(rows: list[dict], network: str, other: str) -> tuple[Interval, Interval]:
-    """By how many per cent a network's accuracy under noise exceeds another's, as the mean over all kinds of noise; and
-    the same of accuracies relative to each network's own without noise."""
+    """Compute by how many % a network's accuracy under noise exceeds another's, the mean over all kinds of noise.
+
+    The second interval is the same for accuracies relative to each network's own without noise.
+    """
     ratios = [
         [measure(rows, network, noise) / measure(rows, other, noise) for noise in LEVELS] for measure in (area, kept)
     ]

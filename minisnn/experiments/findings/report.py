@@ -12,12 +12,12 @@ def report(page) -> list[Path]:
     Returns
     -------
     list of Path
-        What was written.
+        The files written.
 
     Raises
     ------
     FileNotFoundError
-        If a result is missing; says by which command it is made.
+        If a result is missing; the message names the command that makes it.
     ValueError
         If the document asks for a table that does not exist.
     """

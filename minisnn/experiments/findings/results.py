@@ -1,4 +1,4 @@
-"""What is stored of the experiments: small CSV and JSON files, one per task and experiment, and a record per task.
+"""The stored results of the experiments: small CSV and JSON files, one per task and experiment, a record per task.
 
 TASK-accuracy.csv, TASK-gradients.csv, TASK-jacobians.csv, TASK-spans.json, TASK-robustness.csv, match-lags.csv
 TASK.json       the commands, configuration, seeds, versions and seconds
@@ -27,16 +27,16 @@ EXPERIMENTS = {
     "robustness": experiments.robustness,
     "lags": experiments.lags,
 }
-"""What `run` can do, by name; the first trains the networks that all but the last look at."""
+"""The experiments by name; the first trains the networks that all but the last measure."""
 
 
 def applies(name: str, task_name: str) -> bool:
-    """Whether an experiment is one of this task: `lags` is of delayed match alone."""
+    """Check whether an experiment exists for this task: `lags` does for delayed match alone."""
     return name != "lags" or task_name == "match"
 
 
 def run(name: str, task_name: str, folder, results, networks=None, progress: bool = True) -> Path:
-    """Do an experiment on a task, or go on with it, and store what came out.
+    """Do an experiment on a task, or continue it, and store the results.
 
     Parameters
     ----------
@@ -45,27 +45,27 @@ def run(name: str, task_name: str, folder, results, networks=None, progress: boo
     folder : path
         Holds the runs.
     results : path
-        Where the small files go.
+        Folder of the small files.
     networks : sequence of str, optional
-        Only these networks of the task: what is stored of the others stays. None: all.
+        Only these networks of the task; stored results of the others stay. None: all.
 
     Returns
     -------
     Path
-        Of the file that was written.
+        The file that was written.
 
     Raises
     ------
     ValueError
         If the experiment, the task or a network is unknown, or they don't go together; if the folder holds runs with
-        other settings, or a file that is damaged.
+        other settings, or a damaged file.
     RuntimeError
-        If a run failed; see `minisnn.sweep`.
+        If a run failed, as in `minisnn.sweep`.
     """
     do = EXPERIMENTS[validate.choice(name, "experiment", EXPERIMENTS)]
     task = TASKS[validate.choice(task_name, "task", TASKS)]
     if not applies(name, task_name) or (name == "lags" and networks):
-        raise ValueError("the experiment 'lags' is of the task 'match' alone, and has networks of its own")
+        raise ValueError("the experiment 'lags' belongs to the task 'match' alone, and has networks of its own")
     results = storage.make_folder(results)
     chosen = {
         network: task.networks[validate.choice(network, "network", task.networks)]
@@ -80,13 +80,13 @@ def run(name: str, task_name: str, folder, results, networks=None, progress: boo
     storage.write_text(path, text)
     if name == "accuracy":
         record, path_of_record = _record(task_name, task, found), results / f"{task_name}.json"
-        if changed or not _says(path_of_record, experiments.configuration(task)):  # else its date stays
+        if changed or not _records(path_of_record, experiments.configuration(task)):  # else its date stays
             storage.write_text(path_of_record, json.dumps(record, indent=1) + "\n")
     return path
 
 
-def _says(path: Path, configuration: dict) -> bool:
-    """Whether the record in a file has this configuration."""
+def _records(path: Path, configuration: dict) -> bool:
+    """Check whether the record in a file has this configuration."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         return {key: stored[key] for key in configuration} == json.loads(json.dumps(configuration))
@@ -95,7 +95,7 @@ def _says(path: Path, configuration: dict) -> bool:
 
 
 def _with_the_others(found, stored, task: Task, chosen):
-    """What was found of the chosen networks and what is stored of the others, in the order of the task."""
+    """Join new results of the chosen networks and stored ones of the others, in the order of the task."""
     if isinstance(found, dict):
         both = {**stored, **found}
         return {network: both[network] for network in task.networks if network in both}
@@ -125,12 +125,12 @@ def _record(task_name: str, task: Task, rows: list[dict]) -> dict:
 
 
 def read(results, task_name: str, name: str):
-    """What `run` stored: a list of rows whose numbers are numbers, or for "spans" the dict.
+    """Read what `run` stored: a list of rows with numbers as numbers, or for "spans" the dict.
 
     Raises
     ------
     FileNotFoundError
-        If it is not there.
+        If the file is missing.
     ValueError
         If there is no such experiment or task, or the file is damaged.
     """
@@ -145,14 +145,14 @@ def read(results, task_name: str, name: str):
                 return {network: dict(found) for network, found in json.load(file).items()}
             rows = [{key: _number(key, value) for key, value in row.items()} for row in csv.DictReader(file)]
         if not rows or "seed" not in rows[0] or any(None in row or None in row.values() for row in rows):
-            raise ValueError("no rows, or rows that are not whole")
+            raise ValueError("no rows, or incomplete ones")
         return rows
     except (ValueError, AttributeError, TypeError) as error:
-        raise ValueError(f"{path} is damaged, or something else ({error}); {command} anew") from error
+        raise ValueError(f"{path} is damaged, or another file ({error}); {command} anew") from error
 
 
 def _number(key: str, text: str):
-    """A number where it is one; spans and firing rates, one per layer, stay text."""
+    """Read a number where it is one; spans and firing rates, one per layer, stay text."""
     if key in ("spans", "firing_rates"):
         return text
     try:
@@ -162,23 +162,23 @@ def _number(key: str, text: str):
 
 
 def by_seed(rows: list[dict], column: str, **equal) -> np.ndarray:
-    """A column of the rows that have these values, by seed; ValueError if there are none, or two of one seed."""
+    """Return a column of the rows with these values, by seed; ValueError if there are none, or two of one seed."""
     return np.array([row[column] for row in _chosen(rows, equal)])
 
 
 def curves(rows: list[dict], **equal) -> np.ndarray:
-    """The "lag 0", "lag 1", ... of the rows that have these values, one row per seed: (seeds, lags); as `by_seed`."""
+    """Return columns "lag 0", "lag 1", ... of the rows with these values, (seeds, lags); otherwise as `by_seed`."""
     lags = [key for key in rows[0] if key.startswith("lag ")]
     return np.array([[row[lag] for lag in lags] for row in _chosen(rows, equal)], float)
 
 
 def _chosen(rows: list[dict], equal: dict) -> list[dict]:
-    """The rows that have these values, one per seed, ordered by seed."""
+    """Return the rows with these values, one per seed, ordered by seed."""
     chosen = sorted(
         (row for row in rows if all(row.get(key) == value for key, value in equal.items())), key=lambda row: row["seed"]
     )
     seeds = [row["seed"] for row in chosen]
     if not chosen or len(set(seeds)) < len(seeds):
-        wanted = ", ".join(f"{key} {value!r}" for key, value in equal.items())
-        raise ValueError(f"one row per seed is wanted with {wanted}, got those of the seeds {seeds}")
+        expected = ", ".join(f"{key} {value!r}" for key, value in equal.items())
+        raise ValueError(f"expected one row per seed with {expected}, got rows of the seeds {seeds}")
     return chosen

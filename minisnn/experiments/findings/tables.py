@@ -1,4 +1,4 @@
-"""The tables of `tutorials/findings/README.md`, made from what is stored: no number in them is typed in.
+"""The tables of `tutorials/findings/README.md`, made from stored results: no number in them is typed in.
 
 A document marks where a table goes, and `fill` puts it there:
 
@@ -23,7 +23,7 @@ MARKED = re.compile(r"(<!-- findings: ([\w ]+) -->\n)((?:(?!<!--).)*)(<!-- end o
 
 
 def fill(text: str, results) -> str:
-    """The text with all its marked tables made anew.
+    """Return the text with all its marked tables made anew.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def fill(text: str, results) -> str:
         name, *of_task = match[2].split()
         make = TABLES[validate.choice(name, "table", TABLES)]
         if bool(of_task) == (name in ("claims", "lags")) or len(of_task) > 1:
-            raise ValueError(f"{match[2]!r} in a mark: claims and lags are of all tasks, the other tables of one each")
+            raise ValueError(f"{match[2]!r} in a mark: claims and lags cover all tasks, the other tables one each")
         return match[1] + make(results, *(validate.choice(task, "task", TASKS) for task in of_task)) + match[4]
 
     filled, n = MARKED.subn(table, text)
@@ -56,7 +56,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def accuracy(results, name: str) -> str:
-    """Every network of a task: mean, standard deviation, difference to the RSNN, every seed."""
+    """Tabulate every network of a task: mean, standard deviation, difference to the RSNN, every seed."""
     rows, task = read(results, name, "accuracy"), TASKS[name]
     baseline = 100 * by_seed(rows, "test_accuracy", network=task.baseline)
     lines = []
@@ -69,7 +69,7 @@ def accuracy(results, name: str) -> str:
 
 
 def gradients(results, name: str) -> str:
-    """‖∂L/∂v[t]‖ at some lags relative to lag 0, geometric mean over seeds, after training (before it in brackets).
+    """Tabulate ‖∂L/∂v[t]‖ at some lags relative to lag 0, geometric mean over seeds, after (before) training.
 
     Seeds whose last layer gets no gradient at all, since no neuron there is near its threshold, are left out.
     """
@@ -89,8 +89,10 @@ def gradients(results, name: str) -> str:
 
 
 def spans(results, name: str) -> str:
-    """The spans that the adaptive networks ended on, layer by layer: median, least and greatest over seeds; and
-    validation accuracy with soft and hard spans at the end of training."""
+    """Tabulate the final spans of the adaptive networks by layer: median, least and greatest over seeds.
+
+    Beside them stands the validation accuracy with soft and hard spans at the end of training.
+    """
     rows, found = read(results, name, "accuracy"), read(results, name, "spans")
     lines = []
     for network, curve in found.items():
@@ -104,8 +106,11 @@ def spans(results, name: str) -> str:
 
 
 def robustness(results, name: str) -> str:
-    """Mean accuracy over the levels of each noise; ASRC minus RSNN; and that of accuracies relative to those without
-    noise, which takes out how much better a network is to begin with (and says nothing where the RSNN guesses)."""
+    """Tabulate the mean accuracy over the levels of each noise, and ASRC minus RSNN.
+
+    The last column has the difference of accuracies relative to those without noise. It leaves out how much better a
+    network is to begin with, and says nothing where the RSNN guesses.
+    """
     rows, task = read(results, name, "robustness"), TASKS[name]
     networks = list(dict.fromkeys(row["network"] for row in rows))
     lines = []
@@ -124,7 +129,7 @@ def robustness(results, name: str) -> str:
 
 
 def lags(results) -> str:
-    """Delayed match without distractors: mean accuracy in per cent by lag and model."""
+    """Tabulate delayed match without distractors: mean accuracy in per cent by lag and model."""
     rows = read(results, "match", "lags")
     names = {"ff": "feedforward", "rsnn": "RSNN", "src": "SRC λ={span}", "asrc": "ASRC K=40"}
     columns = sorted({row["lag"] for row in rows})
@@ -139,7 +144,7 @@ def lags(results) -> str:
 
 
 def claims(results) -> str:
-    """Each claim of the paper, what was measured of it on every task, and the verdict at this scale."""
+    """Tabulate each claim of the paper, what was measured on every task, and the verdict at this scale."""
     lines = []
     for claim, measure in CLAIMS.items():
         for number, (name, task) in enumerate(TASKS.items()):

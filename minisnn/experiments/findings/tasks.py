@@ -1,4 +1,4 @@
-"""What the findings rest on: three tasks, and the networks that are compared on each, by name."""
+"""What the findings rest on: three tasks, and the networks compared on each, by name."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,12 @@ class Task:
     recipe : str
         A name from `minisnn.experiments.recipes.RECIPES`.
     seeds : int
-        How many: 0, 1, ... All networks of one seed start equal and see equal data in equal order.
+        Number of seeds: 0, 1, ... All networks with one seed start equal and see equal data in equal order.
     networks : dict of str to dict
         Settings of the recipe, by the name that tables and figures show. What a network is follows from its settings
-        alone: no name is ever parsed.
+        alone; names are never parsed.
     baseline, skip, adaptive, mixture : str
-        Which of them are the RSNN, the SRC and the ASRC that the paper's claims are about, and the uniform mixture.
+        Names of the RSNN, the SRC and the ASRC that the paper's claims are about, and of the uniform mixture.
     """
 
     recipe: str
@@ -33,21 +33,24 @@ class Task:
     @property
     def main(self) -> tuple[str, ...]:
         """The networks that figures show where all would be too many."""
-        first = [name for name, settings in self.networks.items() if settings["model"] == "ff"]
-        return (*first, self.baseline, self.skip, self.adaptive, self.mixture)
+        return (*self.of_model("ff"), self.baseline, self.skip, self.adaptive, self.mixture)
 
     def over(self, model: str, setting: str) -> dict:
-        """The networks of a model that differ from the baseline in this setting alone, by its value: {8: "SRC λ=8"}."""
+        """Find the networks of a model that differ from the baseline in this setting alone: {8: "SRC λ=8"}."""
         common = {**self.networks[self.baseline], "model": model}
         values = {name: settings[setting] for name, settings in self.networks.items() if setting in settings}
         return {value: name for name, value in values.items() if self.networks[name] == {**common, setting: value}}
 
     def having(self, setting: str) -> list[str]:
-        """The networks that have this setting, whatever their model."""
+        """List the networks that have this setting, whatever their model."""
         return [name for name, settings in self.networks.items() if setting in settings]
 
+    def of_model(self, model: str) -> list[str]:
+        """List the networks of a model."""
+        return [name for name, settings in self.networks.items() if settings["model"] == model]
+
     def chosen(self, network: str, seed: int) -> recipes.Recipe:
-        """The recipe of one run."""
+        """Return the recipe of one run."""
         return recipes.recipe(self.recipe, **self.networks[network], seed=seed)
 
 
@@ -56,7 +59,7 @@ LRS = {f"RSNN, lr {lr}": {"model": "rsnn", "lr": lr} for lr in (0.001, 0.002, 0.
 
 
 def _networks(span: int, spans, max_span: int, max_spans, **settings) -> dict[str, dict]:
-    """Baselines, SRC over λ, ASRC over K, then the controls, which have as many weights; all with these settings."""
+    """List baselines, SRC over λ, ASRC over K, then controls with as many weights; all with these settings."""
     k = {"max_span": max_span}
     networks = {
         "feedforward": {"model": "ff"},
