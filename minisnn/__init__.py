@@ -1,4 +1,4 @@
-"""Recurrent spiking networks with skip recurrence, by hand: dynamics, surrogate gradients, backpropagation through time.
+"""Recurrent spiking networks with skip recurrence, by hand: dynamics, surrogate gradients, backpropagation.
 
     Network, LIF, PLIF                                   a network and its neurons
     Recurrent, SRC, ASRC, Feedforward, Mixture           from which earlier steps a layer hears itself

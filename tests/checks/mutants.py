@@ -209,8 +209,8 @@ def plant(mutant: Mutant) -> str:
 def table(caught: list[str]) -> str:
     """The mutants and what caught them, in Markdown."""
     rows = [f"| {i} | `{m.file}` | {m.what} | {found} |" for i, (m, found) in enumerate(zip(MUTANTS, caught), 1)]
-    head = "# Planted errors\n\nPrinted by `python tests/checks/mutants.py`: each error, and the first rung of the ladder that catches it, with the row "
-    head += "in which it first shows\n(or the exception that it dies of).\n"
+    head = "# Planted errors\n\nPrinted by `python tests/checks/mutants.py`: each error, and the first rung of the ladder that catches it,\n"
+    head += "with the row in which it first shows, or the exception that it dies of.\n"
     return "\n".join([head, "| | file | error | caught by |", "|---|---|---|---|", *rows])
 
 
