@@ -1,12 +1,11 @@
 """The kernels, compiled before they are needed."""
 
-import sys
 import time
 from functools import cache
 
 import numpy as np
 
-from minisnn._internal.announce import announce
+from minisnn._internal.announce import announce, say
 from minisnn.core import batch
 from minisnn.core.reference import Layer, Readout
 from minisnn.core.surrogate import Triangle
@@ -57,5 +56,5 @@ def warmup(net) -> float:
     start = time.perf_counter()
     prepare(net.dtype)
     seconds = time.perf_counter() - start
-    print(f"minisnn: kernels for {net.dtype} are ready ({seconds:.1f} s)", file=sys.stderr)
+    say(f"minisnn: kernels for {net.dtype} are ready ({seconds:.1f} s)")
     return seconds

@@ -1,16 +1,27 @@
-"""A message to whoever waits, if it takes long."""
+"""Messages to whoever waits, on standard error: a line if something takes long, a bar or lines for progress."""
 
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from tqdm.auto import tqdm
+
+SECONDS_PER_LINE = 5.0  # in a log
+
+
+def say(message: str, end: str = "\n") -> None:
+    """Print to standard error, if there is one."""
+    if sys.stderr is not None:
+        print(message, end=end, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def announce(message: str, after: float = 1.0):
     """Print `message` to standard error if the block takes longer than `after` seconds, then how long it took."""
     start = time.perf_counter()
-    timer = threading.Timer(after, lambda: print(f"minisnn: {message} ...", end="", file=sys.stderr, flush=True))
+    timer = threading.Timer(after, lambda: say(f"minisnn: {message} ...", end=""))
     timer.daemon = True
     timer.start()
     try:
@@ -20,4 +31,49 @@ def announce(message: str, after: float = 1.0):
         timer.join()
         seconds = time.perf_counter() - start
         if seconds > after:
-            print(f" {seconds:.0f} s", file=sys.stderr, flush=True)
+            say(f" {seconds:.0f} s")
+
+
+def watched() -> bool:
+    """Return whether somebody looks at bars: on a terminal, or in a notebook."""
+    return sys.stderr is not None and (sys.stderr.isatty() or "ipykernel" in sys.modules)
+
+
+@contextmanager
+def progress(total: int, unit: str, show: bool, done: int = 0) -> Iterator[Callable]:
+    """Yield `advance(n=1, **facts)`, to be called when n more units are done.
+
+    A bar where somebody looks. In a log a line instead, at most one in five seconds, and one at the end. Nothing if not
+    `show`.
+    """
+    if not (show and watched()):
+        yield _lines(total, unit, done) if show else lambda n=1, **facts: None
+        return
+    with tqdm(total=total, initial=done, unit=unit, dynamic_ncols=True) as bar:
+
+        def advance(n: int = 1, **facts) -> None:
+            bar.set_postfix(facts, refresh=False)
+            bar.update(n)
+
+        yield advance
+
+
+def _lines(total: int, unit: str, done: int) -> Callable:
+    """Return an `advance` that prints lines."""
+    last = time.monotonic()
+
+    def advance(n: int = 1, **facts) -> None:
+        nonlocal done, last
+        done += n
+        if done >= total or time.monotonic() - last >= SECONDS_PER_LINE:
+            text = ", ".join(f"{name} {value}" for name, value in facts.items())
+            say(f"minisnn: {unit} {done} of {total}" + (f": {text}" if text else ""))
+            last = time.monotonic()
+
+    return advance
+
+
+def each(items, name: str, unit: str, total: int | None, show: bool, done: int = 0):
+    """Iterate over items with a bar that vanishes at the end, where somebody looks."""
+    options = {"unit": unit, "leave": False, "dynamic_ncols": True}
+    return tqdm(items, name, total, initial=done, disable=not (show and watched()), **options)

@@ -7,7 +7,6 @@ pass, at the speed that BLAS reaches here. What is compared takes turns within o
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +14,7 @@ from functools import partial
 import numpy as np
 from tqdm.auto import tqdm
 
-from minisnn._internal import validate
+from minisnn._internal import announce, validate
 from minisnn._internal.threads import n_threads
 from minisnn._internal.version import __version__
 from minisnn.bench import cases
@@ -80,9 +79,9 @@ def bench(repeats: int | None = None, with_peers: bool = False, full: bool = Fal
         "blas_multiply_adds_per_second": blas_speed(),
     }
     if progress:
-        print(f"minisnn: the benchmark takes about {minutes(sum(estimates))}", file=sys.stderr, flush=True)
+        announce.say(f"minisnn: the benchmark takes about {minutes(sum(estimates))}")
     form = {"bar_format": "{desc:<10} {percentage:3.0f}% |{bar}| {elapsed}", "dynamic_ncols": True}
-    with tqdm(total=sum(estimates), disable=not progress, **form) as bar:
+    with tqdm(total=sum(estimates), disable=not (progress and announce.watched()), **form) as bar:
         for part, estimate in zip(chosen, estimates):
             bar.set_description_str(part.group.replace("_", " "))
             results.setdefault(part.group, {}).update(part.run())

@@ -12,10 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from minisnn import plots
-from minisnn._internal import storage, validate
+from minisnn._internal import announce, storage, validate
 from minisnn._internal.version import __version__
 from minisnn.analysis import gradients
 from minisnn.compilation import prepare
@@ -114,17 +113,16 @@ def _train_all(seeded: dict[str, list[Recipe]], data, folder: Path, progress: bo
     """Train all models with all seeds and return networks and histories, written as they come."""
     nets, histories = {name: [] for name in seeded}, {name: [] for name in seeded}
     n_epochs = sum(recipe.epochs for of_model in seeded.values() for recipe in of_model)
-    with tqdm(total=n_epochs, unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
-
-        def show_epoch(net, history):
-            bar.update()
-
+    with announce.progress(n_epochs, "epoch", progress) as advance:
         for name, of_model in seeded.items():
             for recipe in of_model:
-                bar.set_description(f"{name}, seed {recipe.seed}")
                 net = recipes.make_network(recipe)
                 options = recipes.fit_options(recipe)
-                history = training.fit(net, data, **options, progress=False, callback=show_epoch)
+
+                def show(net, history, now=f"{name}, seed {recipe.seed}"):
+                    advance(training=now)
+
+                history = training.fit(net, data, **options, progress=False, callback=show)
                 history.to_json(folder / f"{recipe.model}-{recipe.seed}.json")
                 history.to_csv(folder / f"{recipe.model}-{recipe.seed}.csv")
                 nets[name].append(net)

@@ -20,10 +20,9 @@ from pathlib import Path
 
 import numba
 import numpy as np
-from tqdm.auto import tqdm
 
 from minisnn import plots
-from minisnn._internal import storage, validate
+from minisnn._internal import announce, storage, validate
 from minisnn._internal.threads import n_threads
 from minisnn.compilation import prepare
 from minisnn.experiments import recipes
@@ -226,19 +225,19 @@ def _run_all(tasks: dict, folder: Path, executor: Executor, n_total: int, progre
     where, call = (folder / "runs").absolute(), uuid.uuid4().hex
     futures = {executor.submit(run_one, recipe, task, str(where / name), call): name for name, task in tasks.items()}
     failures = {}
-    with tqdm(total=n_total, initial=n_total - len(tasks), unit="run", disable=not progress, dynamic_ncols=True) as bar:
+    with announce.progress(n_total, "run", progress, done=n_total - len(tasks)) as advance:
         for future in as_completed(futures):
             name = futures[future]
             try:
                 result = future.result()
             except Exception as error:  # whatever a run, a worker or a cluster can raise
                 failures[name] = f"{type(error).__name__}: {error}"
-                bar.set_postfix(failed=len(failures))
+                advance(0, failed=len(failures))
                 continue
             ended = {"settings": settings_of(tasks[name]), "result": result}
             storage.write_text(_result_file(folder, name), json.dumps(ended, indent=1))
             write_csv(folder)
-            bar.update()
+            advance(failed=len(failures))
     return failures
 
 

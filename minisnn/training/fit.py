@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm.auto import tqdm
 
-from minisnn._internal import storage, validate
+from minisnn._internal import announce, storage, validate
 from minisnn._internal.rng import stream
 from minisnn.compilation import prepare
 from minisnn.core.recurrence import ASRC
@@ -200,7 +199,7 @@ def fit(
         load_checkpoint(checkpoint, run, done)
 
     history = done.history
-    with tqdm(total=epochs, initial=len(history), unit="epoch", disable=not progress, dynamic_ncols=True) as bar:
+    with announce.progress(epochs, "epoch", progress, done=len(history)) as advance:
         for epoch in range(len(history), epochs):
             net.temperature = temperature_at(epoch / epochs, *run["temperatures"])
             row = _train_epoch(net, data.train, epoch, optimizer, done, run, save, progress)
@@ -212,8 +211,7 @@ def fit(
                 history.best_epoch, done.best_temperature = epoch, net.temperature
                 done.best.flat[...] = net.params.flat
             save(done, now=True)
-            bar.set_postfix(loss=f"{row['train_loss']:.3f}", validation=f"{accuracies[-1]:.1%}")
-            bar.update()
+            advance(loss=f"{row['train_loss']:.3f}", validation=f"{accuracies[-1]:.1%}")
             if callback is not None and callback(net, history):
                 break
     net.params.flat[...] = done.best.flat
@@ -280,10 +278,8 @@ def _train_epoch(net, train, epoch, optimizer, done: Progress, run, save, progre
     lr_factor = run["lr_factors"][epoch]
     first = len(done.batches)
     n_batches = -(-len(train) // run["batch_size"]) if isinstance(train, Split) else None
-    bar = tqdm(
-        *(batches(train, epoch, first, run["batch_size"], run["seed"]), f"epoch {epoch + 1}", n_batches),
-        **{"initial": first, "unit": "batch", "disable": not progress, "leave": False, "dynamic_ncols": True},
-    )
+    drawn = batches(train, epoch, first, run["batch_size"], run["seed"])
+    bar = announce.each(drawn, f"epoch {epoch + 1}", "batch", n_batches, progress, first)
     for number, (x, y, lengths) in enumerate(bar, first):
         start = time.perf_counter()
         masks = dropout_masks(net, len(x), run["dropout"], stream(run["seed"], "dropout", epoch, number))

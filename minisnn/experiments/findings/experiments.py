@@ -16,9 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from tqdm.auto import tqdm
 
-from minisnn._internal import storage
+from minisnn._internal import announce, storage
 from minisnn.analysis import gradients as analysis
 from minisnn.analysis import robustness as disturbances
 from minisnn.core.recurrence import ASRC
@@ -231,14 +230,12 @@ def _of_each_run(task: Task, folder: Path, name: str, networks: dict, measure, p
                     pool.submit(measure, task.chosen(*key), folder / "runs" / path.stem): path
                     for key, path in left.items()
                 }
-            bar = tqdm(
-                as_completed(futures), name, len(files), initial=len(files) - len(left), unit="run",
-                disable=not progress, dynamic_ncols=True,
-            )  # fmt: skip
-            for future in bar:
-                path = futures[future]
-                found[path] = future.result()
-                storage.write_text(path, json.dumps({"measured": stamps[path], "rows": found[path]}))
+            with announce.progress(len(files), f"run ({name})", progress, done=len(files) - len(left)) as advance:
+                for future in as_completed(futures):
+                    path = futures[future]
+                    found[path] = future.result()
+                    storage.write_text(path, json.dumps({"measured": stamps[path], "rows": found[path]}))
+                    advance()
         finally:
             pool.shutdown(cancel_futures=True)
     return [{"network": network, "seed": seed, **row} for (network, seed), path in files.items() for row in found[path]]
