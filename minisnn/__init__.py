@@ -14,6 +14,7 @@ The code is meant to be read; begin with `minisnn/core/reference.py`.
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
 from minisnn import datasets
 from minisnn._internal.rng import stream
@@ -81,12 +82,17 @@ _LATER = {
 }
 """Public names whose modules are loaded when they are first used."""
 
+if TYPE_CHECKING:  # so that editors and type checkers know these, and that there are no others
+    from minisnn import plots
+    from minisnn.course import exercises
+    from minisnn.experiments.sweep import sweep
+else:
 
-def __getattr__(name: str):
-    if name not in _LATER:
-        raise AttributeError(f"module 'minisnn' has no attribute {name!r}")
-    module = importlib.import_module(_LATER[name])
-    return getattr(module, name) if hasattr(module, name) else module
+    def __getattr__(name: str):
+        if name not in _LATER:
+            raise AttributeError(f"module 'minisnn' has no attribute {name!r}")
+        module = importlib.import_module(_LATER[name])
+        return getattr(module, name) if hasattr(module, name) else module
 
 
 def __dir__() -> list[str]:

@@ -1,20 +1,23 @@
 """Network: hidden spiking layers and a readout. Methods check their input once and pass it on to `core/batch.py`."""
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-from minisnn import files
+from minisnn import files, summary
 from minisnn._internal import storage, validate
+from minisnn._internal.types import ArrayLike, DTypeLike, Lengths, Masks, PathLike, PerLayer, SpanMode
 from minisnn.compilation import prepare, prepare_halves
 from minisnn.core import batch, parameters, readout
 from minisnn.core import recurrence as recurrences
 from minisnn.core import surrogate as surrogates
 from minisnn.core.neuron import LIF, PLIF
 from minisnn.core.parameters import Params, Structure
-from minisnn.core.recurrence import ASRC, Recurrent
 from minisnn.core.reference import Layer, Readout
-from minisnn.core.surrogate import Triangle
 from minisnn.core.tape import Adjoint, Evaluation, Tape, gather
 from minisnn.initial import initial
 
@@ -58,37 +61,26 @@ class Network:
     ((5, 3), (5,))
     >>> net.save("net.npz")
     >>> same = ms.Network.load("net.npz").astype("float64")
-    >>> same.config()["dtype"], same.readout().w.shape, same.structure().temperature
-    ('float64', (8, 3), 1.0)
+    >>> same.config()["dtype"], same.readout().w.shape, same.structure().temperature, len(same.summary().splitlines())
+    ('float64', (8, 3), 1.0, 5)
     """
 
     def __init__(
-        self,
-        sizes,
-        recurrence=None,
-        neuron=None,
-        surrogate=None,
-        readout_window: int | None = None,
-        seed: int = 0,
-        dtype: str = "float32",
-    ):
+        self, sizes: Sequence[int], recurrence: PerLayer[recurrences.Recurrence] | None = None,
+        neuron: PerLayer[LIF | PLIF] | None = None, surrogate: surrogates.Surrogate | None = None,
+        readout_window: int | None = None, seed: int = 0, dtype: DTypeLike = "float32",
+    ):  # fmt: skip
         self.sizes = validate.sizes(sizes)
         hidden = self.sizes[1:-1]
-        recurrence, neuron = (Recurrent() if recurrence is None else recurrence), (LIF() if neuron is None else neuron)
+        recurrence = recurrences.Recurrent() if recurrence is None else recurrence
         self.recurrence = validate.per_layer(recurrence, len(hidden), recurrences.KINDS, "recurrence")
-        self.neuron = validate.per_layer(neuron, len(hidden), (LIF, PLIF), "neuron")
-        self.surrogate = Triangle() if surrogate is None else surrogate
-        if not isinstance(self.surrogate, surrogates.Surrogate):
-            raise TypeError(
-                f"surrogate must be one of minisnn's or a Custom, got {surrogate!r}; is it Triangle() with parentheses?"
-            )
+        self.neuron = validate.per_layer(LIF() if neuron is None else neuron, len(hidden), (LIF, PLIF), "neuron")
+        self.surrogate = surrogates.checked(surrogate)
         self.readout_window = None if readout_window is None else validate.integer(readout_window, "readout_window", 1)
         self.seed = validate.integer(seed, "seed", 0)
         self.dtype = validate.choice(str(np.dtype(dtype)), "dtype", validate.DTYPES)
         validate.neurons_fit(self.neuron, hidden)
-        shared = {r.max_span for r in self.recurrence if isinstance(r, ASRC) and r.shared}
-        if len(shared) > 1:
-            raise ValueError(f"layers that share span logits need one max_span, got {sorted(shared)}")
+        recurrences.check_shared(self.recurrence)
         self.params = initial(self.sizes, self.recurrence, self.neuron, self.seed, self.dtype)
         self.temperature = 1.0
 
@@ -99,17 +91,17 @@ class Network:
 
     @temperature.setter
     def temperature(self, value: float) -> None:
-        self._temperature = validate.number(value, "temperature", 0.0, np.inf, open_ends=True)
+        self._temperature = validate.temperature(value, "temperature", self.dtype)
 
-    def __repr__(self) -> str:
-        return (
-            f"Network({list(self.sizes)}, recurrence={list(self.recurrence)}, neuron={list(self.neuron)}, "
-            f"surrogate={self.surrogate}, readout_window={self.readout_window}, seed={self.seed}, dtype={self.dtype!r})"
-        )
+    __repr__, _repr_html_ = summary.as_line, summary.as_html
+
+    def summary(self) -> str:
+        """Return a table of the layers as text: neurons, kinds, and the shapes and sizes of their parameters."""
+        return summary.as_text(self)
 
     # The network as numbers
 
-    def structure(self, span_mode: str = "soft") -> Structure:
+    def structure(self, span_mode: SpanMode = "soft") -> Structure:
         """Return what turns parameters into numbers, for `minisnn.core.parameters`.
 
         Parameters
@@ -120,7 +112,7 @@ class Network:
         span_mode = validate.choice(span_mode, "span_mode", validate.SPAN_MODES)
         return Structure(self.sizes, self.recurrence, self.neuron, self.temperature, span_mode)
 
-    def layers(self, span_mode: str = "soft") -> list[Layer]:
+    def layers(self, span_mode: SpanMode = "soft") -> list[Layer]:
         """Return the hidden layers as numbers, for `minisnn.core.reference`: weights, taps, β, θ and reset of each.
 
         Parameters
@@ -163,7 +155,7 @@ class Network:
         """
         return [int(layer.delays[0]) if layer.delays.size == 1 else None for layer in self.layers("hard")]
 
-    def astype(self, dtype: str) -> "Network":
+    def astype(self, dtype: DTypeLike) -> Network:
         """Return a copy with parameters and computation in another dtype.
 
         Parameters
@@ -173,23 +165,25 @@ class Network:
         other = copy.copy(self)
         other.dtype = validate.choice(str(np.dtype(dtype)), "dtype", validate.DTYPES)
         other.params = self.params.astype(other.dtype)
+        other.temperature = self.temperature  # checked anew
         return other
 
     # Forward and backward
 
     def loss_and_grad(
-        self, x, y, lengths=None, span_mode: str = "soft", masks=None, *, threads: int | None = None
-    ) -> tuple[float, Params]:
+        self, x: ArrayLike, y: ArrayLike, lengths: Lengths = None, span_mode: SpanMode = "soft", masks: Masks = None, *,
+        threads: int | None = None,
+    ) -> tuple[float, Params]:  # fmt: skip
         """Compute the loss of a batch, equation (6), and its surrogate gradients, (7) to (12).
 
         Parameters
         ----------
         x : array (B, T, n_in)
-            Input: real, finite numbers.
+            Input: real, finite numbers, up to 1.8e19 in float32 and 1.3e154 in float64, so that products stay finite.
         y : array (B,) of int
             Labels, 0 .. classes - 1.
         lengths : array (B,) of int, optional
-            Steps of each sequence, 1 .. T; later steps change neither loss nor gradients. Default: T.
+            Steps of each sequence, 1 .. T; what x holds after them does not matter, NaN included. Default: T.
         span_mode : {"soft", "hard"}
             The ASRC mixture, or its arg-max span alone; then the gradient of the span logits is 0.
         masks : list of array (B, N), optional
@@ -222,7 +216,7 @@ class Network:
         loss, grads = batch.gradients(layers, self.readout(), self.surrogate, x, y, lengths, masks, threads)
         return loss, parameters.from_layers(grads, layers, self.params, self.structure(span_mode))
 
-    def logits(self, x, lengths=None, span_mode: str = "hard") -> np.ndarray:
+    def logits(self, x: ArrayLike, lengths: Lengths = None, span_mode: SpanMode = "hard") -> np.ndarray:
         """Compute the logits of a batch, (B, classes), with hard spans by default, as in `evaluate`.
 
         Parameters
@@ -232,7 +226,7 @@ class Network:
         """
         return self._logits_and_rates(x, lengths, span_mode)[0]
 
-    def predict(self, x, lengths=None) -> np.ndarray:
+    def predict(self, x: ArrayLike, lengths: Lengths = None) -> np.ndarray:
         """Predict the label of each sequence, (B,) of int: that of its largest logit, with hard spans.
 
         Parameters
@@ -242,7 +236,7 @@ class Network:
         """
         return self.logits(x, lengths).argmax(axis=1)
 
-    def evaluate(self, data, span_mode: str = "hard") -> Evaluation:
+    def evaluate(self, data: object, span_mode: SpanMode = "hard") -> Evaluation:
         """Compute loss, accuracy and the firing rate of each layer on labelled sequences.
 
         Parameters
@@ -268,7 +262,7 @@ class Network:
             firing_rates=rates,
         )
 
-    def record(self, x, lengths=None, span_mode: str = "soft", masks=None) -> Tape:
+    def record(self, x: ArrayLike, lengths: Lengths = None, span_mode: SpanMode = "soft", masks: Masks = None) -> Tape:
         """Run the forward half of `loss_and_grad` and return its intermediate results, all in memory at once.
 
         Parameters
@@ -298,7 +292,7 @@ class Network:
             structure=self.structure(span_mode),
         )
 
-    def adjoint(self, tape: Tape, e) -> Adjoint:
+    def adjoint(self, tape: Tape, e: ArrayLike) -> Adjoint:
         """Run the backward half for any e: equations (7) to (12), with the parameters that were recorded.
 
         Returns δ and q of each hidden layer, (B, T, N), dx (B, T, n_in), and the gradients of the hidden layers.
@@ -308,7 +302,7 @@ class Network:
         tape : Tape
             From this network's `record`.
         e : array (B, T, N)
-            ∂L/∂s of the last hidden layer, for any L. Steps after the end of a sequence are ignored.
+            ∂L/∂s of the last hidden layer, for any L; as finite as x. Steps after the end of a sequence are ignored.
 
         Raises
         ------
@@ -327,9 +321,10 @@ class Network:
         if tape.params.shapes != self.params.shapes:
             raise ValueError(f"tape belongs to another network: {tape.params.shapes} there, {self.params.shapes} here")
         shape = tape.layers[-1].s.shape
-        e = validate.real_array(e, "e")
+        e = validate.real(e, "e")
         if e.shape != shape:
             raise ValueError(f"e must have the shape of the last layer's spikes, (B, T, N) = {shape}, got {e.shape}")
+        e = validate.finite(e, "e", str(tape.x.dtype), tape.lengths)
         layers = parameters.to_layers(tape.params, tape.structure)
         deltas, dx, grads = batch.adjoint(layers, self.readout(), self.surrogate, tape.x, e, tape.lengths, tape.masks)
         grads = parameters.from_layers(grads, layers, tape.params, tape.structure)
@@ -341,7 +336,7 @@ class Network:
         """Return everything except the parameters, as plain JSON."""
         return files.to_config(self)
 
-    def save(self, path) -> None:
+    def save(self, path: PathLike) -> None:
         """Write configuration, parameters and temperature to an npz file, whole or not at all.
 
         Parameters
@@ -352,7 +347,7 @@ class Network:
         storage.save_npz(path, "network", {"config": self.config()}, dict(self.params.items()))
 
     @classmethod
-    def load(cls, path, surrogate=None) -> "Network":
+    def load(cls, path: PathLike, surrogate: surrogates.Custom | None = None) -> Network:
         """Read a network from a file that `save` wrote.
 
         Parameters
@@ -368,6 +363,10 @@ class Network:
         ValueError
             If it is corrupt, foreign or of a newer format, or needs a surrogate that was not passed.
         """
+        if Path(path).is_dir():
+            best = Path(path) / "best.npz"  # of a run
+            slip = f"; did you mean {best}?" if best.is_file() else ""
+            raise FileNotFoundError(f"no file {path}: it is a folder, expected what `save` wrote{slip}")
         header, arrays = storage.load_npz(path, "network")
         try:
             arguments, temperature = files.from_config(header["config"], surrogate)
@@ -385,10 +384,11 @@ class Network:
         """Check the input of one batch and return it; compile the kernels if this is their first use."""
         if not np.isfinite(self.params.flat).all():
             names = [name for name, block in self.params.items() if not np.isfinite(block).all()]
-            raise ValueError(f"parameters are NaN or infinite: {', '.join(names)}")
-        x = validate.sequences(x, self.sizes[0], self.dtype)
+            first = tuple(map(int, np.argwhere(~np.isfinite(self.params[names[0]]))[0]))
+            raise ValueError(f"parameters are NaN or infinite: {', '.join(names)}, the first at index {first}")
+        x = validate.sequences(x, self.sizes[0], self.dtype, lengths)
         lengths = validate.lengths(lengths, *x.shape[:2])
-        masks = validate.masks(masks, len(x), self.sizes[1:-1])
+        masks = validate.masks(masks, len(x), self.sizes[1:-1], self.dtype)
         prepare(self.dtype)
         return x, lengths, masks
 

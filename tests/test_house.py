@@ -17,6 +17,7 @@ FLOORS = [  # from the ground up
     "compilation",
     "initial",
     "files",
+    "summary",
     "network",
     "plots",
     "training",
@@ -37,10 +38,19 @@ def room(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+class RunTime(ast.NodeTransformer):
+    """Leaves out what only type checkers read: the body of `if TYPE_CHECKING:`."""
+
+    def visit_If(self, node: ast.If):
+        self.generic_visit(node)
+        return node.orelse if ast.unparse(node.test) == "TYPE_CHECKING" else node
+
+
 def imported(path: Path) -> list[str]:
     """The rooms that a module imports anywhere in it, functions included; "face" for the package itself."""
     rooms = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = RunTime().visit(ast.parse(path.read_text()))
+    for node in ast.walk(tree):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -7,7 +7,7 @@ import numpy as np
 from minisnn._internal import validate
 
 
-def stream(seed: int, *purpose) -> np.random.Generator:
+def stream(seed: int, *purpose: object) -> np.random.Generator:
     """Return the random generator for one purpose.
 
     Equal names give equal draws and different names independent ones, whatever else was drawn before. So two networks

@@ -4,9 +4,12 @@ Every message names what was got, what was expected and, where one can guess it,
 check nothing.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
+
+from minisnn._internal.names import did_you_mean, did_you_mean_kind
 
 DTYPES = ("float32", "float64")
 SPAN_MODES = ("soft", "hard")
@@ -44,7 +47,10 @@ def per_neuron(value, name: str, low: float, high: float, open_ends: bool = Fals
 def choice(value, name: str, choices) -> str:
     """Return `value` if it is one of `choices`."""
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+        slip = did_you_mean(value, choices)
+        if slip and len(choices) > 12:  # a list that nobody reads
+            raise ValueError(f"there is no {name} {value!r}{slip}")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}{slip}")
     return value
 
 
@@ -55,26 +61,84 @@ def flag(value, name: str) -> bool:
     return bool(value)
 
 
-def real_array(x, name: str) -> np.ndarray:
-    """Return `x` as a bool, integer or float array without NaN and infinity; the dtype is kept."""
+def temperature(value, name: str, dtype: str) -> float:
+    """Return `value` as a float that is above 0 in `dtype`, and neither infinite nor denormal there."""
+    value, limits = number(value, name, 0.0, np.inf, open_ends=True), np.finfo(dtype)
+    if not float(limits.tiny) <= value <= float(limits.max):
+        raise ValueError(f"{name} must lie in {limits.tiny:.3g} .. {limits.max:.3g}, as {dtype} holds it, got {value}")
+    return value
+
+
+def real(x, name: str) -> np.ndarray:
+    """Return `x` as a bool, integer or float array of any shape; the dtype is kept."""
+    ragged = "are the sequences of different length? Pad them with zeros, and pass their lengths as lengths="
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; fill it first, e.g. with {name}.filled(0)")
-    array = np.asarray(x)
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"{name} can't be made an array: {error}; {ragged}") from error
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers (bool, integer or float), got dtype {array.dtype}")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        bad = np.argwhere(~np.isfinite(array))
-        raise ValueError(
-            f"{name} holds {len(bad)} values that are NaN or infinite, the first at index {tuple(map(int, bad[0]))}"
-        )
+        slip = f"; {ragged}" if array.dtype.kind == "O" else ""
+        raise TypeError(f"{name} must hold real numbers (bool, integer or float), got dtype {array.dtype}{slip}")
     return array
 
 
-def sequences(x, n_in: int, dtype: str = "float64") -> np.ndarray:
-    """Return a batch of input sequences, (B, T, n_in), which are finite in `dtype` as well; see `real_array`."""
-    x = real_array(x, "x")
-    if x.size and x.dtype != dtype and max(abs(float(x.min())), abs(float(x.max()))) > float(np.finfo(dtype).max):
-        raise ValueError(f"x holds values up to {np.abs(x).max():.3g}, more than {dtype} can hold; scale the input")
+def finite(array: np.ndarray, name: str, dtype: str, lengths=None) -> np.ndarray:
+    """Return a real array whose values are finite, also in products of two of them in `dtype`.
+
+    With `lengths` (B,), what lies after the end of a sequence in (B, T, n) may be anything; if it is not finite, a copy
+    with zeros there comes back.
+    """
+    limit = math.sqrt(np.finfo(dtype).max)
+    if array.dtype.kind != "f" or all(_within(part, limit).all() for part in _parts(array)):
+        return array
+    if lengths is not None:
+        after = np.arange(array.shape[1]) >= lengths[:, np.newaxis]
+        array = array.copy()
+        array[after] = 0
+    bad = np.argwhere(~_within(array, limit))
+    if not len(bad):
+        return array
+    first = tuple(map(int, bad[0]))
+    if not np.isfinite(array[first]):
+        slip = "" if lengths is None else f" (lengths[{first[0]}] = {lengths[first[0]]})"
+        raise ValueError(f"{name} holds {len(bad)} values that are NaN or infinite, the first at index {first}{slip}")
+    raise ValueError(
+        f"{name} holds {len(bad)} values beyond ±{limit:.3g}, the first at index {first}: {array[first]:.3g}; "
+        f"products of such numbers are more than {dtype} can hold; scale {name}"
+    )
+
+
+def _parts(array: np.ndarray):
+    """Cut an array along its first axis into parts of about a million values, to look at one at a time."""
+    array = np.atleast_1d(array)
+    rows = max(1, 2**20 * len(array) // max(1, array.size))
+    return (array[start : start + rows] for start in range(0, len(array), rows))
+
+
+def _within(array: np.ndarray, limit: float) -> np.ndarray:
+    """Tell of each value whether it is a number within ± limit."""
+    with np.errstate(all="ignore"):
+        return np.abs(array) <= min(limit, float(np.finfo(array.dtype).max))
+
+
+def cast(value, name: str, dtype) -> np.ndarray:
+    """Return `value` in `dtype`; what was finite must stay so."""
+    with np.errstate(all="ignore"):
+        result = np.asarray(value, dtype)
+    if result.dtype.kind == "f" and not np.isfinite(result).all():
+        lost = np.argwhere(~np.isfinite(result) & np.isfinite(np.asarray(value)))
+        if len(lost):
+            first = tuple(map(int, lost[0]))
+            got = np.asarray(value)[first]
+            raise ValueError(f"{name} must fit into {result.dtype}, got {got:.3g} at index {first}")
+    return result
+
+
+def axes(x, n_in: int) -> np.ndarray:
+    """Return a batch of input sequences as a real array with the axes (B, T, n_in), none of them empty."""
+    x = real(x, "x")
     if x.ndim != 3:
         slip = ""
         if x.ndim == 2 and n_in == 1:
@@ -93,21 +157,39 @@ def sequences(x, n_in: int, dtype: str = "float64") -> np.ndarray:
     return x
 
 
+def sequences(x, n_in: int, dtype: str = "float64", lengths=None) -> np.ndarray:
+    """Return a batch of input sequences, (B, T, n_in), finite in `dtype` up to the end of each; see `finite`."""
+    x = axes(x, n_in)
+    return finite(x, "x", dtype, None if lengths is None else _lengths(lengths, *x.shape[:2]))
+
+
 def labels(y, n_sequences: int, n_classes: int) -> np.ndarray:
     """Return class labels, (B,) of int64 in 0 .. n_classes - 1."""
     y = np.asarray(y)
     if y.dtype.kind not in "biu":
-        slip = "; for one-hot rows take y.argmax(axis=1)" if y.ndim == 2 else ""
-        raise TypeError(f"y must hold integer class labels, got dtype {y.dtype}{slip}")
+        raise TypeError(f"y must hold integer class labels, got dtype {y.dtype}{_slip_of_labels(y)}")
     if y.shape != (n_sequences,):
         slip = "; for one-hot rows take y.argmax(axis=1)" if y.ndim == 2 and y.shape[1] == n_classes else ""
         raise ValueError(f"y must have one label per sequence, shape ({n_sequences},), got shape {y.shape}{slip}")
     outside = np.flatnonzero((y < 0) | (y >= n_classes))
     if outside.size:
         i = int(outside[0])
-        slip = "; do the labels start at 1?" if y.min() == 1 and y.max() == n_classes else ""
+        slip = "; do the labels start at 1? Then write y - 1" if y.min() == 1 and y.max() == n_classes else ""
         raise ValueError(f"y must lie in 0 .. {n_classes - 1}, got y[{i}] = {y[i]}{slip}")
     return y.astype(np.int64)
+
+
+def _slip_of_labels(y: np.ndarray) -> str:
+    """Say what to do with targets that are no integers: names, one-hot rows, whole numbers, real numbers."""
+    if y.dtype.kind in "OUS":
+        return "; number the classes: names, y = np.unique(y, return_inverse=True)"
+    if y.dtype.kind != "f":
+        return ""
+    if y.ndim == 2 and np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all():
+        return "; for one-hot rows take y.argmax(axis=1)"
+    if y.ndim == 1 and (y == np.round(y)).all():
+        return "; if these whole numbers are classes, write y.astype(int)"
+    return "; there is no regression here, only classes: cut the range of y into some, e.g. np.digitize(y, edges)"
 
 
 def lengths(lengths, n_sequences: int, n_steps: int) -> np.ndarray:
@@ -128,17 +210,21 @@ def lengths(lengths, n_sequences: int, n_steps: int) -> np.ndarray:
     return lengths.astype(np.int64)
 
 
-def masks(masks, n_sequences: int, sizes: Sequence[int]) -> list[np.ndarray] | None:
-    """Return dropout masks, one (B, N) array per layer; None stands for no dropout."""
+_lengths = lengths  # for functions with an argument of that name
+
+
+def masks(masks, n_sequences: int, sizes: Sequence[int], dtype: str = "float64") -> list[np.ndarray] | None:
+    """Return dropout masks, one (B, N) array per layer, finite in `dtype`; None stands for no dropout."""
     if masks is None:
         return None
     masks = list(masks)
     if len(masks) != len(sizes):
         raise ValueError(f"masks must be one array per hidden layer, expected {len(sizes)}, got {len(masks)}")
     for i, (mask, n) in enumerate(zip(masks, sizes)):
-        masks[i] = real_array(mask, f"masks[{i}]")
+        masks[i] = real(mask, f"masks[{i}]")
         if masks[i].shape != (n_sequences, n):
             raise ValueError(f"masks[{i}] must have the shape (B, N) = ({n_sequences}, {n}), got {masks[i].shape}")
+        masks[i] = finite(masks[i], f"masks[{i}]", dtype)
     return masks
 
 
@@ -163,7 +249,7 @@ def per_layer(value, n_layers: int, kinds, name: str) -> list:
         raise ValueError(f"{name} has {len(values)} entries, expected one for each of the {n_layers} hidden layers")
     for v in values:
         if not isinstance(v, kinds):
-            slip = f"; did you mean {v.__name__}()?" if isinstance(v, type) else ""
+            slip = did_you_mean_kind(v, kinds)
             raise TypeError(f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}, got {v!r}{slip}")
     return values
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from minisnn._internal import validate
+from minisnn._internal.display import counted
+from minisnn._internal.types import ArrayLike, SpanMode
 from minisnn.core import readout
 from minisnn.core.reference import Layer
 from minisnn.core.tape import LayerTape
@@ -48,16 +50,23 @@ class GradientFlow:
     zero_slopes: list[float]
     denormal: list[float]
 
+    def __repr__(self) -> str:
+        n_sequences, n_steps = self.norms[0].shape
+        sizes = (len(self.norms), "layer"), (n_sequences, "sequence"), (n_steps, "step")
+        return f"GradientFlow({', '.join(counted(*size) for size in sizes)}, at={self.at})"
+
     def mean(self, layer: int) -> np.ndarray:
         """Average over sequences, (T,)."""
         return self.norms[layer].mean(axis=0)
 
-    def quantiles(self, layer: int, q=(0.1, 0.5, 0.9)) -> np.ndarray:
+    def quantiles(self, layer: int, q: ArrayLike = (0.1, 0.5, 0.9)) -> np.ndarray:
         """Return quantiles over sequences, (len(q), T)."""
         return np.quantile(self.norms[layer], q, axis=0)
 
 
-def gradient_flow(net: Network, x, y=None, at: int | None = None, span_mode: str = "soft") -> GradientFlow:
+def gradient_flow(
+    net: Network, x: ArrayLike, y: ArrayLike | None = None, at: int | None = None, span_mode: SpanMode = "soft"
+) -> GradientFlow:
     """Measure the size of ∂L/∂v[t], with L the cross-entropy of the readout at one step alone.
 
     The summed readout (6) feeds in error at every step and so hides how little of it travels (`summed_gradient_flow`).
@@ -106,7 +115,9 @@ def gradient_flow(net: Network, x, y=None, at: int | None = None, span_mode: str
     return _flow(net, tape, e, at)
 
 
-def summed_gradient_flow(net: Network, x, y=None, span_mode: str = "soft") -> GradientFlow:
+def summed_gradient_flow(
+    net: Network, x: ArrayLike, y: ArrayLike | None = None, span_mode: SpanMode = "soft"
+) -> GradientFlow:
     """Measure the size of ∂L/∂v[t] as in training, with the readout summed over its steps R.
 
     Error comes in at every step of R, so the norm may stay level over all of time although nothing travels far.
@@ -183,7 +194,9 @@ def leak_factors(layer: Layer, tape: LayerTape, slope) -> np.ndarray:
     return layer.decay * (1 - h * tape.s - (1 - detached) * through_reset)
 
 
-def jacobian(net: Network, x, layer: int, lag: int, start: int | None = None, span_mode: str = "soft") -> np.ndarray:
+def jacobian(
+    net: Network, x: ArrayLike, layer: int, lag: int, start: int | None = None, span_mode: SpanMode = "soft"
+) -> np.ndarray:
     """Compute ∂v[start + d] / ∂v[start] within one layer, d = 0 .. lag, with σ′ for Θ′ and the input from below fixed.
 
     The spikes of earlier steps are state too, so this is not a product of one-step N x N matrices. With J[0] = 1,
@@ -236,7 +249,7 @@ def jacobian(net: Network, x, layer: int, lag: int, start: int | None = None, sp
 
 
 def hops(
-    net: Network, x, layer: int, lag: int, start: int | None = None, span_mode: str = "soft"
+    net: Network, x: ArrayLike, layer: int, lag: int, start: int | None = None, span_mode: SpanMode = "soft"
 ) -> dict[str, np.ndarray]:
     """Split the `jacobian` at one lag by the number of hops on the way; the parts add up to it.
 
@@ -299,7 +312,7 @@ class Prediction:
 
 
 def predicted_norms(
-    net: Network, x, layer: int, lag: int, start: int | None = None, span_mode: str = "soft"
+    net: Network, x: ArrayLike, layer: int, lag: int, start: int | None = None, span_mode: SpanMode = "soft"
 ) -> Prediction:
     """Predict the norm of the `jacobian` from f, σ′ and W_rec alone: a bound and a mean-field estimate.
 

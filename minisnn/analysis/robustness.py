@@ -12,7 +12,9 @@ from functools import partial
 import numpy as np
 
 from minisnn._internal import validate
+from minisnn._internal.display import counted, joined
 from minisnn._internal.rng import stream
+from minisnn._internal.types import ArrayLike, SpanMode
 from minisnn.core import neuron as neurons
 from minisnn.core import reference
 from minisnn.core.neuron import PLIF
@@ -39,6 +41,11 @@ class Robustness:
     levels: np.ndarray
     accuracies: np.ndarray
 
+    def __repr__(self) -> str:
+        seeds, mean = counted(len(self.accuracies), "seed"), self.accuracies.mean(axis=0)
+        pairs = [f"{level:.3g}: {accuracy:.1%}" for level, accuracy in zip(self.levels, mean)]
+        return f"Robustness({self.noise}, {seeds}, mean accuracy at {joined(pairs)})"
+
     @property
     def area(self) -> np.ndarray:
         """Area under each seed's curve over the range of levels, i.e. its mean accuracy there, (seeds,)."""
@@ -46,7 +53,9 @@ class Robustness:
         return (steps * (self.accuracies[:, 1:] + self.accuracies[:, :-1]) / 2).sum(axis=1) / steps.sum()
 
 
-def robustness(net: Network, data, noise: str, levels, seeds: int = 5, span_mode: str = "hard") -> Robustness:
+def robustness(
+    net: Network, data: object, noise: str, levels: ArrayLike, seeds: int = 5, span_mode: SpanMode = "hard"
+) -> Robustness:
     """Measure the accuracy of a trained network under a disturbance.
 
     Parameters

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from minisnn._internal import validate
+from minisnn._internal.display import counted
 from minisnn._internal.rng import stream
+from minisnn._internal.types import ArrayLike, Lengths, Masks, SpanMode
 from minisnn.core import readout, reference
 from minisnn.core.parameters import Params, span_logits_name, to_layers
 from minisnn.core.tape import Tape
@@ -29,13 +31,19 @@ class Batch:
     masks: list[np.ndarray]
     span_mode: str
 
+    def __repr__(self) -> str:
+        sizes = ", ".join(counted(n, thing) for n, thing in zip(self.x.shape, ("sequence", "step", "input")))
+        return f"Batch({sizes}, span_mode={self.span_mode!r})"
+
     def sequences(self) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
         """Yield (x (T, n_in), masks [(N,), ...]) of each sequence, without what follows its end."""
         for i, length in enumerate(self.lengths):
             yield self.x[i, :length], [mask[i] for mask in self.masks]
 
 
-def make_batch(net: Network, x, y, lengths=None, masks=None, span_mode: str = "soft") -> Batch:
+def make_batch(
+    net: Network, x: ArrayLike, y: ArrayLike, lengths: Lengths = None, masks: Masks = None, span_mode: SpanMode = "soft"
+) -> Batch:
     """Check a batch as `Network.loss_and_grad` does, and return it in one object, for `check_backward` and the rungs.
 
     Parameters
@@ -60,7 +68,7 @@ def make_batch(net: Network, x, y, lengths=None, masks=None, span_mode: str = "s
     >>> batch.lengths.tolist(), batch.masks[0].shape
     ([6, 6], (2, 4))
     """
-    x = validate.sequences(x, net.sizes[0]).astype(np.float64)
+    x = validate.sequences(x, net.sizes[0], lengths=lengths).astype(np.float64)
     masks = validate.masks(masks, len(x), net.sizes[1:-1])
     return Batch(
         x=x,

@@ -1,10 +1,15 @@
 """Results of a check: rows, a table of them, and the exception that carries it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from minisnn._internal.display import counted
+from minisnn._internal.types import ArrayLike
+
 NOT_RETURNED = "not returned"
+NOT_CHECKED = "not checked: this surrogate has no primitive"
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,21 @@ class Row:
 
     @property
     def ok(self) -> bool:
-        """Whether the relative error is within the tolerance; NaN is not."""
-        return bool(self.max_rel <= self.tolerance)
+        """Whether the relative error is within the tolerance; NaN is not. A row that compares nothing is not wrong."""
+        return not self.compared or bool(self.max_rel <= self.tolerance)
+
+    @property
+    def compared(self) -> bool:
+        """Whether there was something to compare; otherwise the note says why not."""
+        return self.note not in (NOT_RETURNED, NOT_CHECKED)
+
+    @property
+    def verdict(self) -> str:
+        """The last column of the table."""
+        if not self.compared:
+            return self.note
+        wrong = f"WRONG at {list(self.index)}: got {self.got:.9g}, expected {self.expected:.9g}"
+        return ("ok" if self.ok else wrong) + (f"; {self.note}" if self.note else "")
 
 
 @dataclass(frozen=True)
@@ -78,7 +96,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether all rows are right."""
+        """Whether no row is wrong; the table shows whether something was left out."""
         return all(row.ok for row in self.rows)
 
     @property
@@ -86,15 +104,16 @@ class Report:
         """The rows that are not right."""
         return tuple(row for row in self.rows if not row.ok)
 
+    def __repr__(self) -> str:
+        verdicts = ["ok" if self.ok else f"{len(self.wrong)} WRONG"]
+        verdicts += list(dict.fromkeys(row.note for row in self.rows if not row.compared))
+        return f"Report({counted(len(self.rows), 'row')}: {'; '.join(verdicts)})"
+
     def __str__(self) -> str:
         lines = [f"{'rung':<12} {'block':<26} {'max abs':>8} {'max rel':>8}  verdict"]
         for row in self.rows:
-            verdict = "ok" if row.ok else f"WRONG at {list(row.index)}: got {row.got:.9g}, expected {row.expected:.9g}"
-            if row.note == NOT_RETURNED:
-                verdict = row.note
-            elif row.note:
-                verdict += f"; {row.note}"
-            lines.append(f"{row.rung:<12} {row.block:<26} {row.max_abs:8.1e} {row.max_rel:8.1e}  {verdict}")
+            errors = f"{row.max_abs:8.1e} {row.max_rel:8.1e}" if row.compared else f"{'-':>8} {'-':>8}"
+            lines.append(f"{row.rung:<12} {row.block:<26} {errors}  {row.verdict}")
         return "\n".join(lines)
 
     def summary(self) -> str:
@@ -106,7 +125,11 @@ class Report:
         """
         lines = [f"{'rung':<12} {'rows':>5} {'largest rel. error':>18}  {'allowed':>7}  verdict"]
         for rung in dict.fromkeys(row.rung for row in self.rows):
-            rows = [row for row in self.rows if row.rung == rung]
+            rows = [row for row in self.rows if row.rung == rung and row.compared]
+            if not rows:
+                note = next(row.note for row in self.rows if row.rung == rung)
+                lines.append(f"{rung:<12} {'-':>5} {'-':>18}  {'-':>7}  {note}")
+                continue
             wrong = sum(not row.ok for row in rows)
             verdict = "ok" if not wrong else f"{wrong} WRONG"
             largest, allowed = max(row.max_rel for row in rows), max(row.tolerance for row in rows)
@@ -138,7 +161,14 @@ class GradientError(AssertionError):
 
 
 def compare(
-    rung: str, block: str, got, expected, tolerance: float, floor: float = 1e-9, indices=None, note: str = ""
+    rung: str,
+    block: str,
+    got: ArrayLike,
+    expected: ArrayLike,
+    tolerance: float,
+    floor: float = 1e-9,
+    indices: Sequence[tuple[int, ...]] | None = None,
+    note: str = "",
 ) -> Row:
     """Compare two arrays of one shape, entry by entry or at some indices only.
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from minisnn._internal.rng import stream
+from minisnn._internal.types import ArrayLike
 from minisnn.checks import oracle
 from minisnn.checks.oracle import Batch
 from minisnn.checks.report import Row, compare
@@ -135,7 +136,9 @@ def away_from_kinks(net: Network, batch: Batch, step: float = oracle.DIFFERENCE_
     )
 
 
-def step_sweep(net: Network, x, y, steps=None) -> tuple[np.ndarray, np.ndarray]:
+def step_sweep(
+    net: Network, x: ArrayLike, y: ArrayLike, steps: ArrayLike | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Repeat rung 2 over many step sizes: the errors form the V of truncation and rounding.
 
     Large steps err by truncation, as h²; small ones by rounding, as 1/h. A wrong gradient has no valley.
@@ -154,6 +157,11 @@ def step_sweep(net: Network, x, y, steps=None) -> tuple[np.ndarray, np.ndarray]:
     steps, errors : array (n,)
         The largest relative error of all parameter blocks; `plots.step_sweep` draws it.
 
+    Raises
+    ------
+    ValueError
+        If the surrogate has no primitive.
+
     Examples
     --------
     >>> net = ms.Network([2, 4, 3], recurrence=ms.SRC(2), surrogate=ms.Sigmoid())
@@ -161,6 +169,8 @@ def step_sweep(net: Network, x, y, steps=None) -> tuple[np.ndarray, np.ndarray]:
     >>> int(errors.argmin())
     1
     """
+    if net.surrogate.primitive is None:
+        raise ValueError(f"surrogate {net.surrogate.name!r} has no primitive, which a smooth network needs")
     net = _with_detach(net.astype("float64"), False)
     batch = oracle.make_batch(net, x, y)
     steps = 10.0 ** -np.arange(1.0, 12.5, 0.5) if steps is None else np.asarray(steps)

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from minisnn._internal import validate
+from minisnn._internal.names import suggesting
+from minisnn._internal.types import PerNeuron, Reset
 
 RESETS = {"soft": (1.0, 0.0), "hard": (0.0, 1.0), "none": (0.0, 0.0)}
 """(a, h) of equation (5): subtract θ; set to 0; leave as it is."""
 
 
+@suggesting
 @dataclass(frozen=True)
 class LIF:
     """Leaky integrate-and-fire neurons with a fixed decay, equations (3) to (5).
@@ -40,15 +43,16 @@ class LIF:
     [0.5, 0.75, 0.875]
     """
 
-    decay: float | tuple[float, ...] = 0.5
-    threshold: float | tuple[float, ...] = 1.0
-    reset: str = "soft"
+    decay: PerNeuron = 0.5
+    threshold: PerNeuron = 1.0
+    reset: Reset = "soft"
     detach_reset: bool = False
 
     def __post_init__(self):
         _check(self, open_ends=False)
 
 
+@suggesting
 @dataclass(frozen=True)
 class PLIF:
     """LIF neurons that learn their decay by a logit, β = 1 / (1 + exp(-decay_logit)), after Fang et al. (2021).
@@ -69,9 +73,9 @@ class PLIF:
     (8,)
     """
 
-    decay: float | tuple[float, ...] = 0.5
-    threshold: float | tuple[float, ...] = 1.0
-    reset: str = "soft"
+    decay: PerNeuron = 0.5
+    threshold: PerNeuron = 1.0
+    reset: Reset = "soft"
     detach_reset: bool = False
     per_neuron: bool = False
 
@@ -97,6 +101,7 @@ def reset_numbers(neuron) -> tuple[float, float, float]:
     return (*RESETS[neuron.reset], float(neuron.detach_reset))
 
 
+@np.errstate(under="ignore")
 def decay_from_logit(decay_logit, n: int) -> np.ndarray:
     """Return β = 1 / (1 + exp(-decay_logit)) for n neurons, (n,); safe for logits of any size, and complex ones."""
     negative = np.real(decay_logit) < 0

@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from minisnn._internal import validate
+from minisnn._internal.display import joined
+from minisnn._internal.types import ArrayLike, DTypeLike
 from minisnn.core import neuron as neurons
 from minisnn.core import recurrence as recurrences
 from minisnn.core.neuron import PLIF
@@ -44,7 +47,8 @@ class Structure(NamedTuple):
 class Params:
     """Named arrays in one flat vector: the parameters of a network, or their gradients.
 
-    `params["layers.0.w_in"]` is a view: writing into it changes `params.flat`. Iteration and `in` go by name.
+    `params["layers.0.w_in"]` is a view: writing into it changes `params.flat`. Iteration and `in` go by name. To assign
+    a value that overflows in the dtype is a ValueError; NaN and infinity are refused by the network, when it runs.
 
     Parameters
     ----------
@@ -70,7 +74,7 @@ class Params:
     blocks: dict[str, Block]
 
     @classmethod
-    def zeros(cls, blocks: dict[str, Block], dtype) -> "Params":
+    def zeros(cls, blocks: dict[str, Block], dtype: DTypeLike) -> "Params":
         """Return parameters that are all 0.
 
         Parameters
@@ -89,13 +93,16 @@ class Params:
         """Return a copy, whose values are its own."""
         return Params(self.flat.copy(), self.blocks)
 
-    def astype(self, dtype) -> "Params":
+    def astype(self, dtype: DTypeLike) -> "Params":
         """Return a copy in another dtype.
 
         Parameters
         ----------
         dtype : dtype
+            ValueError if a finite value would overflow in it.
         """
+        for name, value in self.items():
+            validate.cast(value, name, dtype)
         return Params(self.flat.astype(dtype), self.blocks)
 
     def block(self, name: str) -> slice:
@@ -122,11 +129,16 @@ class Params:
         """
         return [name for name, block in self.blocks.items() if block.role == role]
 
+    def __repr__(self) -> str:
+        shapes = joined([f"{name} {shape}" for name, shape in self.shapes.items()], 3)
+        return f"Params({self.flat.size:,} numbers, {self.flat.dtype}: {shapes})"
+
     def __getitem__(self, name: str) -> np.ndarray:
         return self.flat[self.block(name)].reshape(self.blocks[name].shape)
 
-    def __setitem__(self, name: str, value) -> None:
-        self[name][...] = value
+    def __setitem__(self, name: str, value: ArrayLike) -> None:
+        view = self[name]
+        view[...] = validate.cast(value, name, view.dtype)
 
     def __contains__(self, name: str) -> bool:
         return name in self.blocks

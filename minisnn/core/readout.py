@@ -17,6 +17,7 @@ def logits(counts, n_read, w, bias) -> np.ndarray:
     return counts @ w + np.multiply.outer(n_read, bias)
 
 
+@np.errstate(under="ignore")
 def log_softmax(logits) -> np.ndarray:
     """Return ln softmax(logits) along the last axis; no overflow, whatever the logits."""
     shifted = logits - np.max(np.real(logits), axis=-1, keepdims=True)
@@ -28,6 +29,7 @@ def cross_entropy(logits, y) -> np.ndarray:
     return -np.take_along_axis(log_softmax(logits), np.expand_dims(y, -1), axis=-1)[..., 0]
 
 
+@np.errstate(under="ignore")
 def d_logits(logits, y) -> np.ndarray:
     """Return the adjoint of `cross_entropy`, equation (12): softmax(logits) - onehot(y), (..., classes).
 

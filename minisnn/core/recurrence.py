@@ -13,13 +13,16 @@ with z[t] = s[t] W_rec (equations 1 and 2):
 so SRC(1) and Recurrent() are the same taps, and one engine serves all. Before t = 0 there are no spikes.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from minisnn._internal import validate
+from minisnn._internal.names import suggesting
 
 
+@suggesting
 @dataclass(frozen=True)
 class Feedforward:
     """No recurrent input: the layer has no `w_rec`.
@@ -31,6 +34,7 @@ class Feedforward:
     """
 
 
+@suggesting
 @dataclass(frozen=True)
 class Recurrent:
     """The usual recurrence, of an RSNN: the recurrent input comes from the step before.
@@ -42,6 +46,7 @@ class Recurrent:
     """
 
 
+@suggesting
 @dataclass(frozen=True)
 class SRC:
     """Skip recurrent connection: the recurrent input comes from λ steps ago.
@@ -63,6 +68,7 @@ class SRC:
         object.__setattr__(self, "span", validate.integer(self.span, "span", 1))
 
 
+@suggesting
 @dataclass(frozen=True)
 class ASRC:
     """Adaptive skip recurrent connection: λ is learned among the spans 1 .. K, through one logit per span.
@@ -90,6 +96,7 @@ class ASRC:
         object.__setattr__(self, "shared", validate.flag(self.shared, "shared"))
 
 
+@suggesting
 @dataclass(frozen=True)
 class Mixture:
     """A fixed mixture: the recurrent input is the mean over the spans 1 .. K, in either span mode.
@@ -113,6 +120,13 @@ class Mixture:
 
 KINDS = (Feedforward, Recurrent, SRC, ASRC, Mixture)
 Recurrence = Feedforward | Recurrent | SRC | ASRC | Mixture
+
+
+def check_shared(layers: Iterable[Recurrence]) -> None:
+    """Check that layers which share span logits have as many spans."""
+    shared = {layer.max_span for layer in layers if isinstance(layer, ASRC) and layer.shared}
+    if len(shared) > 1:
+        raise ValueError(f"layers that share span logits need one max_span, got {sorted(shared)}")
 
 
 def taps(recurrence: Recurrence, span_logits, temperature: float, span_mode: str) -> tuple[np.ndarray, np.ndarray]:
@@ -139,6 +153,7 @@ def taps(recurrence: Recurrence, span_logits, temperature: float, span_mode: str
     raise TypeError(f"recurrence must be one of {', '.join(kind.__name__ for kind in KINDS)}, got {recurrence!r}")
 
 
+@np.errstate(under="ignore")
 def span_weights(span_logits, temperature: float) -> np.ndarray:
     """Return p = softmax(span_logits / temperature), (K,). As the temperature falls, the largest logit takes all."""
     # The largest real part is subtracted, so no exponential overflows; complex logits pass (for complex-step checks).

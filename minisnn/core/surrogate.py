@@ -12,13 +12,14 @@ the gradient of the spiking loss (Gygax and Zenke, arXiv 2404.14964).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from minisnn._internal import validate
+from minisnn._internal.names import did_you_mean_kind, suggesting
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,13 @@ class _Pair:
         """The u at which σ′ has a kink or a jump."""
         return tuple(self.width * x for x in self.unit_kinks)
 
-    def primitive(self, u):
+    @np.errstate(under="ignore")
+    def primitive(self, u: np.ndarray | float) -> np.ndarray:
         """Return σ(u), for an array u = v - θ in its shape."""
         return self.peak * self.width * self.Phi(u / self.width)
 
-    def derivative(self, u):
+    @np.errstate(under="ignore")
+    def derivative(self, u: np.ndarray | float) -> np.ndarray:
         """Return σ′(u), for an array u = v - θ in its shape."""
         return self.peak * self.phi(u / self.width)
 
@@ -116,9 +119,10 @@ class FastSigmoid(_Pair):
     Phi = staticmethod(lambda x: 1.0 + x / (1.0 + np.abs(x)))
 
 
+@suggesting
 @dataclass(frozen=True)
 class Custom:
-    """A surrogate of your own: a pair of plain NumPy functions.
+    """A surrogate of your own: a pair of plain NumPy functions, or the derivative alone.
 
     Parameters
     ----------
@@ -126,8 +130,8 @@ class Custom:
         Written into saved files, so that loading can ask for this surrogate.
     primitive, derivative : callable
         σ and σ′, from an array u = v - θ of any shape to an array of that shape. Training calls only `derivative`; the
-        checks compare it with differences of `primitive`.
-    kinks : tuple of float
+        checks compare it with differences of `primitive`, and leave out what needs it if it is None.
+    kinks : sequence of float
         The u at which σ′ has a kink or a jump, e.g. (-1, 0, 1) for a triangle; the checks keep away from them.
     width : float
         The scale of u on which σ′ varies, > 0; the checks choose their points by it. TypeError or ValueError if it, or
@@ -139,20 +143,24 @@ class Custom:
     >>> loss, grads = ms.Network([2, 8, 3], surrogate=cubic).loss_and_grad(np.ones((1, 20, 2)), [0])
     >>> cubic.derivative(np.array([-2.0, 0.0, 2.0])).tolist()
     [4.0, 0.0, 4.0]
+    >>> ms.Custom("box", derivative=lambda u: 1.0 * (np.abs(u) < 0.5)).primitive is None
+    True
     """
 
     name: str
-    primitive: Callable
-    derivative: Callable
-    kinks: tuple[float, ...] = ()
+    primitive: Callable[[np.ndarray], np.ndarray] | None = None
+    derivative: Callable[[np.ndarray], np.ndarray] = None  # must be given: the default is for the order of arguments
+    kinks: Sequence[float] = ()
     width: float = 1.0
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name:
             raise TypeError(f"name must be a non-empty string, got {self.name!r}")
-        for part in ("primitive", "derivative"):
-            if not callable(getattr(self, part)):
-                raise TypeError(f"{part} must be a function of an array, got {getattr(self, part)!r}")
+        if not (self.primitive is None or callable(self.primitive)):
+            raise TypeError(f"primitive must be a function of an array, or None, got {self.primitive!r}")
+        if not callable(self.derivative):
+            slip = f"; did you mean Custom({self.name!r}, derivative=...)?" if self.derivative is None else ""
+            raise TypeError(f"derivative must be a function of an array, got {self.derivative!r}{slip}")
         kinks = tuple(validate.number(u, f"kinks[{i}]", -np.inf, np.inf) for i, u in enumerate(self.kinks))
         object.__setattr__(self, "kinks", kinks)
         object.__setattr__(self, "width", validate.number(self.width, "width", 0.0, np.inf, open_ends=True))
@@ -175,7 +183,17 @@ _SHARED_HELP = """
     0.5
 """
 
-for _kind in BUILT_IN:
+for _kind in map(suggesting, BUILT_IN):
     _kind.__doc__ = f"{_kind.__doc__}{_SHARED_HELP.format(name=_kind.__name__)}"
 
 Surrogate = Triangle | Rectangle | Exponential | Sigmoid | Gaussian | ATan | FastSigmoid | Custom
+
+
+def checked(surrogate: Surrogate | None) -> Surrogate:
+    """Return a surrogate, the paper's for None; TypeError if it is none."""
+    surrogate = Triangle() if surrogate is None else surrogate
+    if not isinstance(surrogate, Surrogate):
+        kinds = (*BUILT_IN, Custom)
+        names, slip = ", ".join(kind.__name__ for kind in kinds), did_you_mean_kind(surrogate, kinds)
+        raise TypeError(f"surrogate must be one of {names}, got {surrogate!r}{slip}")
+    return surrogate

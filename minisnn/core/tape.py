@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minisnn._internal.display import counted, joined
 from minisnn.core.parameters import Params, Structure
 from minisnn.core.reference import Layer, LayerTape
 
@@ -22,6 +23,9 @@ class Tape:
     params: Params
     structure: Structure  # of the network, temperature and span mode included
 
+    def __repr__(self) -> str:
+        return f"Tape({_sizes(self.x, self.layers)}, {counted(self.logits.shape[1], 'class', 'es')}, {self.x.dtype})"
+
 
 @dataclass(frozen=True, eq=False)
 class Adjoint:
@@ -32,6 +36,9 @@ class Adjoint:
     dx: np.ndarray  # (B, T, n_in)
     grads: Params  # of the hidden layers; those of the readout are 0, since e enters below it
 
+    def __repr__(self) -> str:
+        return f"Adjoint({_sizes(self.dx, self.delta)}, {self.dx.dtype})"
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -40,6 +47,17 @@ class Evaluation:
     loss: float
     accuracy: float  # share of sequences whose largest logit is that of the label
     firing_rates: tuple[float, ...]  # of each layer: spikes per neuron and step
+
+    def __repr__(self) -> str:
+        rates = joined([f"{rate:.4g}" for rate in self.firing_rates], 6)
+        return f"Evaluation(loss={self.loss:.4g}, accuracy={self.accuracy:.4g}, firing_rates=({rates}))"
+
+
+def _sizes(x, layers: list) -> str:
+    """Write sequences, steps, inputs, and the neurons of each layer."""
+    numbers = [counted(n, thing) for n, thing in zip(x.shape, ("sequence", "step", "input"))]
+    neurons = joined([str(layer[-1].shape[-1]) for layer in layers], 8)
+    return f"{', '.join(numbers)}, layers of {neurons} neurons"
 
 
 def layer_tape(layer: Layer, v, lengths) -> LayerTape:

@@ -4,10 +4,11 @@ Colours are those of Okabe and Ito, which colour-blind readers can tell apart, a
 when a figure is first drawn.
 """
 
-from minisnn.plots._base import COLOURS, compact, save
+from minisnn.plots._base import COLOURS, colours, compact, save
 from minisnn.plots.costs import bench, cost, speed
+from minisnn.plots.equations import signed_grid, unrolled
 from minisnn.plots.gradients import gradient_flow, hop_shares, hop_sizes, losses_along, step_sizes, step_sweep
-from minisnn.plots.neurons import curves, firing_rates, potential_density, potentials, signed_grid, spikes, unrolled
+from minisnn.plots.neurons import curves, firing_rates, potential_density, potentials, spikes
 from minisnn.plots.overview import overview, skip
 from minisnn.plots.statistics import coverage, intervals, scatter
 from minisnn.plots.training import accuracy_map, learning_curves, over_spans, span_weights, sweep
@@ -16,6 +17,7 @@ __all__ = [
     "COLOURS",
     "accuracy_map",
     "bench",
+    "colours",
     "compact",
     "cost",
     "coverage",

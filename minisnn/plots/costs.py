@@ -1,13 +1,21 @@
 """Costs: the benchmark, firing rates, caches."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from itertools import cycle
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minisnn.plots._base import COLOURS, _axes
+from minisnn._internal.types import ArrayLike
+from minisnn.plots._base import COLOURS, _axes, colours, grey
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
-def bench(results: dict, axes=None):
+def bench(results: dict[str, Any], axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
     """Draw a benchmark: times of others relative to minisnn's, for each kind of problem; and how time grows with size.
 
     Parameters
@@ -51,7 +59,7 @@ def _beside(results: dict, kind: str, ax) -> None:
         if row["kind"] == kind and "error" not in row:
             at = list(models).index(row["model"])
             others[row["peer"]][at] = np.median(row["seconds"]) / np.median(row["minisnn_seconds"])
-    ax.axvline(1.0, ymax=0.88, color="0.3", linewidth=1)
+    ax.axvline(1.0, ymax=0.88, color=grey(0.3), linewidth=1)
     for j, (name, ratios) in enumerate(others.items()):
         for n, (i, ratio) in enumerate(ratios.items()):
             y, side = i + 0.22 * (j - 1), 1 if ratio >= 1 else -1
@@ -72,18 +80,21 @@ def _beside(results: dict, kind: str, ax) -> None:
 
 def _growth(growth: dict, ax) -> None:
     """Draw time against size on log axes, both relative to the smallest, one line per kind of size."""
-    for colour, (axis, sizes) in zip(cycle(COLOURS), growth.items()):
+    for colour, (axis, sizes) in zip(cycle(colours()), growth.items()):
         x, y = np.array(list(sizes), float), np.array(list(sizes.values()))
         ax.loglog(x / x[0], y / y[0], color=colour, marker="o", markersize=4, label=f"{axis} from {x[0]:.0f}")
     grid = np.array([1.0, 16.0])
-    ax.loglog(grid, grid, color="0.6", linestyle="--", linewidth=1, label="proportional")
+    ax.loglog(grid, grid, color=grey(0.6), linestyle="--", linewidth=1, label="proportional")
     ax.set_xlabel("size, relative to the smallest")
     ax.set_ylabel("time, relative to the smallest")
     ax.grid(alpha=0.3)
     ax.legend(frameon=False)
 
 
-def cost(rates, measured: dict, predicted: dict, dense: dict, ax=None):
+def cost(
+    rates: ArrayLike, measured: dict[str, ArrayLike], predicted: dict[str, ArrayLike], dense: dict[str, float],
+    ax: Axes | None = None,
+) -> Axes:  # fmt: skip
     """Draw time per step against firing rate: measurements as dots, predictions as lines, dense algebra as flat lines.
 
     Parameters
@@ -109,12 +120,12 @@ def cost(rates, measured: dict, predicted: dict, dense: dict, ax=None):
     """
     ax = _axes(ax)
     percent = 100 * np.asarray(rates)
-    for colour, (name, times) in zip(cycle(COLOURS), measured.items()):
+    for colour, (name, times) in zip(cycle(colours()), measured.items()):
         ax.plot(percent, 1e6 * np.asarray(times), "o", color=colour, markersize=5, label=f"{name}, measured")
         if name in predicted:
             ax.plot(percent, 1e6 * np.asarray(predicted[name]), color=colour, linewidth=1.5, label=f"{name}, predicted")
     styles = cycle(("--", "-.", ":"))
-    for colour, style, (name, seconds) in zip(cycle(COLOURS[len(measured) :]), styles, dense.items()):
+    for colour, style, (name, seconds) in zip(cycle(colours()[len(measured) :]), styles, dense.items()):
         ax.axhline(1e6 * seconds, color=colour, linestyle=style, linewidth=1.5, label=name)
     ax.set_xlabel("firing rate (%)")
     ax.set_ylabel("time (µs per step)")
@@ -124,7 +135,7 @@ def cost(rates, measured: dict, predicted: dict, dense: dict, ax=None):
     return ax
 
 
-def speed(sizes, speeds, caches: dict, ax=None):
+def speed(sizes: ArrayLike, speeds: ArrayLike, caches: dict[str, float], ax: Axes | None = None) -> Axes:
     """Draw multiply-adds per second against the bytes of weights that they read.
 
     Parameters
@@ -151,7 +162,7 @@ def speed(sizes, speeds, caches: dict, ax=None):
     ax = _axes(ax)
     ax.semilogx(np.asarray(sizes), np.asarray(speeds) / 1e9, color=COLOURS[0], marker="o", markersize=4)
     for name, size in caches.items():
-        ax.axvline(size, color="0.5", linestyle="--", linewidth=1)
+        ax.axvline(size, color=grey(0.5), linestyle="--", linewidth=1)
         beside = {"xytext": (3, 3), "textcoords": "offset points", "va": "bottom"}
         ax.annotate(name, (size, 0), xycoords=("data", "axes fraction"), **beside)
     ax.set_xlabel("weights (bytes)")

@@ -1,21 +1,28 @@
 """Gradients over time, over hops and over step sizes."""
 
+from __future__ import annotations
+
 from itertools import cycle
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minisnn.plots._base import COLOURS, _axes
+from minisnn._internal.types import ArrayLike
+from minisnn.plots._base import COLOURS, _axes, arrays_by_name, colours, grey, legend, pairs_by_name, seeds_by_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
-def gradient_flow(flows: dict[str, list], layer: int, ax=None):
+def gradient_flow(flows: Any, layer: int = 0, ax: Axes | None = None) -> Axes:
     """Draw ‖∂L/∂v[t]‖ of one layer over the steps before the readout, relative to its value at lag 0, on a log axis.
 
     Parameters
     ----------
-    flows : dict of str to list of GradientFlow
-        Models by name, one result of `gradient_flow` per seed. Thin lines are the seeds' medians over sequences, the
-        thick line is their geometric mean. Seeds in which no gradient starts (no neuron near its threshold) are left
-        out.
+    flows : GradientFlow, list of GradientFlow, or dict of them by name
+        A dict has models by name; a list has one result of `gradient_flow` per seed. Thin lines are the seeds' medians
+        over sequences, the thick line is their geometric mean. Seeds in which no gradient starts (no neuron near its
+        threshold) are left out.
     layer : int
         Which hidden layer, from 0.
     ax : matplotlib Axes, optional
@@ -25,14 +32,23 @@ def gradient_flow(flows: dict[str, list], layer: int, ax=None):
     -------
     matplotlib Axes
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `flows` is something else or empty, or has no such layer.
+
     Examples
     --------
     >>> flows = [ms.gradient_flow(ms.Network([1, 16, 2], seed=seed), np.ones((3, 20, 1))) for seed in (0, 1)]
     >>> ms.plots.gradient_flow({"RSNN": flows}, layer=0).get_xlabel()
     'steps before the readout'
     """
+    models = seeds_by_name(flows, "flows", "GradientFlow", "norms")
+    for flow in (flow for runs in models.values() for flow in runs):
+        if not 0 <= layer < len(flow.norms):
+            raise ValueError(f"layer must be one of 0 .. {len(flow.norms) - 1}, got {layer}")
     ax = _axes(ax)
-    for colour, (name, runs) in zip(cycle(COLOURS), flows.items()):
+    for colour, (name, runs) in zip(cycle(colours()), models.items()):
         curves = []
         for flow in runs:
             norms = flow.norms[layer][:, flow.at :: -1]  # lag 0, 1, ...
@@ -50,19 +66,19 @@ def gradient_flow(flows: dict[str, list], layer: int, ax=None):
     ax.set_ylabel("‖∂L/∂v[t]‖, relative")
     ax.set_title(f"layer {layer}", fontsize="medium")
     ax.grid(alpha=0.3)
-    ax.legend(frameon=False)
+    legend(ax)
     return ax
 
 
-def hop_sizes(parts: dict[str, dict], ax=None):
+def hop_sizes(parts: dict[str, Any], ax: Axes | None = None) -> Axes:
     """Draw the size of the parts of a Jacobian against their number of hops, on a log axis.
 
     The size is the root mean square over sequences of ‖part‖_F / √N. Parts that are 0 are left out.
 
     Parameters
     ----------
-    parts : dict of str to dict
-        Models by name, each a result of `minisnn.hops`. The parts without a hop, leak and reset, are added up.
+    parts : dict
+        A result of `minisnn.hops`, or a dict of them by name. The parts without a hop, leak and reset, are added up.
     ax : matplotlib Axes, optional
         Where to draw; None: a new figure.
 
@@ -77,8 +93,11 @@ def hop_sizes(parts: dict[str, dict], ax=None):
     >>> ax.get_xlabel()
     'passages through W_rec (hops)'
     """
+    models = {None: parts} if "leak" in parts else parts
+    if not models or not all(isinstance(by_hops, dict) and "leak" in by_hops for by_hops in models.values()):
+        raise TypeError("parts must be a result of minisnn.hops, or a dict of them by name")
     ax = _axes(ax)
-    for (marker, colour), (name, by_hops) in zip(cycle(zip("os^Dv", COLOURS)), parts.items()):
+    for (marker, colour), (name, by_hops) in zip(cycle(zip("os^Dv", colours())), models.items()):
         by_hops = dict(by_hops)
         parts_in_order = [by_hops.pop("leak") + by_hops.pop("reset"), *by_hops.values()]
         sizes = np.array([np.sqrt(np.square(part).sum(axis=2).mean()) for part in parts_in_order])
@@ -88,11 +107,11 @@ def hop_sizes(parts: dict[str, dict], ax=None):
     ax.set_ylabel("part of the Jacobian, ‖·‖ / √N")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.grid(alpha=0.3)
-    ax.legend(frameon=False)
+    legend(ax)
     return ax
 
 
-def hop_shares(lags, shares, predicted: float | None = None, ax=None):
+def hop_shares(lags: ArrayLike, shares: ArrayLike, predicted: float | None = None, ax: Axes | None = None) -> Axes:
     """Draw shares by lag and number of hops on the way, as a heat map.
 
     Parameters
@@ -116,7 +135,7 @@ def hop_shares(lags, shares, predicted: float | None = None, ax=None):
     'lag (steps)'
     """
     ax = _axes(ax)
-    lags = np.asarray(lags, float)
+    lags, shares = np.asarray(lags, float), np.asarray(shares, float)
     half = np.diff(lags).min(initial=np.inf) / 2 if len(lags) > 1 else 0.5
     image = ax.imshow(
         shares, origin="lower", aspect="auto", cmap="cividis", vmin=0, vmax=0.3, interpolation="nearest",
@@ -132,7 +151,7 @@ def hop_shares(lags, shares, predicted: float | None = None, ax=None):
     return ax
 
 
-def step_sweep(steps, errors, ax=None):
+def step_sweep(steps: ArrayLike, errors: ArrayLike, ax: Axes | None = None) -> Axes:
     """Draw the V of central differences: the largest relative error against the step size, on log axes.
 
     Parameters
@@ -161,13 +180,13 @@ def step_sweep(steps, errors, ax=None):
     return ax
 
 
-def step_sizes(curves: dict, ax=None):
+def step_sizes(curves: Any, ax: Axes | None = None) -> Axes:
     """Draw relative errors of several derivatives against the step size, on log axes.
 
     Parameters
     ----------
-    curves : dict of str to (array, array)
-        Steps and errors, by name. An error of 0 is drawn at 1e-17.
+    curves : (array, array), or dict of them by name
+        Steps and errors, as `checks.step_sweep` returns them. An error of 0 is drawn at 1e-17.
     ax : matplotlib Axes, optional
         Where to draw; None: a new figure.
 
@@ -181,24 +200,25 @@ def step_sizes(curves: dict, ax=None):
     >>> ms.plots.step_sizes({"one-sided": (steps, steps), "central": (steps, steps**2)}).get_xlabel()
     'step size h'
     """
+    pairs = pairs_by_name(curves, "curves", "steps and errors")
     ax = _axes(ax, width=7.5)
-    for colour, marker, (name, (steps, errors)) in zip(cycle(COLOURS), cycle("os^v"), curves.items()):
+    for colour, marker, (name, (steps, errors)) in zip(cycle(colours()), cycle("os^v"), pairs.items()):
         ax.loglog(steps, np.maximum(errors, 1e-17), color=colour, marker=marker, markersize=4, label=name)
     ax.set_xlabel("step size h")
     ax.set_ylabel("largest relative error")
     ax.grid(alpha=0.3)
-    ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend(ax, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
 
 
-def losses_along(offsets, losses: dict, ax=None):
+def losses_along(offsets: ArrayLike, losses: ArrayLike | dict[str, ArrayLike], ax: Axes | None = None) -> Axes:
     """Draw losses against the offset of one weight from its value; a dotted line marks offset 0.
 
     Parameters
     ----------
     offsets : array (n,)
-    losses : dict of str to array (n,)
-        One line each, by name.
+    losses : array (n,), or dict of str to array (n,)
+        One line, or several by name.
     ax : matplotlib Axes, optional
         Where to draw; None: a new figure.
 
@@ -212,12 +232,13 @@ def losses_along(offsets, losses: dict, ax=None):
     >>> ms.plots.losses_along(offsets, {"hard": np.round(offsets), "smooth": offsets}).get_ylabel()
     'loss L'
     """
+    lines = arrays_by_name(losses, "losses", "(n,)").items()
     ax = _axes(ax)
-    for colour, line, (name, values) in zip(cycle(COLOURS), cycle(("-", "--", ":")), losses.items()):
+    for colour, line, (name, values) in zip(cycle(colours()), cycle(("-", "--", ":")), lines):
         ax.plot(offsets, values, line, color=colour, linewidth=2, label=name)
-    ax.axvline(0, color="0.6", linewidth=1, linestyle=":")
+    ax.axvline(0, color=grey(0.6), linewidth=1, linestyle=":")
     ax.set_xlabel("offset of the weight")
     ax.set_ylabel("loss L")
     ax.grid(alpha=0.3)
-    ax.legend(frameon=False)
+    legend(ax)
     return ax

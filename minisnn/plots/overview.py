@@ -1,11 +1,20 @@
 """The project in one picture: what a skip is, how spans are learned, and what becomes of the gradient."""
 
-from minisnn.plots._base import COLOURS, _axes
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minisnn.plots._base import COLOURS, _axes, grey
 from minisnn.plots.gradients import gradient_flow
 from minisnn.plots.training import span_weights
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-def skip(span: int, ax=None):
+
+def skip(span: int, ax: Axes | None = None) -> Axes:
     """Draw a spike at step t that arrives `span` steps later, as in SRC, beside one that arrives at t + 1.
 
     Parameters
@@ -28,16 +37,16 @@ def skip(span: int, ax=None):
     below, above = 0.0, 1.0  # the rows of I and of s
     steps = range(span + 2)
     for row, name in ((above, "spikes s"), (below, "current I")):
-        ax.plot([-0.5, span + 1.5], [row, row], color="0.75", linewidth=1, zorder=0)
-        ax.plot(steps, [row] * len(steps), "|", color="0.75", markersize=6, zorder=0)
+        ax.plot([-0.5, span + 1.5], [row, row], color=grey(0.75), linewidth=1, zorder=0)
+        ax.plot(steps, [row] * len(steps), "|", color=grey(0.75), markersize=6, zorder=0)
         ax.text(-0.75, row, name, ha="right", va="center")
-    ax.plot([0, 0], [above, above + 0.28], color="black", linewidth=3, solid_capstyle="butt")  # the spike
-    for delay, colour, bend in ((1, "0.6", -0.1), (span, COLOURS[1], -0.25)):
+    ax.plot([0, 0], [above, above + 0.28], color=grey(0.0), linewidth=3, solid_capstyle="butt")  # the spike
+    for delay, colour, bend in ((1, grey(0.6), -0.1), (span, COLOURS[1], -0.25)):
         arrow = {"arrowstyle": "-|>", "color": colour, "linewidth": 1 + (delay > 1), "mutation_scale": 16}
         arrow |= {"connectionstyle": f"arc3,rad={bend}", "shrinkA": 2, "shrinkB": 2}
         ax.annotate("", (delay, below + 0.03), (0, above), arrowprops=arrow)
         ax.plot(delay, below, "o", color=colour, markersize=7)
-    ax.text(1.15, below + 0.12, "RSNN: next step", color="0.4", fontsize="small")
+    ax.text(1.15, below + 0.12, "RSNN: next step", color=grey(0.4), fontsize="small")
     ax.text(span / 2 + 0.9, above - 0.14, f"SRC: λ = {span} steps later", color=COLOURS[1], ha="left", va="bottom")
     ax.set_title("A spike arrives λ steps later")
     equation = r"(2)   $I[t] \,=\, x[t]\,W_{in} + b \,+\, \sum_k\, p_k \; s[t-k]\; W_{rec}$"
@@ -54,7 +63,7 @@ def skip(span: int, ax=None):
     return ax
 
 
-def overview(span: int, history, flows: dict[str, list], layer: int, axes):
+def overview(span: int, history: Any, flows: Any, layer: int, axes: np.ndarray) -> np.ndarray:
     """Draw what a skip is, how ASRC's spans crystallise during training, and how the gradient fades.
 
     Parameters
@@ -88,5 +97,5 @@ def overview(span: int, history, flows: dict[str, list], layer: int, axes):
     span_weights(history, layer, spans)
     spans.set_title("ASRC learns its span: the weights crystallise", fontsize="medium")
     gradient_flow(flows, layer, gradients)
-    gradients.set_title("The gradient fades in an RSNN, not with a skip", fontsize="medium")
+    gradients.set_title("The gradient fades far more slowly with a skip", fontsize="medium")
     return axes[[0, 1, 3]]

@@ -1,22 +1,32 @@
 """Statistics: intervals, their coverage, scatter plots."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from itertools import cycle
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minisnn.plots._base import COLOURS, _axes
+from minisnn._internal.types import ArrayLike
+from minisnn.plots._base import COLOURS, _axes, colours, grey, legend, pairs_by_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
-def intervals(names: list[str], groups: dict, xlabel: str, marked: float | None = None, ax=None):
+def intervals(
+    names: Sequence[str], groups: Any, xlabel: str, marked: float | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw means with their intervals: one row per name, in it a dot with a bar for each group; a line marks 0.
 
     Parameters
     ----------
     names : list of str
         The first is at the top.
-    groups : dict of str to list
-        By name, one entry per row: an object with `mean` and `half_width` (e.g. `findings.Interval`), or None for no
-        dot.
+    groups : list, or dict of str to list
+        One entry per row: an object with `mean` and `half_width` (e.g. `findings.Interval`), or None for no dot; or
+        several such lists by name.
     xlabel : str
     marked : float, optional
         Where to draw a dashed line.
@@ -35,16 +45,19 @@ def intervals(names: list[str], groups: dict, xlabel: str, marked: float | None 
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['S-MNIST', 'PS-MNIST']
     """
+    groups = groups if isinstance(groups, dict) else {None: groups}
+    if not groups or any(len(rows) != len(names) for rows in groups.values()):
+        raise ValueError(f"groups must have one entry for each of the {len(names)} names, or None")
     ax = _axes(ax, height=1.0 + 0.32 * len(names))
     apart = 0.7 / len(groups)
-    for place, (colour, marker, (group, rows)) in enumerate(zip(cycle(COLOURS), cycle("os^D"), groups.items())):
+    for place, (colour, marker, (group, rows)) in enumerate(zip(cycle(colours()), cycle("os^D"), groups.items())):
         there = [(row, i) for row, i in enumerate(rows) if i is not None]
         y = [row + apart * (place - (len(groups) - 1) / 2) for row, _ in there]
         means, bars = [i.mean for _, i in there], [i.half_width for _, i in there]
         ax.errorbar(means, y, xerr=bars, fmt=marker, color=colour, markersize=4, linewidth=1.2, label=group)
-    ax.axvline(0, color="0.3", linewidth=1)
+    ax.axvline(0, color=grey(0.3), linewidth=1)
     if marked is not None:
-        ax.axvline(marked, color="0.3", linewidth=1, linestyle="--")
+        ax.axvline(marked, color=grey(0.3), linewidth=1, linestyle="--")
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlabel(xlabel)
@@ -52,7 +65,7 @@ def intervals(names: list[str], groups: dict, xlabel: str, marked: float | None 
     return ax
 
 
-def coverage(intervals, truth: float, xlabel: str, ax=None):
+def coverage(intervals: ArrayLike, truth: float, xlabel: str, ax: Axes | None = None) -> Axes:
     """Draw intervals one above the other; those that miss the true value stand out.
 
     Parameters
@@ -80,19 +93,19 @@ def coverage(intervals, truth: float, xlabel: str, ax=None):
     missed = (low > truth) | (high < truth)
     for colour, which, width in ((COLOURS[0], ~missed, 0.8), (COLOURS[1], missed, 1.8)):
         ax.hlines(places[which], low[which], high[which], color=colour, linewidth=width)
-    ax.axvline(truth, color="0.3", linestyle="--", linewidth=1)
+    ax.axvline(truth, color=grey(0.3), linestyle="--", linewidth=1)
     ax.set_xlabel(xlabel)
     ax.set_ylabel("experiment")
     return ax
 
 
-def scatter(groups: dict, xlabel: str, ylabel: str, ax=None):
+def scatter(groups: Any, xlabel: str, ylabel: str, ax: Axes | None = None) -> Axes:
     """Draw points (x, y) in named groups.
 
     Parameters
     ----------
-    groups : dict of str to (array, array)
-        x and y of equal length, by name.
+    groups : (array, array), or dict of them by name
+        x and y of equal length.
     xlabel, ylabel : str
     ax : matplotlib Axes, optional
         Where to draw; None: a new figure.
@@ -106,11 +119,12 @@ def scatter(groups: dict, xlabel: str, ylabel: str, ax=None):
     >>> ms.plots.scatter({"SRC": ([1, 2], [0.9, 0.8])}, "span λ (steps)", "accuracy").get_ylabel()
     'accuracy'
     """
+    pairs = pairs_by_name(groups, "groups", "x and y")
     ax = _axes(ax)
-    for colour, marker, (name, (x, y)) in zip(cycle(COLOURS), cycle("osD^vPX"), groups.items()):
+    for colour, marker, (name, (x, y)) in zip(cycle(colours()), cycle("osD^vPX"), pairs.items()):
         ax.plot(x, y, marker, color=colour, markersize=6, alpha=0.8, label=name)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     ax.grid(alpha=0.3)
-    ax.legend(frameon=False, fontsize="small")
+    legend(ax, fontsize="small")
     return ax

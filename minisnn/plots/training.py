@@ -1,10 +1,18 @@
 """Training: curves over epochs, settings and spans."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from itertools import cycle, product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minisnn.plots._base import COLOURS, _axes
+from minisnn._internal.types import ArrayLike
+from minisnn.plots._base import COLOURS, _axes, arrays_by_name, colours, grey, legend, seeds_by_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 OUTCOME = (
     *("seed", "test_accuracy", "test_accuracy_soft", "validation_accuracy"),
@@ -13,13 +21,13 @@ OUTCOME = (
 """The columns of a sweep's rows besides the settings of the runs."""
 
 
-def learning_curves(histories: dict[str, list], column: str = "validation_accuracy_hard", ax=None):
+def learning_curves(histories: Any, column: str = "validation_accuracy_hard", ax: Axes | None = None) -> Axes:
     """Draw a column of histories over epochs: each seed as a thin line, the mean of a model as a thick line.
 
     Parameters
     ----------
-    histories : dict of str to list of History
-        Models by name, one history per seed.
+    histories : History, list of History, or dict of them by name
+        A dict has models by name; a list has one history per seed.
     column : str
         Which column of `History`; accuracies are shown in per cent.
     ax : matplotlib Axes, optional
@@ -34,10 +42,13 @@ def learning_curves(histories: dict[str, list], column: str = "validation_accura
     >>> runs = [ms.History([{"train_loss": loss}, {"train_loss": loss / 2}]) for loss in (2.0, 2.4)]
     >>> ms.plots.learning_curves({"RSNN": runs}, "train_loss").get_ylabel()
     'train loss'
+    >>> len(ms.plots.learning_curves(runs[0], "train_loss").get_lines())  # one seed, and the mean
+    2
     """
+    models = seeds_by_name(histories, "histories", "History", "column")
     ax = _axes(ax)
     percent = "accuracy" in column
-    for colour, (name, runs) in zip(cycle(COLOURS), histories.items()):
+    for colour, (name, runs) in zip(cycle(colours()), models.items()):
         curves = [np.array(run.column(column)) * (100 if percent else 1) for run in runs]
         for curve in curves:
             ax.plot(np.arange(1, len(curve) + 1), curve, color=colour, linewidth=0.7, alpha=0.4)
@@ -48,12 +59,12 @@ def learning_curves(histories: dict[str, list], column: str = "validation_accura
     ax.set_xlabel("epoch")
     ax.set_ylabel(column.replace("_", " ") + (" (%)" if percent else ""))
     ax.grid(alpha=0.3)
-    n_seeds = max(map(len, histories.values()))
-    ax.legend(title=f"mean and {n_seeds} seeds" if n_seeds > 1 else None, frameon=False)
+    n_seeds = max(map(len, models.values()))
+    legend(ax, title=f"mean and {n_seeds} seeds" if n_seeds > 1 else None)
     return ax
 
 
-def sweep(rows: list[dict], setting: str, ax=None):
+def sweep(rows: Sequence[dict[str, Any]], setting: str, ax: Axes | None = None) -> Axes:
     """Draw test accuracy against a setting: each seed as a dot, the mean as a line, per model and other settings.
 
     Runs without the setting, e.g. an ASRC beside SRCs of several spans, are a band from the worst to the best seed,
@@ -72,18 +83,24 @@ def sweep(rows: list[dict], setting: str, ax=None):
     -------
     matplotlib Axes
 
+    Raises
+    ------
+    TypeError, ValueError
+        If there are no rows, or none of them has the setting as a number.
+
     Examples
     --------
     >>> rows = [{"recurrence": "src", "span": span, "seed": 0, "test_accuracy": 0.9} for span in (4, 8)]
     >>> ms.plots.sweep(rows, "span").get_xlabel()
     'span λ (steps)'
     """
+    _check_rows(rows, setting)
     ax = _axes(ax)
     groups = {}
     for row in rows:
         rest = [(k, v) for k, v in row.items() if k not in (*OUTCOME, setting)]
         groups.setdefault((", ".join(f"{k}={v}" for k, v in rest) or "runs", setting in row), []).append(row)
-    styles = product((("o", "-"), ("s", "--"), ("^", ":")), COLOURS)  # where colours repeat, marker and line differ
+    styles = product((("o", "-"), ("s", "--"), ("^", ":")), colours())  # where colours repeat, marker and line differ
     for ((marker, line), colour), ((name, has_setting), runs) in zip(cycle(styles), groups.items()):
         accuracies = 100 * np.array([run["test_accuracy"] for run in runs])
         if has_setting:
@@ -99,11 +116,23 @@ def sweep(rows: list[dict], setting: str, ax=None):
     ax.set_ylabel("test accuracy (%)")
     ax.grid(alpha=0.3)
     outside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if len(groups) > 5 else {}
-    ax.legend(frameon=False, **outside)
+    legend(ax, **outside)
     return ax
 
 
-def span_weights(history, layer: int, ax=None):
+def _check_rows(rows, setting: str) -> None:
+    """Check that rows of a sweep can be drawn against a setting."""
+    if not isinstance(rows, list | tuple) or not all(isinstance(row, dict) and "test_accuracy" in row for row in rows):
+        raise TypeError(f"rows must be the list of dicts that minisnn.sweep returns, got {type(rows).__name__}")
+    if not rows:
+        raise ValueError("rows is empty: there is nothing to draw")
+    values = [row[setting] for row in rows if setting in row]
+    if not values or not all(isinstance(value, int | float | np.number) for value in values):
+        names = dict.fromkeys(name for row in rows for name in row if name not in OUTCOME)
+        raise ValueError(f"setting must be one of {', '.join(names)} whose values are numbers, got {setting!r}")
+
+
+def span_weights(history: Any, layer: int = 0, ax: Axes | None = None) -> Axes:
     """Draw the span weights p of one ASRC layer over training, as a heat map of epoch against span.
 
     Colours scale with √p, so that p = 1/K can be told from 0.
@@ -111,6 +140,7 @@ def span_weights(history, layer: int, ax=None):
     Parameters
     ----------
     history : History
+        Of one run.
     layer : int
         Which hidden layer, from 0.
     ax : matplotlib Axes, optional
@@ -123,7 +153,7 @@ def span_weights(history, layer: int, ax=None):
     Raises
     ------
     ValueError
-        If the layer is not ASRC.
+        If there is no such layer, or it is not ASRC; if the history has no epochs.
 
     Examples
     --------
@@ -133,9 +163,15 @@ def span_weights(history, layer: int, ax=None):
     """
     from matplotlib.colors import PowerNorm
 
-    ax = _axes(ax)
+    ((history,),) = seeds_by_name(history, "history", "History", "column").values()
+    if len(history) == 0:
+        raise ValueError("history has no epochs: there is nothing to draw")
+    n_layers = len(history.column("span_weights")[0])
+    if not 0 <= layer < n_layers:
+        raise ValueError(f"layer must be one of 0 .. {n_layers - 1}, got {layer}")
     if history.column("span_weights")[0][layer] is None:
         raise ValueError(f"layer {layer} has no span weights: it is not ASRC")
+    ax = _axes(ax)
     p = np.array([weights[layer] for weights in history.column("span_weights")]).T  # (K, epochs)
     image = ax.imshow(
         p, origin="lower", aspect="auto", cmap="cividis", norm=PowerNorm(0.5, 0, 1), interpolation="nearest",
@@ -149,13 +185,15 @@ def span_weights(history, layer: int, ax=None):
     return ax
 
 
-def over_spans(curves: dict, ylabel: str, marked=(), ax=None):
+def over_spans(
+    curves: ArrayLike | dict[str, ArrayLike], ylabel: str, marked: Sequence[int] = (), ax: Axes | None = None
+) -> Axes:
     """Draw a number for each span 1 .. K as dots; only faint lines join them, since no span lies between two.
 
     Parameters
     ----------
-    curves : dict of str to array (K,)
-        One series each, by name.
+    curves : array (K,), or dict of str to array (K,)
+        One series, or several by name.
     ylabel : str
     marked : sequence of int
         Spans to mark by a dashed line.
@@ -171,10 +209,11 @@ def over_spans(curves: dict, ylabel: str, marked=(), ax=None):
     >>> ms.plots.over_spans({"p": [0.2, 0.5, 0.3]}, "span weight", marked=[2]).get_ylabel()
     'span weight'
     """
+    series = arrays_by_name(curves, "curves", "(K,)").items()
     ax = _axes(ax)
     for span in marked:
-        ax.axvline(span, color="0.6", linestyle="--", linewidth=1)
-    for colour, (name, values) in zip(cycle(COLOURS), curves.items()):
+        ax.axvline(span, color=grey(0.6), linestyle="--", linewidth=1)
+    for colour, (name, values) in zip(cycle(colours()), series):
         spans = np.arange(1, len(values) + 1)
         ax.plot(spans, values, color=colour, linewidth=0.7, alpha=0.4)
         ax.plot(spans, values, "o", color=colour, markersize=3.5, label=name)
@@ -182,11 +221,14 @@ def over_spans(curves: dict, ylabel: str, marked=(), ax=None):
     ax.set_ylabel(ylabel)
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.grid(alpha=0.3)
-    ax.legend(frameon=False)
+    legend(ax)
     return ax
 
 
-def accuracy_map(accuracies, rows: list[str], columns: list, xlabel: str, marked=None, ax=None):
+def accuracy_map(
+    accuracies: ArrayLike, rows: Sequence[str], columns: Sequence[Any], xlabel: str,
+    marked: ArrayLike | None = None, ax: Axes | None = None,
+) -> Axes:  # fmt: skip
     """Draw accuracies as a coloured table, in per cent: from 50 (dark) to 100 (bright).
 
     Parameters
@@ -205,6 +247,11 @@ def accuracy_map(accuracies, rows: list[str], columns: list, xlabel: str, marked
     -------
     matplotlib Axes
 
+    Raises
+    ------
+    ValueError
+        If there are more or fewer names than rows or columns.
+
     Examples
     --------
     >>> ax = ms.plots.accuracy_map([[0.9, np.nan], [0.6, 0.7]], ["RSNN", "SRC"], [10, 30], "lag (steps)")
@@ -214,6 +261,9 @@ def accuracy_map(accuracies, rows: list[str], columns: list, xlabel: str, marked
     from matplotlib.patches import Rectangle
 
     percent = 100 * np.asarray(accuracies, float)
+    shape = (len(rows), len(columns))
+    if percent.shape != shape:
+        raise ValueError(f"accuracies must have one row and column per name, shape {shape}, got {percent.shape}")
     ax = _axes(ax, width=1.4 + 0.75 * len(columns), height=1.0 + 0.32 * len(rows))
     image = ax.imshow(percent, aspect="auto", cmap="cividis", vmin=50, vmax=100, interpolation="nearest")
     ax.figure.colorbar(image, ax=ax, label="test accuracy (%)")

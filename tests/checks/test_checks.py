@@ -83,6 +83,42 @@ def test_a_surrogate_off_its_scale_is_caught_by_rungs_1_and_2(rng):
     ms.gradcheck(net, *random_batch(rng, net, B=2, T=6))
 
 
+@pytest.mark.parametrize("detach", [False, True])
+def test_without_a_primitive_the_lowest_rungs_are_said_to_be_skipped(rng, detach):
+    """The report shows that they were not climbed; the others have the rows that they have with a primitive."""
+    pair = ms.Custom("tanh", np.tanh, lambda u: 1 / np.cosh(u) ** 2)
+    alone = ms.Custom("tanh", derivative=pair.derivative)
+    options = {"recurrence": ms.ASRC(3), "neuron": ms.LIF(detach_reset=detach)}
+    reports = []
+    for surrogate in (pair, alone):
+        net = random_network(np.random.default_rng(3), surrogate=surrogate, **options)
+        reports.append(ms.gradcheck(net, *random_batch(np.random.default_rng(4), net, B=2, T=6)))
+    whole, part = reports
+    low = {"1 surrogate", "3 replay" if detach else "2 smooth"}
+    assert part.ok and {row.rung for row in part.rows if not row.compared} == low
+    assert [row for row in part.rows if row.compared] == [row for row in whole.rows if row.rung not in low]
+    assert all(row.compared for row in whole.rows)
+    table, summary = str(part).splitlines(), part.summary().splitlines()
+    for rung in low:
+        for lines in (table, summary):
+            (line,) = (line for line in lines if line.startswith(rung))
+            assert line.endswith("not checked: this surrogate has no primitive") and "ok" not in line
+    assert len(summary) == len(whole.summary().splitlines())
+    assert "not checked" in repr(part) and "not checked" not in repr(whole)
+
+
+def test_without_a_primitive_an_error_is_still_found(rng, monkeypatch):
+    net = random_network(rng, surrogate=ms.Custom("tanh", derivative=lambda u: 1 / np.cosh(u) ** 2))
+    x, y = random_batch(rng, net, B=2, T=6)
+    assert ms.gradcheck(net, x, y, backward=right_backward).ok
+    off = checks.compare("4 frozen", "layers.0.w_in", [1.0], [1.1], 1e-12)
+    monkeypatch.setitem(checks.LADDER, "4 frozen", lambda net, batch: [off])
+    with pytest.raises(checks.GradientError, match="WRONG at"):
+        ms.gradcheck(net, x, y)
+    with pytest.raises(ValueError, match="surrogate 'tanh' has no primitive"):
+        checks.step_sweep(net, x, y)
+
+
 def test_differences_of_the_hard_loss_are_no_reference(rng):
     """They are 0 nearly everywhere, where the surrogate gradient is not: the loss is a staircase."""
     net = random_network(rng, recurrence=ms.SRC(2))

@@ -299,6 +299,22 @@ def test_wrong_custom_surrogates():
         ms.Custom("mine", 1.0, np.cosh)
     with pytest.raises(TypeError, match="derivative must be a function"):
         ms.Custom("mine", np.tanh, "cosh")
+    for wrong in (lambda: ms.Custom("mine"), lambda: ms.Custom("mine", np.cosh)):  # the derivative alone has a name
+        with pytest.raises(TypeError, match=r"got None; did you mean Custom\('mine', derivative=\.\.\.\)\?"):
+            wrong()
+
+
+def test_custom_without_a_primitive_trains_as_with_one(rng):
+    """Training calls the derivative alone: the same bits. Files and comparisons know no difference either."""
+    pair = ms.Custom("tanh", np.tanh, lambda u: 1 / np.cosh(u) ** 2)
+    alone = dataclasses.replace(pair, primitive=None)
+    assert alone == ms.Custom("tanh", derivative=pair.derivative) and alone.primitive is None
+    x, y = rng.standard_normal((4, 9, 3)) * 2, rng.integers(0, 2, 4)
+    nets = [ms.Network([3, 6, 2], recurrence=ms.SRC(4), surrogate=s, dtype="float64") for s in (pair, alone)]
+    (loss, grads), (other_loss, other_grads) = (net.loss_and_grad(x, y) for net in nets)
+    assert loss == other_loss and grads["layers.0.w_in"].any()
+    np.testing.assert_array_equal(grads.flat, other_grads.flat)
+    assert nets[0].config() == nets[1].config()
 
 
 def test_custom_copy_of_a_built_in_gives_its_gradients(rng):

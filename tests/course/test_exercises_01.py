@@ -58,6 +58,7 @@ def test_pair():
     assert "σ has the slope" in told("01.3", pair(np.tanh, lambda u: 1 / (1 + u**2)))
     assert "fall off" in told("01.3", pair(lambda u: u, np.ones_like))
     assert "got Triangle" in told("01.3", ms.Triangle())
+    assert "it has no primitive" in told("01.3", pair(None, bump))
 
 
 def test_dead_share():

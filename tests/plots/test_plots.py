@@ -3,6 +3,7 @@
 import copy
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -662,3 +663,176 @@ def test_overview_shows_what_it_is_given():
     assert left.get_position().height > spans.get_position().height + gradients.get_position().height
     np.testing.assert_allclose(spans.images[0].get_array()[:, 2], history([0.1, 0.2, 0.4]).rows[2]["span_weights"][1])
     assert [text.get_text() for text in gradients.get_legend().get_texts()] == ["model 0", "model 1"]
+
+
+# Single objects, and what can't be drawn
+
+HOP, T4, PAIR = np.ones((2, 3, 3)), np.arange(4.0), (np.array([1e-2, 1e-4]), np.array([1e-3, 1e-7]))
+ONE = SimpleNamespace(mean=1.0, half_width=0.5)
+SINGLE = {  # drawn alone, in a list, under a name
+    "learning_curves": (lambda h, ax: plots.learning_curves(h, ax=ax), lambda: history([0.1, 0.5]), list),
+    "gradient_flow": (lambda f, ax: plots.gradient_flow(f, ax=ax), lambda: flows(1)["model 0"][0], list),
+    "hop_sizes": (lambda p, ax: plots.hop_sizes(p, ax), lambda: dict.fromkeys(("leak", "reset", "1 hop"), HOP), None),
+    "step_sizes": (lambda c, ax: plots.step_sizes(c, ax), lambda: PAIR, None),
+    "scatter": (lambda c, ax: plots.scatter(c, "x", "y", ax), lambda: PAIR, None),
+    "losses_along": (lambda c, ax: plots.losses_along(T4, c, ax), lambda: T4**2, None),
+    "firing_rates": (lambda c, ax: plots.firing_rates(T4, c, ax), lambda: T4 / 3, None),
+    "curves": (lambda c, ax: plots.curves(T4, c, "x", "y", ax), lambda: T4.tolist(), None),
+    "over_spans": (lambda c, ax: plots.over_spans(c, "p", ax=ax), lambda: T4, None),
+    "potential_density": (lambda c, ax: plots.potential_density(c, ms.Triangle(), ax), lambda: HOP * T4[:3], None),
+    "intervals": (lambda c, ax: plots.intervals(["a"], c, "x", ax=ax), lambda: [ONE], None),
+}  # fmt: skip
+
+
+def drawn(ax) -> list:
+    """What lies on axes: the points of lines, outlines and collections."""
+    lines = [line.get_xydata() for line in ax.get_lines()]
+    outlines = [patch.get_path().vertices for patch in ax.patches]
+    return [*lines, *outlines, *(part.get_offsets() for part in ax.collections)]
+
+
+@pytest.mark.parametrize("draw, make, wrap", SINGLE.values(), ids=SINGLE)
+def test_a_single_object_is_drawn_as_under_a_name(draw, make, wrap):
+    """The same points, but no legend; so does a list with one seed, where there can be seeds."""
+    named, *others = plt.figure().subplots(1, 4)
+    draw({"name": make()}, named)
+    assert named.get_legend_handles_labels()[1] == ["name"]
+    things = [make(), *([[make()], {"other name": [make()]}] if wrap else [])]
+    for ax, thing in zip(others, things):
+        assert draw(thing, ax) is ax
+        for got, expected in zip(drawn(ax), drawn(named), strict=True):
+            np.testing.assert_array_equal(got, expected)
+        assert ax.get_legend() is None or thing is things[-1]
+
+
+def test_potentials_of_one_neuron():
+    """Alone, with its reset or without; its name may be a word."""
+    v, v_reset = potentials()
+    (line,) = plots.potentials(v[:, 0], v_reset[:, 0]).get_lines()
+    np.testing.assert_array_equal(line.get_xydata(), plots.potentials(v, v_reset).get_lines()[0].get_xydata())
+    (bare,) = plots.potentials(v[:, 0], names="soft").get_lines()
+    np.testing.assert_array_equal(bare.get_ydata(), np.repeat(v[:, 0], 2))
+    assert bare.get_label() == "soft"
+
+
+def test_signed_grid_of_one_row():
+    ax = plots.signed_grid([0.5, -1.0], "δ")
+    assert [text.get_text() for text in ax.texts] == ["0.5", "-1"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["δ"]
+
+
+V = np.zeros((2, 4, 3))
+UNDRAWABLE = {
+    "a number": (lambda: plots.learning_curves(3), TypeError, "histories must be a History, .* got int"),
+    "no model": (lambda: plots.learning_curves({}), ValueError, "histories is empty"),
+    "no seed": (lambda: plots.learning_curves({"SRC": []}), ValueError, "nothing to draw"),
+    "a network": (lambda: plots.gradient_flow(ms.Network([1, 3, 2])), TypeError, "a GradientFlow, .* got Network"),
+    "no such layer": (lambda: plots.gradient_flow(flows(), 2), ValueError, r"layer must be one of 0 \.\. 1, got 2"),
+    "no layer of spans": (lambda: plots.span_weights(history([0.1]), 5), ValueError, r"layer must be one of 0 \.\. 1"),
+    "not trained": (lambda: plots.span_weights(ms.History(), 0), ValueError, "history has no epochs"),
+    "several histories": (lambda: plots.span_weights({}, 0), ValueError, "nothing to draw"),
+    "a jacobian": (lambda: plots.hop_sizes({"a": V}), TypeError, "parts must be a result of minisnn.hops"),
+    "spikes alone": (lambda: plots.spikes(V), TypeError, "tape must be a Tape, .* got ndarray"),
+    "no such sequence": (lambda: plots.spikes(tape(), 4), ValueError, r"sequence must be one of 0 \.\. 3, got 4"),
+    "a batch": (lambda: plots.potentials(V, V), ValueError, r"v must be an array \(T, N\) .* write v\[0\]"),
+    "two shapes": (lambda: plots.potentials(V[0], V[0, :2]), ValueError, r"one shape, got \(4, 3\) and \(2, 3\)"),
+    "too few names": (lambda: plots.potentials(V[0], names=["a"]), ValueError, "one for each of the 3 neurons, got 1"),
+    "two axes": (lambda: plots.curves(T4, {"a": V}, "x", "y"), ValueError, r"an array \(n,\), .* \(2, 4, 3\)"),
+    "words": (lambda: plots.over_spans(["a", "b"], "p"), ValueError, "curves must be an array"),
+    "no pair": (lambda: plots.scatter({"a": T4}, "x", "y"), ValueError, "groups must be a pair of arrays"),
+    "uneven pair": (lambda: plots.step_sizes((T4, T4[:2])), ValueError, "curves must be .* of one length"),
+    "rows of names": (lambda: plots.accuracy_map(V[0], ["a"], T4[:3], "x"), ValueError, r"\(1, 3\), got \(4, 3\)"),
+    "rows of numbers": (lambda: plots.signed_grid(V[0], ["a"]), ValueError, "with 1 rows, got"),
+    "uneven rows": (lambda: plots.intervals(["a", "b"], {"g": [None]}, "x"), ValueError, "each of the 2 names"),
+    "no rows": (lambda: plots.sweep([], "span"), ValueError, "rows is empty"),
+    "a folder": (lambda: plots.sweep("runs/sweep", "span"), TypeError, "rows must be the list of dicts"),
+    "no number": (lambda: plots.sweep([{"model": "src", "test_accuracy": 0.5}], "model"), ValueError, "are numbers"),
+    "many axes": (lambda: plots.skip(4, plt.figure().subplots(1, 2)), TypeError, r"did you mean axes\[0\]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("draw, error, words", UNDRAWABLE.values(), ids=UNDRAWABLE)
+def test_what_cannot_be_drawn(draw, error, words):
+    """The message says what was got and what was expected; no empty figure is left."""
+    before = len(plt.get_fignums())
+    with pytest.raises(error, match=words):
+        draw()
+    assert len(plt.get_fignums()) == before + (error is TypeError and "axes" in words)
+
+
+# Styles
+
+
+def luminance(colour, background) -> float:
+    """Of a colour as it looks on a background."""
+    from matplotlib.colors import to_rgba
+
+    r, g, b, alpha = to_rgba(colour)
+    weights = np.array([0.2126, 0.7152, 0.0722])
+    return float(weights @ (alpha * np.array([r, g, b]) + (1 - alpha) * np.array(to_rgba(background)[:3])))
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+@pytest.mark.parametrize("name", [name for name in CASES if name != "signed_grid"])  # whose text stands on colours
+def test_everything_can_be_seen_in_any_style(name, style):
+    """Lines, dots and words stand out from what is behind them."""
+    draw, make, options = CASES[name]
+    with plt.style.context(style):
+        ax = draw(make(), **options)
+        background = ax.get_facecolor()
+        colours = [line.get_color() for line in ax.get_lines()] + [text.get_color() for text in ax.texts]
+        for part in ax.collections:
+            colours += [*part.get_edgecolors(), *([] if name == "unrolled" else part.get_facecolors())]
+        for colour in colours:
+            assert abs(luminance(colour, background) - luminance(background, background)) > 0.07, colour
+        if name == "unrolled":  # names of nodes stand on their faces
+            assert all(np.array_equal(part.get_facecolors()[0], background) for part in ax.collections)
+
+
+def test_the_seventh_colour_is_that_of_text():
+    names = [str(i) for i in range(7)]
+    for style, seventh in (("default", "black"), ("dark_background", "white"), ("Solarize_Light2", "black")):
+        with plt.style.context(style):
+            ax = plots.curves(T4, dict.fromkeys(names, T4), "x", "y")
+            assert plots.colours()[:6] == plots.COLOURS[:6]
+            assert luminance(ax.get_lines()[6].get_color(), "red") == luminance(seventh, "red")
+
+
+def test_marks_of_spikes_fill_their_rows(rng):
+    """So they can be seen, whether there are few neurons or many; they don't reach into the next row."""
+    heights = {}
+    for n in (4, 32, 300, 3000):
+        net = ms.Network([3, n, 2], recurrence=ms.Feedforward())
+        ax = plots.spikes(net.record(3 * rng.standard_normal((1, 12, 3))))
+        ax.figure.canvas.draw()
+        row = ax.transData.transform([(0, 1)])[0, 1] - ax.transData.transform([(0, 0)])[0, 1]
+        heights[n] = np.sqrt(ax.collections[0].get_sizes()[0]) * ax.figure.dpi / 72 / row  # in rows
+        assert ax.collections[0].get_linewidths()[0] >= 0.6
+        assert np.sqrt(ax.collections[0].get_sizes()[0]) >= 2.0  # points
+        plt.close(ax.figure)
+    assert 0.5 < heights[32] <= 1.0
+    assert heights[4] <= 1.0
+    assert max(heights, key=heights.get) == 3000  # where a row is less than a mark that can be seen
+
+
+# Figures that exist already
+
+
+@pytest.mark.parametrize("hand_over", [lambda axes: axes[0], lambda axes: axes, list, lambda axes: axes[0].figure])
+def test_save_what_is_drawn(tmp_path, hand_over):
+    """Of axes, some axes or a figure; the figure stays open, and as it was."""
+    figure, axes = plt.subplots(1, 2, figsize=(4, 2))
+    axes[1].axhspan(0, 1, color="red")
+    path = plots.save(tmp_path / "figure.png", hand_over(axes))
+    picture = plt.imread(path)
+    assert picture.shape[:2] == (2 * 120, 4 * 120)
+    assert (picture[..., :3] == [1, 0, 0]).all(axis=-1).mean() > 0.2
+    assert plt.get_fignums() == [figure.number] and figure.axes == list(axes)
+    assert [file.name for file in tmp_path.iterdir()] == ["figure.png"]
+
+
+@pytest.mark.parametrize("paint", [None, 3, "figure", np.array([])])
+def test_save_what_is_no_picture(tmp_path, paint):
+    with pytest.raises(TypeError, match="paint must be a function of axes, or axes or a Figure, got"):
+        plots.save(tmp_path / "figure.png", paint)
+    assert not list(tmp_path.iterdir())

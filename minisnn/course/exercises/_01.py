@@ -73,6 +73,8 @@ def guarded(check: Callable) -> Callable:
 def check_pair(answer):
     if not isinstance(answer, Custom):
         return f'the answer is a ms.Custom("a name", primitive, derivative), got {type(answer).__name__}.'
+    if answer.primitive is None:
+        return "it has no primitive; the exercise asks for both functions of the pair."
     u = answer.width * (np.linspace(-5, 5, 1999) + 0.000123)  # a kink would have to lie at a very odd place
     h = 1e-5 * answer.width
     parts = {"primitive": answer.primitive, "derivative": answer.derivative}

@@ -44,7 +44,7 @@ class Verdict:
         return f"{self.exercise}: {self.text}"
 
 
-def check(name: str, answer) -> Verdict:
+def check(name: str, answer: object) -> Verdict:
     """Check the answer to an exercise; if it is wrong, say what to look at.
 
     Parameters

@@ -15,7 +15,7 @@ from minisnn.experiments.findings.results import by_seed, curves, read
 from minisnn.experiments.findings.tasks import LEVELS, TASKS, TITLES, Task
 from minisnn.training.history import History
 
-STYLES = tuple(zip(plots.COLOURS, ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))))
+LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
 
 LEVEL_NAMES = {
     "gaussian": "standard deviation of noise on x",
@@ -51,7 +51,7 @@ def over_lag(lines: dict[str, np.ndarray], ax):
 
     Seeds without a gradient (NaN) are left out.
     """
-    for (colour, line), (name, values) in zip(cycle(STYLES), lines.items()):
+    for colour, line, (name, values) in zip(cycle(plots.colours()), cycle(LINES), lines.items()):
         with np.errstate(divide="ignore"):
             mean = np.exp(np.log(values[np.isfinite(values[:, 0])]).mean(axis=0))
         ax.plot(mean, color=colour, linestyle=line, linewidth=1.8, label=name)
@@ -67,7 +67,7 @@ def measured_and_predicted(rows: list[dict], networks: dict[str, tuple[str, str]
 
     `networks` maps names in the legend to (network, state); the state is that of an ASRC's taps, otherwise "".
     """
-    for colour, (name, (network, state)) in zip(cycle(plots.COLOURS), networks.items()):
+    for colour, (name, (network, state)) in zip(cycle(plots.colours()), networks.items()):
         chosen = {"network": network, "state": state}
         measured, predicted = (
             np.exp(np.log(np.maximum(curves(rows, **chosen, kind=kind), 1e-300)).mean(axis=0))
@@ -134,7 +134,7 @@ def under_noise(rows: list[dict], noise: str, networks, ax):
 
     Fewer than five seeds, whose intervals would cover all else, are drawn as thin lines, one per seed.
     """
-    for (colour, line), network in zip(cycle(STYLES), networks):
+    for colour, line, network in zip(cycle(plots.colours()), cycle(LINES), networks):
         values = [100 * by_seed(rows, "accuracy", network=network, noise=noise, level=level) for level in LEVELS[noise]]
         mean = np.mean(values, axis=1)
         ax.plot(LEVELS[noise], mean, color=colour, linestyle=line, linewidth=1.8, label=network)
