@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -69,7 +70,7 @@ def test_wrong_sizes(sizes, error, words):
         ({"neuron": ms.LIF(threshold=(1.0,) * 5)}, ValueError, "threshold of layer 1 has 5 values"),
         ({"neuron": ms.PLIF((0.5, 0.6), per_neuron=True)}, ValueError, "decay of layer 0 has 2 values, .* 5 neurons"),
         ({"recurrence": [ms.ASRC(4, True), ms.ASRC(6, True)]}, ValueError, r"one max_span, got \[4, 6\]"),
-        ({"surrogate": ms.Triangle}, TypeError, r"Triangle\(\) with parentheses"),
+        ({"surrogate": ms.Triangle}, TypeError, r"did you mean Triangle\(\)\?"),
         ({"surrogate": "triangle"}, TypeError, "surrogate must be one of"),
         ({"surrogate": 0}, TypeError, "surrogate must be one of"),
         ({"readout_window": 0}, ValueError, "readout_window must be at least 1"),
@@ -285,11 +286,105 @@ def test_x_without_an_input_axis(rng):
         net.logits(np.ones((7, 11)))
 
 
-def test_x_that_overflows_float32():
-    """A finite float64 that is infinite as float32 is refused, too."""
-    net = ms.Network([3, 5, 2])
-    with pytest.raises(ValueError, match="float32"):
-        net.logits(1e39 * GOOD)
+LIMITS = {"float32": 1.8e19, "float64": 1.3e154}  # their squares are still finite
+BIG = {"float32": (3e38, 1e39, 2e19), "float64": (1e155, 1e300)}
+
+
+@pytest.mark.parametrize("dtype", LIMITS)
+def test_numbers_too_large_for_products_are_refused(rng, dtype):
+    """In x, e and masks, with the place of the first; in the dtype of the network, not in that of the array."""
+    net = random_network(rng, dtype=dtype, recurrence=ms.SRC(2))
+    tape, y = net.record(GOOD), np.zeros(7, int)
+
+    for value in (*BIG[dtype], *(-value for value in BIG[dtype])):
+        x, mask, e = GOOD.copy(), np.ones((7, 4)), np.ones((7, 11, 4))
+        x[2, 9, 1] = x[6, 0, 0] = mask[3, 2] = e[5, 8, 3] = value
+        masks = [np.ones((7, 5)), mask]
+        words = rf"values beyond ±1\.\d+e\+\d+, the first at index {{}}: {re.escape(f'{value:.3g}')}; .*{dtype}"
+        for call in calls(net, x, y).values():
+            with pytest.raises(ValueError, match="x holds 2 " + words.format(r"\(2, 9, 1\)")):
+                call()
+        for name in ("loss_and_grad", "record"):
+            with pytest.raises(ValueError, match=r"masks\[1\] holds 1 " + words.format(r"\(3, 2\)")):
+                calls(net, GOOD, y, masks=masks)[name]()
+        with pytest.raises(ValueError, match="e holds 1 " + words.format(r"\(5, 8, 3\)")):
+            net.adjoint(tape, e)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.longdouble])
+def test_arrays_of_other_floats_are_checked_too(small, dtype, bad):
+    """In a network of float64, whose largest number is infinite in the smaller ones."""
+    x = GOOD.astype(dtype)
+    small.logits(x * np.finfo(dtype).max if dtype == np.float16 else x)
+    x[1, 2, 0] = bad
+    with pytest.raises(ValueError, match=r"x holds 1 values that are NaN or infinite, the first at index \(1, 2, 0\)"):
+        small.logits(x)
+
+
+@pytest.mark.parametrize("dtype", LIMITS)
+def test_numbers_up_to_the_limit_stay_finite(rng, dtype):
+    """Potentials too: one that is infinite or NaN would not be seen in the spikes."""
+    net = random_network(rng, dtype=dtype, recurrence=ms.SRC(2))
+    x = LIMITS[dtype] * rng.choice([-1.0, 1.0], (7, 11, 3))
+    tape = net.record(x)
+    assert all(np.isfinite(layer.v).all() for layer in tape.layers)
+    loss, grads = net.loss_and_grad(x, np.zeros(7, int))
+    assert np.isfinite(loss) and np.isfinite(grads.flat).all()
+    adjoint = net.adjoint(net.record(GOOD), np.full((7, 11, 4), LIMITS[dtype]))
+    assert np.isfinite(adjoint.grads.flat).all() and np.isfinite(adjoint.dx).all()
+
+
+@pytest.mark.parametrize("state", ["raise", "ignore"])
+def test_checks_heed_no_error_state_of_numpy(small, state):
+    with np.errstate(all=state):
+        for bad in (np.nan, np.inf, 1e200):
+            with pytest.raises(ValueError, match="x holds 231 values"):
+                small.logits(bad * GOOD)
+        with pytest.raises(ValueError, match="must fit into float32"):
+            ms.Network([3, 5, 2]).params["readout.w"] = 1e300
+
+
+@pytest.mark.parametrize("junk", [np.nan, -np.inf, 1e300, 7.0])
+@pytest.mark.parametrize("dtype", LIMITS)
+def test_what_lies_after_the_end_does_not_matter(rng, dtype, junk):
+    """In x and in e: the same bits as with zeros, and the arrays handed in stay as they are."""
+    net = random_network(rng, dtype=dtype, recurrence=ms.ASRC(4))
+    x, y = random_batch(rng, net)
+    lengths = np.array([11, 3, 8, 11, 1, 7, 10])
+    after = np.arange(11) >= lengths[:, np.newaxis]
+    e = rng.standard_normal((7, 11, 4))
+    zeros, spoiled, spoiled_e = x.copy(), x.copy(), e.copy()
+    zeros[after], spoiled[after], spoiled_e[after] = 0, junk, junk
+    before = spoiled.copy()
+    results = []
+    for x, above in ((zeros, e), (spoiled, spoiled_e)):
+        tape = net.record(x, lengths)
+        loss, grads = net.loss_and_grad(x, y, lengths)
+        adjoint = net.adjoint(tape, above)
+        evaluation = net.evaluate(SimpleNamespace(x=x, y=y, lengths=lengths))
+        results.append((loss, grads.flat, tape.layers[1].v, adjoint.dx, adjoint.grads.flat, net.logits(x, lengths)))
+        assert np.isfinite(tape.x).all()
+        assert np.isfinite(ms.checks.make_batch(net, x, y, lengths).x).all()
+        results[-1] += (evaluation.loss,)
+    for one, other in zip(*results):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(spoiled, before)
+    spoiled[5, 6, 2] = np.nan  # its last step
+    with pytest.raises(ValueError, match=r"x holds 1 values .* \(5, 6, 2\) \(lengths\[5\] = 7\)"):
+        net.logits(spoiled, lengths)
+
+
+def test_sequences_of_different_length_are_told_how_to_be_padded(small):
+    ragged = [np.ones((11, 3)), np.ones((7, 3))]
+    as_objects = np.empty(2, object)
+    as_objects[:] = ragged
+    for x, error in ((ragged, ValueError), (as_objects, TypeError)):
+        for call in calls(small, x, np.zeros(2, int)).values():
+            with pytest.raises(
+                error, match=r"different length\? Pad them with zeros, and pass their lengths as lengths="
+            ):
+                call()
 
 
 @pytest.mark.parametrize(
@@ -303,8 +398,13 @@ def test_x_that_overflows_float32():
         (np.zeros(7), TypeError, "y must hold integer class labels, got dtype float64"),
         (np.zeros(6, int), ValueError, r"one label per sequence, shape \(7,\), got shape \(6,\)"),
         (0, ValueError, r"got shape \(\)"),
-        (["0"] * 7, TypeError, "dtype <U1"),
+        (["0"] * 7, TypeError, r"dtype <U1; number the classes: names, y = np\.unique\(y, return_inverse=True\)"),
+        (np.array(["a", "b"] * 3 + ["a"], object), TypeError, r"dtype object; number .*np\.unique"),
         ([None] * 7, TypeError, "dtype object"),
+        (np.arange(7) % 2.0, TypeError, r"dtype float64; if these whole numbers are classes, write y\.astype\(int\)"),
+        (np.linspace(0, 1, 7), TypeError, "dtype float64; there is no regression here.*digitize"),
+        (np.linspace(0, 1, 14).reshape(7, 2), TypeError, "dtype float64; there is no regression here.*digitize"),
+        (np.full(7, np.nan), TypeError, "there is no regression here"),
     ],
 )
 def test_wrong_y(small, y, error, words):
@@ -355,17 +455,47 @@ def test_wrong_span_mode_and_temperature(small):
     for name in ("loss_and_grad", "logits", "record"):
         with pytest.raises(ValueError, match="span_mode must be one of 'soft', 'hard', got 'argmax'"):
             calls(small, GOOD, span_mode="argmax")[name]()
-    for temperature in (0.0, -1.0, np.nan):
+    for temperature in (0.0, -1.0, np.nan, np.inf):
         with pytest.raises(ValueError, match="temperature must be a finite number"):
             small.temperature = temperature
     assert small.temperature == 1.0
 
 
+def test_a_temperature_must_be_one_in_the_dtype_of_the_network(small):
+    """1e-40 is denormal as float32, 1e-50 is 0, and 1e39 infinite."""
+    for temperature in (1e-40, 1e-50, 1e39):
+        with pytest.raises(ValueError, match=r"temperature must lie in .* as float32 holds it, got"):
+            ms.Network([3, 5, 2]).temperature = temperature
+        small.temperature = temperature
+        with pytest.raises(ValueError, match=r"temperature must lie in .* as float32 holds it, got"):
+            small.astype("float32")
+    with pytest.raises(ValueError, match="as float64 holds it, got 5e-324"):
+        small.temperature = 5e-324
+
+
+def test_parameters_that_overflow_are_not_written(rng):
+    """Neither by name nor in a cast; what was there stays. What is NaN already is refused when the network runs."""
+    net = ms.Network([3, 5, 2])
+    before = net.params.flat.copy()
+    matrix = np.ones((5, 2))
+    matrix[4, 1] = -1e39
+    for value, place in ((matrix, r"\(4, 1\)"), (1e39, r"\(\)")):
+        with pytest.raises(ValueError, match=rf"readout\.w must fit into float32, got -?1e\+39 at index {place}"):
+            net.params["readout.w"] = value
+    np.testing.assert_array_equal(net.params.flat, before)
+    double = net.astype("float64")
+    double.params["layers.0.bias"][3] = 1e39
+    with pytest.raises(ValueError, match=r"layers\.0\.bias must fit into float32, got 1e\+39 at index \(3,\)"):
+        double.astype("float32")
+    net.params["readout.w"] = 2**70
+    assert (net.params["readout.w"] == 2.0**70).all()
+
+
 def test_parameters_that_are_not_finite(small):
     """Neurons with a potential of NaN never fire: without a word the numbers would look plausible."""
-    small.params["layers.1.w_rec"][0, 0] = np.nan
+    small.params["layers.1.w_rec"][2, 3] = np.nan
     for call in calls(small, GOOD).values():
-        with pytest.raises(ValueError, match=r"parameters are NaN or infinite: layers\.1\.w_rec$"):
+        with pytest.raises(ValueError, match=r"NaN or infinite: layers\.1\.w_rec, .* index \(2, 3\)$"):
             call()
 
 
@@ -731,6 +861,16 @@ def test_missing_files(tmp_path):
     for path in (tmp_path / "none.npz", tmp_path, tmp_path / "no" / "folder.npz"):
         with pytest.raises(FileNotFoundError, match="no file"):
             ms.Network.load(path)
+
+
+def test_a_folder_is_no_file(tmp_path):
+    """That of a run holds its best network."""
+    with pytest.raises(FileNotFoundError, match=r"it is a folder, expected what `save` wrote$"):
+        ms.Network.load(tmp_path)
+    ms.Network([3, 5, 2]).save(tmp_path / "best.npz")
+    with pytest.raises(FileNotFoundError, match=r"it is a folder, .*; did you mean .*best\.npz\?") as caught:
+        ms.Network.load(str(tmp_path))
+    assert str(tmp_path / "best.npz") in str(caught.value)
 
 
 def test_unwritable_paths(rng, tmp_path):

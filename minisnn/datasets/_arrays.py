@@ -1,17 +1,23 @@
 """Data sets from a user's own sequences."""
 
-import hashlib
-
 import numpy as np
 
-from minisnn._internal import validate
+from minisnn._internal import announce, validate
 from minisnn._internal.rng import stream
-from minisnn.datasets._dataset import Dataset, Split, stratified
+from minisnn._internal.types import ArrayLike, Lengths
+from minisnn.datasets._dataset import Dataset, Split, fingerprint, stratified
+
+FEW_STEPS = 16  # with more inputs than steps, these may well be channels
 
 
 def from_arrays(
-    x, y, lengths=None, fractions: tuple[float, float] = (0.1, 0.1), seed: int = 0, n_classes: int | None = None
-) -> Dataset:
+    x: ArrayLike,
+    y: ArrayLike,
+    lengths: Lengths = None,
+    fractions: tuple[float, float] = (0.1, 0.1),
+    seed: int = 0,
+    n_classes: int | None = None,
+) -> Dataset[Split]:
     """Split your own sequences at random into train, validation and test, with the same share of each class.
 
     If you already have a split, make the data set from it: `Dataset(train=Split(x, y), validation=Split(...),
@@ -20,13 +26,16 @@ def from_arrays(
     Parameters
     ----------
     x : array (B, T, n_in)
-        Real and finite. Its dtype is kept, since networks cast one batch at a time; a small one saves memory.
+        Real and finite. Its dtype is kept, since networks cast one batch at a time; a small one saves memory. Sequences
+        of different length are padded, with zeros or anything else, to the longest.
     y : array (B,)
-        Integer labels, 0 .. n_classes - 1.
+        Integer labels, 0 .. n_classes - 1. Names become numbers by `names, y = np.unique(y, return_inverse=True)`.
     lengths : array (B,), optional
-        How many steps of each sequence exist, 1 .. T; what follows them in x is ignored. None: all of them.
+        How many steps of each sequence exist, 1 .. T; what follows them in x is ignored, NaN included. None: all of
+        them.
     fractions : (float, float)
-        The shares of validation and test, each above 0, their sum below 1.
+        The shares of validation and test, their sum below 1. That of test may be 0, e.g. if you have test data of your
+        own; that of validation may not, as `fit` chooses its best epoch by validation data.
     seed : int
         Names the random split; at least 0.
     n_classes : int, optional
@@ -40,8 +49,8 @@ def from_arrays(
     Raises
     ------
     TypeError, ValueError
-        If an array is of the wrong kind, shape or range, or there are too few sequences: no split may be empty, and the
-        training split needs each class that occurs.
+        If an array is of the wrong kind, shape or range, or there are too few sequences: a split whose share is above 0
+        may not be empty, and the training split needs each class that occurs.
 
     Examples
     --------
@@ -56,6 +65,7 @@ def from_arrays(
     y, n_classes = _checked_labels(y, len(x), n_classes)
     if lengths is not None:
         lengths = validate.lengths(lengths, *x.shape[:2])
+    x = validate.finite(x, "x", "float64", lengths)
     fractions, seed = _checked_fractions(fractions), validate.integer(seed, "seed", 0)
     parts = stratified(y, fractions, stream(seed, "split", "arrays"))
     _check_parts(parts, y, fractions)
@@ -66,27 +76,28 @@ def from_arrays(
         "fractions": list(fractions),
         "seed": seed,
         "n_classes": n_classes,
-        "sha256": _fingerprint(x=x, y=y, lengths=lengths),
+        "sha256": fingerprint(x=x, y=y, lengths=lengths),
     }
     return Dataset(*splits, n_classes=n_classes, record=record)
 
 
 def _checked_x(x, y) -> np.ndarray:
-    """Check x as an array (B, T, n_in); B = len(y) reveals some slips."""
-    if not isinstance(x, np.ndarray):
-        try:
-            x = np.asarray(x)
-        except ValueError as error:
-            slip = "are the sequences of different length? Pad them with zeros and pass their lengths as lengths="
-            raise ValueError(f"x can't be made an array (B, T, n_in): {error}; {slip}") from error
-    x = validate.sequences(x, x.shape[2] if x.ndim == 3 else 1)
-    if x.shape[2] == 0:
+    """Check kind and axes of x, (B, T, n_in); B = len(y), and a T that is very small, reveal some slips."""
+    x = validate.real(x, "x")
+    x = validate.axes(x, x.shape[2] if x.ndim == 3 else 1)
+    B, T, n_in = x.shape
+    if n_in == 0:
         raise ValueError(f"x has no inputs: shape {x.shape}, expected (B, T, n_in) with n_in >= 1")
     n_labels = len(y) if np.ndim(y) else 0
-    if n_labels == x.shape[1] != len(x):
+    if n_labels == T != B:
         raise ValueError(
-            f"x has {len(x)} sequences of {x.shape[1]} steps, and y has {n_labels} labels; are the axes swapped? "
+            f"x has {B} sequences of {T} steps, and y has {n_labels} labels; are the axes swapped? "
             "The order is (B, T, n_in), so write x.swapaxes(0, 1)"
+        )
+    if T < n_in and T <= FEW_STEPS:
+        announce.say(
+            f"minisnn: x is read as {B} sequences of {T} steps with {n_in} inputs each; "
+            f"if it is (B, n_in, T), with {n_in} steps, write x.swapaxes(1, 2)"
         )
     return x
 
@@ -118,18 +129,20 @@ def _checked_fractions(fractions) -> tuple[float, float]:
     """Check the shares of validation and test."""
     if not isinstance(fractions, tuple | list | np.ndarray) or len(fractions) != 2:
         raise ValueError(f"fractions must be two numbers, for validation and test, got {fractions!r}")
-    validation, test = (
-        validate.number(f, f"fractions[{i}]", 0.0, 1.0, open_ends=True) for i, f in enumerate(fractions)
-    )
+    validation, test = (validate.number(f, f"fractions[{i}]", 0.0, 1.0) for i, f in enumerate(fractions))
+    if validation == 0:
+        raise ValueError(
+            "fractions[0] must be above 0, got 0: fit chooses its best epoch by validation data, so there must be some"
+        )
     if validation + test >= 1:
         raise ValueError(f"fractions must leave something for training, got {validation} + {test}")
     return validation, test
 
 
 def _check_parts(parts: list[np.ndarray], y: np.ndarray, fractions: tuple[float, float]):
-    """Raise ValueError if validation or test is empty, or a class does not occur in training."""
+    """Raise ValueError if validation or test is empty against its fraction, or training lacks a class."""
     for part, fraction, name in zip(parts[1:], fractions, ("validation", "test")):
-        if len(part) == 0:
+        if len(part) == 0 < fraction:
             raise ValueError(f"the {name} split would be empty: {fraction} of {len(y)} sequences; raise its fraction")
     lost = np.setdiff1d(y, y[parts[0]])
     if lost.size:
@@ -137,13 +150,3 @@ def _check_parts(parts: list[np.ndarray], y: np.ndarray, fractions: tuple[float,
             f"class {lost[0]} has {(y == lost[0]).sum()} sequences, and with fractions {fractions} none is left for "
             "training; collect more of them, lower the fractions, or split by hand (Dataset, Split)"
         )
-
-
-def _fingerprint(**arrays) -> str:
-    """Hash the arrays, their types and their shapes by SHA-256."""
-    digest = hashlib.sha256()
-    for name, array in arrays.items():
-        if array is not None:
-            digest.update(f"{name} {array.dtype} {array.shape} ".encode())
-            digest.update(np.ascontiguousarray(array))
-    return digest.hexdigest()

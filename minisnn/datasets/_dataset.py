@@ -1,10 +1,14 @@
 """Data sets and their splits."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
+from minisnn._internal import validate
+from minisnn._internal.display import counted
 from minisnn._internal.rng import stream
 
 
@@ -15,7 +19,7 @@ class Split:
     Parameters
     ----------
     x : array (B, T, n_in)
-        Input.
+        Input. B may be 0, in a test split that is not needed.
     y : array (B,) of int64
         Labels, 0 .. classes - 1.
     lengths : array (B,) of int64, optional
@@ -24,7 +28,7 @@ class Split:
     Raises
     ------
     ValueError
-        If x is empty or has other axes, or the sizes of x, y and lengths differ. Networks check the values.
+        If x has other axes, or no steps or inputs, or the sizes of x, y and lengths differ. Networks check the values.
 
     Examples
     --------
@@ -40,25 +44,40 @@ class Split:
     lengths: np.ndarray | None = None
 
     def __post_init__(self):
-        x = np.asarray(self.x)
-        if x.ndim != 3 or 0 in x.shape:
-            raise ValueError(f"x must have the axes (B, T, n_in), none of them empty; got shape {x.shape}")
+        x = validate.real(self.x, "x")
+        if x.ndim != 3 or 0 in x.shape[1:]:
+            raise ValueError(f"x must have the axes (B, T, n_in), with steps and inputs; got shape {x.shape}")
         for name in ("y", "lengths"):
             if getattr(self, name) is not None and np.shape(getattr(self, name)) != (len(x),):
                 got = np.shape(getattr(self, name))
                 raise ValueError(f"{name} must have one entry per sequence, shape ({len(x)},), got shape {got}")
         for name in ("x", "y", "lengths"):
             if getattr(self, name) is not None:
-                view = np.asarray(getattr(self, name)).view()
+                view = (x if name == "x" else np.asarray(getattr(self, name))).view()
                 view.flags.writeable = False
                 object.__setattr__(self, name, view)
 
     def __len__(self) -> int:
         return len(self.y)
 
+    def __repr__(self) -> str:
+        sizes = ", ".join(counted(n, thing) for n, thing in zip(self.x.shape, ("sequence", "step", "input")))
+        return f"Split({sizes}, {self.x.dtype}{'' if self.lengths is None else ', lengths'})"
+
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # type checkers know it; `typing` has the default from Python 3.13 on
+
+    Batches = Iterable[Any] | Callable[[int], Iterable[Any]]
+    Train = TypeVar("Train", bound=Split | Batches, default=Split | Batches, covariant=True)
+else:
+    from typing import TypeVar
+
+    Train = TypeVar("Train")
+
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
+class Dataset(Generic[Train]):
     """A data set for `fit`: three splits, the number of classes, and a record.
 
     Parameters
@@ -66,12 +85,13 @@ class Dataset:
     train : Split, iterable or callable
         For data made on the fly or larger than memory: an iterable of batches, each a `Split` or (x, y) or
         (x, y, lengths), or a function of the epoch (0, 1, ...) that returns one. A run that is to be resumed needs the
-        same batches in the same epoch.
+        same batches in the same epoch, which can't be checked: let `record` say how they are made.
     validation, test : Split
     n_classes : int
         At least 2.
     record : dict
-        All that is needed to make the same data set again, as plain JSON; a checkpoint must agree on it.
+        All that is needed to make the same data set again, as plain JSON; numbers and arrays of NumPy will do. A
+        checkpoint must agree on it, and on the arrays of the splits.
 
     Raises
     ------
@@ -89,7 +109,7 @@ class Dataset:
     >>> history = ms.fit(ms.Network([1, 8, 2]), data, epochs=1, progress=False)
     """
 
-    train: Split | Iterable | Callable[[int], Iterable]
+    train: Train
     validation: Split
     test: Split
     n_classes: int
@@ -106,10 +126,27 @@ class Dataset:
         if not isinstance(self.train, Split | Iterable) and not callable(self.train):
             raise TypeError(f"train must be a Split(x, y), batches or a function, got {type(self.train).__name__}")
 
+    def __repr__(self) -> str:
+        name = str(self.record.get("name", ""))[:20]
+        train = f"{len(self.train):,}" if isinstance(self.train, Split) else type(self.train).__name__
+        sizes = f"train {train}, validation {len(self.validation):,}, test {len(self.test):,}"
+        return f"Dataset({name}{': ' if name else ''}{sizes}; x (B, T, {self.n_in}), {self.n_classes} classes)"
+
     @property
     def n_in(self) -> int:
         """Number of inputs per step."""
         return self.validation.x.shape[2]
+
+
+def fingerprint(**arrays) -> str:
+    """Hash arrays, their types and their shapes by SHA-256, a thousand rows at a time; None is left out."""
+    digest = hashlib.sha256()
+    for name, array in arrays.items():
+        if array is not None:
+            digest.update(f"{name} {array.dtype} {array.shape} ".encode())
+            for start in range(0, len(array), 1000):
+                digest.update(np.ascontiguousarray(array[start : start + 1000]))
+    return digest.hexdigest()
 
 
 def stratified(labels: np.ndarray, fractions: tuple[float, float], rng: np.random.Generator) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ CUE_STEPS = 4
 
 def delayed_match(
     lag: int = 30, cues: int = 4, distractors: int = 0, n_train: int = 3000, n_test: int = 500, seed: int = 0
-) -> Dataset:
+) -> Dataset[Split]:
     """Draw a delayed-match task: say whether the second cue, `lag` steps after the first, is as high as the first.
 
     =====================  ======================================================

@@ -11,7 +11,7 @@ from minisnn.datasets._dataset import Dataset, Split, permutation, stratified
 SPLIT_SEED = 0  # the split is fixed: `seed` only changes the order of the pixels
 
 
-def digits(permute: bool = False, seed: int = 0) -> Dataset:
+def digits(permute: bool = False, seed: int = 0) -> Dataset[Split]:
     """Load the bundled handwritten digits as sequences of 64 pixels, one per step.
 
     The split into 1437 training, 180 validation and 180 test images is stratified and the same for all seeds.

@@ -47,7 +47,7 @@ def mnist(
     seed: int = 0,
     n_train: int | None = None,
     folder: str | os.PathLike | None = None,
-) -> Dataset:
+) -> Dataset[Split]:
     """Load MNIST, handwritten digits, as sequences of pixels (S-MNIST, PS-MNIST) or of rows; download it at first use.
 
     One pixel per step, row by row: T = 784, n_in = 1; with `pool=2` T = 196. Or, with `rows`, one row per step:

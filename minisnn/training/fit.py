@@ -5,10 +5,10 @@ A run is named by its seed. The order of epoch 7 is drawn from `stream(seed, "sh
 a run that resumes from a checkpoint does what it would have done.
 """
 
-import itertools
+import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,15 +16,18 @@ import numpy as np
 
 from minisnn._internal import announce, storage, validate
 from minisnn._internal.rng import stream
+from minisnn._internal.types import PathLike
 from minisnn.compilation import prepare
 from minisnn.core.recurrence import ASRC
 from minisnn.datasets import Dataset, Split
 from minisnn.network import Network
-from minisnn.training import optim
+from minisnn.training import optim, settings
+from minisnn.training.batches import batches, dropout_masks
 from minisnn.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from minisnn.training.history import History
 
 SILENT, SATURATED = 0.001, 0.9  # firing rates, spikes per neuron and step
+WARM_UP = 0.15  # of the epochs, in which a layer may be silent or saturated
 
 
 def temperature_at(fraction: float, start: float = 1.0, end: float = 2.8e-4) -> float:
@@ -119,7 +122,7 @@ def fit(
     seed: int = 0,
     callback: Callable[[Network, History], bool | None] | None = None,
     progress: bool = True,
-    checkpoint=None,
+    checkpoint: PathLike | None = None,
     checkpoint_minutes: float = 5.0,
     resume: bool = False,
 ) -> History:
@@ -130,8 +133,9 @@ def fit(
     net : Network
         Its parameters and its temperature are changed in place.
     data : Dataset
-        Train and validation are read, test is not touched. `data.train` may make its batches on the fly (see
-        `datasets.Dataset`); then they are taken as they come, unshuffled, and `batch_size` is not used.
+        Train and validation are checked, to the last value, before training starts. Of test only the labels and shapes
+        are. `data.train` may make its batches on the fly (see `datasets.Dataset`); then they are taken, and checked, as
+        they come, unshuffled, and `batch_size` is not used.
     epochs : int
         At least 1.
     batch_size : int
@@ -151,16 +155,19 @@ def fit(
     seed : int
         Names the random streams of shuffling and dropout; at least 0.
     callback : callable, optional
-        Called as `callback(net, history)` after each epoch; if it returns True, training stops.
+        Called as `callback(net, history)` after each epoch; if it returns True, training stops. The stop is kept in the
+        checkpoint: resumed, the run is over.
     progress : bool
         Whether to show progress bars, one for the run and one for the epoch.
     checkpoint : path, optional
         A file to write after each epoch, and within an epoch every `checkpoint_minutes`; whole or not at all.
     checkpoint_minutes : float
-        An interruption costs at most this much time and one batch; 0: write after each batch.
+        A crash costs at most this much time and one batch; 0: write after each batch. Ctrl-C costs one batch.
     resume : bool
-        Whether to continue from `checkpoint` if it exists. The run must have been started with the same arguments. The
-        result is then equal, bit for bit, to that of an uninterrupted run.
+        Whether to continue from `checkpoint` if it exists. The run must have been started with the same arguments and
+        the same data; of batches made on the fly only the record is compared. The result is then equal, bit for bit, to
+        that of an uninterrupted run, unless other versions of minisnn, NumPy or Numba go on, which is told. To train
+        for more epochs, start a new run with the trained network.
 
     Returns
     -------
@@ -172,12 +179,16 @@ def fit(
     TypeError, ValueError
         If an argument is invalid, the data does not fit the network, or the checkpoint belongs to another run.
     FloatingPointError
-        If a loss, gradient or parameter is not finite; the message names epoch and batch.
+        If a loss, gradient or parameter is not finite; the message names epoch and batch, counted from 1.
+    KeyboardInterrupt
+        After Ctrl-C. The network then has its best weights so far, with their temperature; the checkpoint, if there is
+        one, is up to date; and the exception has a note on how to go on, and the rows so far as its `history`, at a
+        prompt `sys.last_value.history`.
 
     Warns
     -----
     RuntimeWarning
-        If a layer is silent or saturated after the first epoch.
+        If a layer is still silent or saturated after 15 % of the epochs; once, after the checkpoint was written.
 
     Examples
     --------
@@ -189,88 +200,90 @@ def fit(
     """
     optimizer = optim.AdamW() if optimizer is None else optimizer
     options = {"epochs": epochs, "batch_size": batch_size, "temperatures": temperatures, "clip_norm": clip_norm}
-    run = _checked_run(net, data, optimizer, schedule, {**options, "dropout": dropout, "seed": seed})
-    save = _saver(checkpoint, checkpoint_minutes, run)
+    run = settings.checked(net, data, optimizer, schedule, {**options, "dropout": dropout, "seed": seed})
+    minutes = validate.number(checkpoint_minutes, "checkpoint_minutes", 0.0, np.inf)
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to continue from")
-    prepare(net.dtype)
     done = Progress(net.params, optimizer.start(net.params), net.params.copy(), net.temperature)
-    if resume and Path(checkpoint).exists():
-        load_checkpoint(checkpoint, run, done)
+    if checkpoint is not None:
+        run["data"] = settings.identity(data)
+        # Now, not after an hour of training; and for good, wherever a callback moves to.
+        checkpoint = storage.make_folder(Path(checkpoint).parent) / Path(checkpoint).name
+        if resume and checkpoint.exists():
+            load_checkpoint(checkpoint, run, done)
+    prepare(net.dtype)
+    save, last_whole = _keeper(checkpoint, minutes, run, done)
+    try:
+        if not done.stopped:
+            _train(net, data, optimizer, run, done, save, callback, progress)
+    except (KeyboardInterrupt, SystemExit) as error:
+        done = last_whole()
+        error.history = _finish(net, done)
+        error.add_note(_how_to_go_on(done, run, checkpoint))
+        if checkpoint is not None and (done.batches or len(done.history)):
+            save_checkpoint(checkpoint, run, done)
+        raise
+    return _finish(net, done)
 
-    history = done.history
+
+def _finish(net: Network, done: Progress) -> History:
+    """Give the network its best weights, with their temperature; return the history."""
+    net.params.flat[...] = done.best.flat
+    net.temperature = done.best_temperature
+    return done.history
+
+
+def _how_to_go_on(done: Progress, run: dict, checkpoint) -> str:
+    """Say what an interruption has left, and how the run goes on."""
+    best, epochs = done.history.best_epoch, run["epochs"]
+    weights = "as it came" if best is None else f"as it was after epoch {best + 1}, the best so far"
+    resume = "call fit again with the same arguments and resume=True"
+    return (
+        f"minisnn: stopped in epoch {min(len(done.history) + 1, epochs)} of {epochs}. The network is {weights}; the "
+        "rows of the history are in this exception's `history`, at a prompt sys.last_value.history. "
+        + (f"With checkpoint=, a run can go on: {resume}." if checkpoint is None else f"To go on, {resume}.")
+    )
+
+
+def _keeper(path, minutes: float, run: dict, done: Progress) -> tuple[Callable, Callable]:
+    """Return `save(now)`, to be called when `done` is whole, and `last_whole()`, the copy that `save` kept.
+
+    An interruption may come in the middle of an update, so what is whole is copied. It is also written to `path` if
+    `now`, or if the last checkpoint is `minutes` old.
+    """
+    written, kept = time.monotonic(), done.copy()
+
+    def save(now: bool) -> None:
+        nonlocal written, kept
+        kept = done.copy()
+        if path is not None and (now or time.monotonic() - written >= 60 * minutes):
+            save_checkpoint(path, run, kept)
+            written = time.monotonic()
+
+    return save, lambda: kept
+
+
+def _train(net, data, optimizer, run, done: Progress, save, callback, progress: bool) -> None:
+    """Train from where `done` stands to the last epoch, or to where the callback stops."""
+    history, epochs = done.history, run["epochs"]
     with announce.progress(epochs, "epoch", progress, done=len(history)) as advance:
         for epoch in range(len(history), epochs):
             net.temperature = temperature_at(epoch / epochs, *run["temperatures"])
             row = _train_epoch(net, data.train, epoch, optimizer, done, run, save, progress)
             history.rows.append(_validate_epoch(net, data.validation, row))
-            if epoch == 0:
-                _warn_about_rates(row["firing_rates"])
             accuracies = history.column("validation_accuracy_hard")
             if accuracies[-1] > max(accuracies[:-1], default=-1.0):
                 history.best_epoch, done.best_temperature = epoch, net.temperature
                 done.best.flat[...] = net.params.flat
-            save(done, now=True)
+            save(now=True)
             advance(loss=f"{row['train_loss']:.3f}", validation=f"{accuracies[-1]:.1%}")
             if callback is not None and callback(net, history):
+                done.stopped = True
+                save(now=True)
+            if epoch + 1 == math.ceil(epochs * WARM_UP):
+                _warn_about_rates(row["firing_rates"], epoch + 1, epochs)
+            if done.stopped:
                 break
-    net.params.flat[...] = done.best.flat
-    net.temperature = done.best_temperature
-    return history
-
-
-def _saver(path, minutes: float, run: dict) -> Callable:
-    """Return `save(progress, now)`, which writes a checkpoint if `now` or if the last one is `minutes` old."""
-    minutes = validate.number(minutes, "checkpoint_minutes", 0.0, np.inf)
-    if path is None:
-        return lambda progress, now: None
-    storage.make_folder(Path(path).parent)  # now, not after an hour of training
-    last = time.monotonic()
-
-    def save(progress: Progress, now: bool) -> None:
-        nonlocal last
-        if now or time.monotonic() - last >= 60 * minutes:
-            save_checkpoint(path, run, progress)
-            last = time.monotonic()
-
-    return save
-
-
-def _checked_run(net, data, optimizer, schedule, options: dict) -> dict:
-    """Check all that decides the outcome of a run, and return it as plain JSON: what a checkpoint must agree on."""
-    if not isinstance(data, Dataset):
-        raise TypeError(f"data must be a Dataset, e.g. minisnn.datasets.digits(), got {type(data).__name__}")
-    for split in (data.train, data.validation):
-        if isinstance(split, Split):
-            validate.sequences(split.x[:1], net.sizes[0])
-    if data.n_classes != net.sizes[-1]:
-        raise ValueError(f"the data has {data.n_classes} classes, the network {net.sizes[-1]}")
-    if not isinstance(optimizer, optim.SGD | optim.AdamW):
-        raise TypeError(f"optimizer must be AdamW(), Adam() or SGD(), got {optimizer!r}; are the parentheses missing?")
-    if not callable(schedule):
-        raise TypeError(f"schedule must be a function of (epoch, epochs), e.g. minisnn.one_cycle, got {schedule!r}")
-    temperatures = options["temperatures"]
-    if not isinstance(temperatures, tuple | list | np.ndarray) or len(temperatures) != 2:
-        raise ValueError(f"temperatures must be two numbers, at the start and at the end, got {temperatures!r}")
-    clip_norm = options["clip_norm"]
-    epochs = validate.integer(options["epochs"], "epochs", 1)
-    return {
-        "network": {**net.config(), "temperature": None},
-        "optimizer": storage.to_json(optimizer),
-        "epochs": epochs,
-        "lr_factors": [
-            validate.number(schedule(epoch, epochs), "the value of schedule", 0.0, np.inf) for epoch in range(epochs)
-        ],
-        "batch_size": validate.integer(options["batch_size"], "batch_size", 1),
-        "temperatures": [validate.number(t, "temperatures", 0.0, np.inf, open_ends=True) for t in temperatures],
-        "clip_norm": None
-        if clip_norm is None
-        else validate.number(clip_norm, "clip_norm", 0.0, np.inf, open_ends=True),
-        "dropout": validate.number(options["dropout"], "dropout", 0.0, float(np.nextafter(1.0, 0.0))),
-        "seed": validate.integer(options["seed"], "seed", 0),
-        "data": data.record,
-        "n_train": len(data.train) if isinstance(data.train, Split) else None,
-    }
 
 
 def _train_epoch(net, train, epoch, optimizer, done: Progress, run, save, progress: bool) -> dict:
@@ -287,15 +300,15 @@ def _train_epoch(net, train, epoch, optimizer, done: Progress, run, save, progre
         loss, norm = train_step(net, batch, optimizer, done.state, lr_factor, run["clip_norm"])
         if not (np.isfinite(loss) and np.isfinite(norm) and np.isfinite(net.params.flat).all()):
             raise FloatingPointError(
-                f"epoch {epoch}, batch {number}: loss {loss}, gradient norm {norm}, or a parameter is not finite; "
-                f"try a lower lr (the schedule's factor is {lr_factor:.3g} here) or clip_norm=1.0"
+                f"epoch {epoch + 1}, batch {number + 1}: loss {loss}, gradient norm {norm}, or a parameter is not "
+                f"finite; try a lower lr (the schedule's factor is {lr_factor:.3g} here) or clip_norm=1.0"
             )
         seconds = time.perf_counter() - start
         done.batches.append({"loss": loss, "norm": norm, "size": len(x), "seconds": seconds})
-        save(done, now=False)
+        save(now=False)
     if not done.batches:
         raise ValueError(
-            f"the training data gave no batch in epoch {epoch}; can it be iterated over only once? "
+            f"the training data gave no batch in epoch {epoch + 1}; can it be iterated over only once? "
             "Pass a list, or a function of the epoch that returns an iterable"
         )
     losses, norms, sizes, seconds = ([b[name] for b in done.batches] for name in ("loss", "norm", "size", "seconds"))
@@ -308,26 +321,6 @@ def _train_epoch(net, train, epoch, optimizer, done: Progress, run, save, progre
         "gradient_norm": float(np.mean(norms)),
         "seconds": sum(seconds),
     }
-
-
-def batches(train, epoch: int, first: int, batch_size: int, seed: int) -> Iterator[tuple]:
-    """Yield the batches (x, y, lengths) of an epoch from number `first` on; a split is shuffled as the seed says."""
-    if isinstance(train, Split):
-        order = stream(seed, "shuffle", epoch).permutation(len(train))
-        for start in range(first * batch_size, len(order), batch_size):
-            chosen = order[start : start + batch_size]
-            yield train.x[chosen], train.y[chosen], None if train.lengths is None else train.lengths[chosen]
-    else:
-        for batch in itertools.islice(train(epoch) if callable(train) else train, first, None):
-            split = batch if isinstance(batch, Split) else Split(*batch)
-            yield split.x, split.y, split.lengths
-
-
-def dropout_masks(net: Network, n_sequences: int, dropout: float, rng: np.random.Generator) -> list[np.ndarray] | None:
-    """Draw masks m of equation (2), (B, N) per layer: 0 with probability `dropout`, otherwise 1 / (1 - dropout)."""
-    if dropout == 0:
-        return None
-    return [(rng.random((n_sequences, n)) >= dropout) / (1 - dropout) for n in net.sizes[1:-1]]
 
 
 def _validate_epoch(net, split, row) -> dict:
@@ -343,13 +336,14 @@ def _validate_epoch(net, split, row) -> dict:
     return row
 
 
-def _warn_about_rates(firing_rates) -> None:
+def _warn_about_rates(firing_rates, epoch: int, epochs: int) -> None:
+    """Warn, in the name of the caller of `fit`, of layers that fire never or always after so many epochs."""
     for i, rate in enumerate(firing_rates):
         if rate < SILENT or rate > SATURATED:
             what = "silent" if rate < SILENT else "saturated"
             warnings.warn(
-                f"after the first epoch layer {i} is {what}: {rate:.2%} of its neurons fire per step; "
+                f"after epoch {epoch} of {epochs} layer {i} is {what}: {rate:.2%} of its neurons fire per step; "
                 f"such a layer learns little (check the scale and offset of the input, threshold and decay)",
                 RuntimeWarning,
-                stacklevel=3,
+                stacklevel=4,
             )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minisnn._internal import validate
+from minisnn._internal.names import suggesting
 from minisnn.core.parameters import NEURON, SPAN_LOGIT, WEIGHT, Params
 
 State = dict[str, np.ndarray]
@@ -47,6 +48,7 @@ def _flush(array, limit: float) -> None:
     array[np.abs(array) < limit] = 0
 
 
+@suggesting
 @dataclass(frozen=True)
 class SGD:
     """Stochastic gradient descent with momentum: u ← momentum u + g + weight_decay w;  w ← w - lr u.
@@ -103,6 +105,7 @@ class SGD:
         """
         return {"velocity": np.zeros_like(params.flat)}
 
+    @np.errstate(under="ignore")
     def update(self, params: Params, grads: Params, state: State, lr_factor: float = 1.0) -> None:
         """Take one step, in place.
 
@@ -124,6 +127,7 @@ class SGD:
         params.flat -= lr * state["velocity"]
 
 
+@suggesting
 @dataclass(frozen=True)
 class AdamW:
     """Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101):
@@ -181,6 +185,7 @@ class AdamW:
         """
         return {"m": np.zeros_like(params.flat), "v": np.zeros_like(params.flat), "step": np.zeros(1, np.int64)}
 
+    @np.errstate(under="ignore")
     def update(self, params: Params, grads: Params, state: State, lr_factor: float = 1.0) -> None:
         """Take one step, in place; see `SGD.update`.
 
@@ -203,6 +208,7 @@ class AdamW:
         params.flat -= lr * (m / (1 - self.beta1**n)) / (np.sqrt(v / (1 - self.beta2**n)) + self.eps)
 
 
+@suggesting
 def Adam(
     lr: float = 1e-3,
     span_lr: float = 0.1,
@@ -230,6 +236,7 @@ def Adam(
     return AdamW(lr, span_lr, neuron_lr, weight_decay=0.0, beta1=beta1, beta2=beta2, eps=eps)
 
 
+@np.errstate(under="ignore")
 def gradient_norm(grads: Params) -> float:
     """Return the Euclidean norm of all gradients, added up in float64."""
     return math.sqrt(float(np.square(grads.flat, dtype=np.float64).sum()))

@@ -1,5 +1,6 @@
 """A user's own sequences: the split, the record, and the words for what is often wrong with them."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -110,6 +111,15 @@ def test_record_tells_data_apart(own):
     assert len({record["sha256"], *(sha256(*arrays) for arrays in others)}) == 7
 
 
+def test_checksums_go_to_the_end(rng):
+    """Of thousands of sequences: that of all bytes at once, whatever the pieces in which they are read."""
+    x, y = rng.standard_normal((2503, 2, 1)), np.arange(2503) % 2
+    digest = hashlib.sha256()
+    for name, array in (("x", x), ("y", y)):
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
+    assert from_arrays(x, y).record["sha256"] == digest.hexdigest()
+
+
 def test_classes(own):
     """A class that no sequence has is taken only from who says that it exists."""
     x, y, _ = own
@@ -123,7 +133,7 @@ def swapped(x, y, lengths):
 
 
 def with_nan(x, y, lengths):
-    x[3, 2, 1] = np.nan
+    x[3, 0, 1] = np.nan  # every sequence has a first step
     return x, y, lengths
 
 
@@ -131,7 +141,7 @@ def with_nan(x, y, lengths):
     "spoil, error, words",
     [
         (swapped, ValueError, "7 sequences of 90 steps, and y has 90 labels; are the axes swapped.*swapaxes"),
-        (with_nan, ValueError, r"x holds 1 values that are NaN or infinite, the first at index \(3, 2, 1\)"),
+        (with_nan, ValueError, r"x holds 1 values that are NaN or infinite, the first at index \(3, 0, 1\)"),
         (lambda x, y, n: (np.ma.array(x), y, n), TypeError, "masked array"),
         (lambda x, y, n: (x.astype(complex), y, n), TypeError, "x must hold real numbers"),
         (lambda x, y, n: (x[:, :, 0], y, n), ValueError, r"write x\[:, :, np.newaxis\]"),
@@ -140,7 +150,12 @@ def with_nan(x, y, lengths):
         (lambda x, y, n: (x[:, :, :0], y, n), ValueError, "x has no inputs"),
         (lambda x, y, n: ([x[0], x[1, :5]], [0, 1], None), ValueError, "different length.* lengths="),
         (lambda x, y, n: (x, y.astype(float), n), TypeError, "y must hold integer class labels, got dtype float64"),
-        (lambda x, y, n: (x, y.astype(str), n), TypeError, "y must hold integer class labels"),
+        (
+            lambda x, y, n: (x, y.astype(str), n),
+            TypeError,
+            r"y must hold integer .* np\.unique\(y, return_inverse=True\)",
+        ),
+        (lambda x, y, n: (x, x[:, 0, 1], n), TypeError, "there is no regression here"),
         (lambda x, y, n: (x, np.eye(3)[y], n), TypeError, r"one-hot rows take y.argmax\(axis=1\)"),
         (lambda x, y, n: (x, np.eye(3, dtype=int)[y], n), ValueError, r"one-hot rows take y.argmax\(axis=1\)"),
         (lambda x, y, n: (x, y[:, np.newaxis], n), ValueError, r"shape \(90,\), got shape \(90, 1\)$"),
@@ -170,7 +185,8 @@ def test_errors_in_arrays(own, spoil, error, words):
     [
         ({"fractions": 0.2}, ValueError, "fractions must be two numbers, .* got 0.2"),
         ({"fractions": (0.2, 0.2, 0.6)}, ValueError, "fractions must be two numbers"),
-        ({"fractions": (0.0, 0.2)}, ValueError, r"fractions\[0\] must be .* in \(0.0, 1.0\), got 0.0"),
+        ({"fractions": (0.0, 0.2)}, ValueError, r"fractions\[0\] must be above 0, got 0: fit chooses its best epoch"),
+        ({"fractions": (-0.1, 0.2)}, ValueError, r"fractions\[0\] must be .* in \[0.0, 1.0\], got -0.1"),
         ({"fractions": (0.2, np.nan)}, ValueError, r"fractions\[1\]"),
         ({"fractions": (0.2, "half")}, TypeError, r"fractions\[1\] must be a number"),
         ({"fractions": (0.5, 0.5)}, ValueError, r"leave something for training, got 0.5 \+ 0.5"),
@@ -200,3 +216,39 @@ def test_a_class_with_too_few_sequences():
     with pytest.raises(ValueError, match=r"class 1 has 2 sequences, .*\(0.45, 0.45\) none is left for training"):
         from_arrays(x, y, fractions=(0.45, 0.45))
     assert set(from_arrays(x, y, fractions=(0.1, 0.1)).train.y) == {0, 1}
+
+
+@pytest.mark.parametrize("junk", [np.nan, np.inf])
+def test_what_follows_a_sequence_does_not_matter(own, junk):
+    x, y, lengths = own
+    x[np.arange(7) >= lengths[:, np.newaxis]] = junk
+    data = from_arrays(x, y, lengths)
+    assert data.n_classes == 3
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        from_arrays(x, y)
+    net = ms.Network([2, 5, 3])
+    assert np.isfinite(net.evaluate(data.validation).loss)
+
+
+def test_without_test_data(own):
+    """A fraction of 0: everything goes to the other two, and to evaluate the empty split is an error."""
+    x, y, lengths = own
+    data = from_arrays(x, y, lengths, fractions=(0.2, 0.0))
+    assert [len(getattr(data, name)) for name in SPLITS] == [72, 18, 0]
+    assert data.test.x.shape == (0, 7, 2)
+    np.testing.assert_array_equal(np.sort(np.concatenate([numbers(data.train), numbers(data.validation)])), range(90))
+    net = ms.Network([2, 5, 3])
+    with pytest.raises(ValueError, match="x has no sequences"):
+        net.evaluate(data.test)
+
+
+def test_few_steps_of_many_inputs_are_told(own, capsys):
+    """They may be (B, n_in, T)."""
+    x, y, _ = own
+    from_arrays(x, y)
+    assert capsys.readouterr().err == ""
+    from_arrays(x.swapaxes(1, 2), y)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "90 sequences of 2 steps with 7 inputs each" in line and "x.swapaxes(1, 2)" in line
+    from_arrays(np.zeros((90, 100, 700), bool), y)  # e.g. the channels of a cochlea
+    assert capsys.readouterr().err == ""
