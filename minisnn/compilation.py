@@ -1,7 +1,11 @@
 """The kernels, compiled before they are needed."""
 
+from __future__ import annotations
+
 import time
+from contextlib import contextmanager
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,12 +14,15 @@ from minisnn.core import batch
 from minisnn.core.reference import Layer, Readout
 from minisnn.core.surrogate import Triangle
 
+if TYPE_CHECKING:
+    from minisnn.network import Network
+
 
 @cache
 def prepare(dtype: str) -> None:
     """Compile the kernels for a dtype, or load them from the cache, by one tiny run; later calls do nothing."""
     layers, output, x = _tiny(dtype)
-    with announce(f"preparing the {dtype} kernels: compiled at the first use, later read from the cache"):
+    with _compiling(f"the {dtype} kernels"):
         batch.gradients(layers, output, Triangle(), x, np.zeros(1, np.int64), np.full(1, 2), None)
 
 
@@ -23,9 +30,19 @@ def prepare(dtype: str) -> None:
 def prepare_halves(dtype: str) -> None:
     """Do the same for the two halves, `Network.record` and `Network.adjoint`."""
     layers, output, x = _tiny(dtype)
-    with announce(f"preparing the {dtype} kernels of record and adjoint"):
+    with _compiling(f"the {dtype} kernels of record and adjoint"):
         batch.record(layers, output, Triangle(), x, np.full(1, 2), None)
         batch.adjoint(layers, output, Triangle(), x, np.ones((1, 2, 1), dtype), np.full(1, 2), None)
+
+
+@contextmanager
+def _compiling(kernels: str):
+    """Announce what takes long the first time; afterwards kernels are read from the cache in less than a second."""
+    try:
+        with announce(f"preparing {kernels}: the first time takes 10 s on a fast machine, a minute on a slow one"):
+            yield
+    except FileNotFoundError as error:
+        raise FileNotFoundError("kernels can't be compiled in a folder that was deleted; go to another one") from error
 
 
 def _tiny(dtype: str):
@@ -35,7 +52,7 @@ def _tiny(dtype: str):
     return layers, Readout(np.ones((1, 2), dtype), np.ones(2, dtype), None), np.ones((1, 2, 1), dtype)
 
 
-def warmup(net) -> float:
+def warmup(net: Network) -> float:
     """Compile the kernels that a network needs, or load them from the cache; print and return the seconds it took.
 
     Without this call it happens at the first use, with a message if it takes longer than a second.

@@ -1,27 +1,38 @@
 """Messages to whoever waits, on standard error: a line if something takes long, a bar or lines for progress."""
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 
 from tqdm.auto import tqdm
 
 SECONDS_PER_LINE = 5.0  # in a log
+_open = SimpleNamespace(line=False)  # whether a line on standard error waits for its seconds
 
 
 def say(message: str, end: str = "\n") -> None:
-    """Print to standard error, if there is one."""
+    """Print to standard error, if there is one: a closed one, or a terminal that is gone, stops nothing."""
+    begin = "\n" if _open.line else ""
+    _open.line = False
     if sys.stderr is not None:
-        print(message, end=end, file=sys.stderr, flush=True)
+        with suppress(OSError, ValueError):
+            print(begin + message, end=end, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def announce(message: str, after: float = 1.0):
     """Print `message` to standard error if the block takes longer than `after` seconds, then how long it took."""
+
+    def begin():
+        say(f"minisnn: {message} ...", end="")
+        _open.line = True
+
     start = time.perf_counter()
-    timer = threading.Timer(after, lambda: say(f"minisnn: {message} ...", end=""))
+    timer = threading.Timer(after, begin)
     timer.daemon = True
     timer.start()
     try:
@@ -31,25 +42,38 @@ def announce(message: str, after: float = 1.0):
         timer.join()
         seconds = time.perf_counter() - start
         if seconds > after:
-            say(f" {seconds:.0f} s")
+            so_far = "" if _open.line else "minisnn: that took"  # something else was said in between
+            _open.line = False
+            say(f"{so_far} {seconds:.0f} s")
+
+
+def replace_unknown_characters() -> None:
+    """Let a terminal or log that isn't UTF-8 show ? for a character it lacks, such as λ, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure") and not stream.closed:  # neither None nor what a notebook puts in its place
+            stream.reconfigure(errors="replace")
 
 
 def watched() -> bool:
-    """Return whether somebody looks at bars: on a terminal, or in a notebook."""
-    return sys.stderr is not None and (sys.stderr.isatty() or "ipykernel" in sys.modules)
+    """Return whether somebody looks at bars: on a terminal or in a notebook, unless TQDM_DISABLE is set."""
+    if os.environ.get("TQDM_DISABLE", "").lower() not in ("", "0", "false"):
+        return False
+    if sys.stderr is None or getattr(sys.stderr, "closed", False):
+        return False
+    return "ipykernel" in sys.modules or (hasattr(sys.stderr, "isatty") and sys.stderr.isatty())
 
 
 @contextmanager
 def progress(total: int, unit: str, show: bool, done: int = 0) -> Iterator[Callable]:
     """Yield `advance(n=1, **facts)`, to be called when n more units are done.
 
-    A bar where somebody looks. In a log a line instead, at most one in five seconds, and one at the end. Nothing if not
-    `show`.
+    A bar where somebody looks. Elsewhere a line instead, at most one in five seconds, and one at the end. Nothing if
+    not `show`.
     """
     if not (show and watched()):
         yield _lines(total, unit, done) if show else lambda n=1, **facts: None
         return
-    with tqdm(total=total, initial=done, unit=unit, dynamic_ncols=True) as bar:
+    with tqdm(total=total, initial=done, unit=unit, dynamic_ncols=True, disable=False) as bar:
 
         def advance(n: int = 1, **facts) -> None:
             bar.set_postfix(facts, refresh=False)

@@ -1,11 +1,13 @@
 """Files: written under another name and then renamed, so none is ever half written; npz with a JSON header."""
 
 import csv
+import errno
 import io
 import json
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
@@ -23,10 +25,11 @@ def _umask() -> int:
 
 
 UMASK = _umask()  # read once: between the two calls, files of other threads would have no mask
+NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM, errno.EACCES)  # of file systems that have no fsync
 
 
 def make_folder(folder) -> Path:
-    """Create `folder` and its parents, and check that files can be written there.
+    """Create `folder` and its parents, check that files can be written there, and return its absolute path.
 
     Raises
     ------
@@ -35,6 +38,7 @@ def make_folder(folder) -> Path:
     """
     folder = Path(folder)
     try:
+        folder = folder.absolute()  # also after somebody has changed the current folder
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -55,22 +59,33 @@ def write_file(path, write: Callable) -> Path:
     if path.is_dir():
         raise OSError(f"can't write {path}: it is a folder, expected the name of a file")
     try:
-        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, beside = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)  # names have a longest length
     except OSError as error:
         raise OSError(f"can't write {path}: {error.strerror or error}") from error
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
             file.flush()
-            os.fsync(file.fileno())
-        os.chmod(beside, 0o666 & ~UMASK)
+            _sync(file)
+        with suppress(OSError):  # some file systems know no permissions
+            os.chmod(beside, 0o666 & ~UMASK)
         os.replace(beside, path)
     except BaseException as error:
-        Path(beside).unlink(missing_ok=True)
+        with suppress(OSError):
+            os.unlink(beside)
         if isinstance(error, OSError):
             raise OSError(f"can't write {path}: {error.strerror or error}") from error
         raise
     return path
+
+
+def _sync(file) -> None:
+    """Have the system write a file to its disk, where it can; a full or broken disk is an OSError."""
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
 
 
 def write_text(path, text: str) -> Path:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from minisnn._internal import announce, validate
 from minisnn._internal.threads import n_threads
@@ -66,7 +65,9 @@ def bench(repeats: int | None = None, with_peers: bool = False, full: bool = Fal
     repeats = (5 if full else 3) if repeats is None else validate.integer(repeats, "repeats", 1)
     prepare("float32")
     chosen, gradient = parts(repeats, full, with_peers), seconds_of_a_gradient()
-    estimates = [part.seconds + part.gradients * gradient for part in chosen]
+    if progress:
+        estimate = sum(part.seconds + part.gradients * gradient for part in chosen)
+        announce.say(f"minisnn: the benchmark takes about {minutes(estimate)}, on a busy machine more")
     packages = ("numpy", "numba", *(cases.PACKAGES.values() if with_peers else ()))
     results = {
         "processor": processor(),
@@ -78,14 +79,10 @@ def bench(repeats: int | None = None, with_peers: bool = False, full: bool = Fal
         "full": full,
         "blas_multiply_adds_per_second": blas_speed(),
     }
-    if progress:
-        announce.say(f"minisnn: the benchmark takes about {minutes(sum(estimates))}")
-    form = {"bar_format": "{desc:<10} {percentage:3.0f}% |{bar}| {elapsed}", "dynamic_ncols": True}
-    with tqdm(total=sum(estimates), disable=not (progress and announce.watched()), **form) as bar:
-        for part, estimate in zip(chosen, estimates):
-            bar.set_description_str(part.group.replace("_", " "))
+    with announce.progress(len(chosen), "part", progress) as advance:
+        for part in chosen:
             results.setdefault(part.group, {}).update(part.run())
-            bar.update(estimate)
+            advance(measured=part.group.replace("_", " "))
     return json.loads(json.dumps(results))
 
 

@@ -141,7 +141,7 @@ def peer(peer: str, model: str, kind: str, repeats: int) -> dict:
         return {name: {**row, "error": "not installed"}}
     for n in PEER_BATCHES:
         command = [sys.executable, "-m", "minisnn.bench.peer", peer, model, kind, str(n), str(repeats)]
-        out = subprocess.run(command, capture_output=True, text=True)
+        out = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
         if out.returncode == 0:
             return {name: json.loads(out.stdout.strip().split("\n")[-1])}
     return {name: {**row, "error": (out.stderr.strip() or "killed").split("\n")[-1]}}

@@ -59,9 +59,10 @@ def peak_memory(call) -> int | None:
         return None
 
     def kilobytes(name):
-        return int(re.search(rf"{name}:\s+(\d+) kB", status.read_text())[1])
+        return int(re.search(rf"{name}:\s+(\d+) kB", status.read_text(encoding="utf-8"))[1])
 
-    Path("/proc/self/clear_refs").write_text("5")  # the peak (VmHWM) starts again from what is in use now
+    # The peak (VmHWM) starts again from what is in use now.
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     before = kilobytes("VmRSS")
     call()
     return 1024 * (kilobytes("VmHWM") - before)
@@ -70,7 +71,8 @@ def peak_memory(call) -> int | None:
 def python(code: str, *arguments: str, **environment: str) -> str:
     """Run code in a new Python process, and return its output."""
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **environment}).stdout
+    env = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=True, env=env).stdout
 
 
 def start_up() -> dict[str, float]:
@@ -88,7 +90,7 @@ def blas_speed() -> float:
 def processor() -> str:
     """Return the name of the processor as far as the system reports it; never empty."""
     cpuinfo = Path("/proc/cpuinfo")
-    name = re.search(r"model name\s*: *(\S.*)", cpuinfo.read_text()) if cpuinfo.exists() else None
+    name = re.search(r"model name\s*: *(\S.*)", cpuinfo.read_text(encoding="utf-8")) if cpuinfo.exists() else None
     return name[1].strip() if name else platform.processor() or platform.machine() or "unknown processor"
 
 

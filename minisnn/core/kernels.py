@@ -21,13 +21,14 @@ float64. All kernels are in this one file: Numba's disk cache does not notice an
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numba.extending import register_jitable
 
+from minisnn._internal.cache import cached_jit
+
 OPTIONS = {"nogil": True, "fastmath": {"contract"}, "error_model": "numpy", "no_cfunc_wrapper": True}
-jit = numba.njit(**OPTIONS, cache=True)  # called from Python
-jit_step = numba.njit(**OPTIONS, cache=True, inline="always")  # called by one kernel, of which it becomes part
+jit = cached_jit(**OPTIONS)  # called from Python
+jit_step = cached_jit(**OPTIONS, inline="always")  # called by one kernel, of which it becomes part
 jit_inner = register_jitable(**OPTIONS, no_cpython_wrapper=True)  # called by kernels; from Python it is plain Python
 
 SLABS = 16  # sequence b adds its gradients to slab b mod SLABS: sums are grouped by this, not by threads

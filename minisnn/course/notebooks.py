@@ -7,6 +7,7 @@ NN-01, NN-02, ..., execution counts run from 1, and neither times nor progress b
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -113,8 +114,8 @@ def copy(target, student: bool = False) -> list[Path]:
     for pattern in FILES:
         for path in sorted(source.glob(pattern)):
             if not (student and path.parent.name == "solutions"):
-                blank = student and path.suffix == ".ipynb"
-                contents[path.relative_to(source)] = _without_outputs(path) if blank else path.read_bytes()
+                is_notebook = path.suffix == ".ipynb"
+                contents[path.relative_to(source)] = _for_here(path, student) if is_notebook else path.read_bytes()
     folders = ("solutions", "findings", "findings/results", "findings/figures")
     existing = [str(target / name) for name in contents if os.path.lexists(target / name)]
     existing += [str(target / part) for part in folders if (target / part).is_file()]
@@ -222,8 +223,7 @@ def _check_no_traces(folder: Path, before: dict[Path, tuple]) -> None:
 
 def _normalise(notebook, number: str) -> str:
     """Leave out of a notebook what differs from run to run, and return in short what it wrote to stderr."""
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook.metadata = _metadata()
     notebook.nbformat_minor = 5  # the first with ids
     warned, count = [], 0
     for i, cell in enumerate(notebook.cells, start=1):
@@ -260,9 +260,27 @@ def _first_line(text) -> str:
     return next(iter(str(text).strip().splitlines()), "")
 
 
-def _without_outputs(path: Path) -> bytes:
+def _for_here(path: Path, student: bool) -> bytes:
+    """Read a notebook as JupyterLab would write it here; for students without outputs."""
     notebook = json.loads(path.read_bytes())
+    notebook["metadata"] = _metadata()
     for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
+        if student and cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
     return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+
+
+def _metadata() -> dict:
+    """Return what JupyterLab writes with this Python: a notebook with anything else counts as changed once opened."""
+    return {
+        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "language_info": {
+            "codemirror_mode": {"name": "ipython", "version": 3},
+            "file_extension": ".py",
+            "mimetype": "text/x-python",
+            "name": "python",
+            "nbconvert_exporter": "python",
+            "pygments_lexer": "ipython3",
+            "version": sys.version.split()[0],
+        },
+    }

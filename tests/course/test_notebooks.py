@@ -254,7 +254,7 @@ def test_execute(tmp_path, kernel, capfd):
 
     notebook = json.loads(text)
     assert notebook["nbformat"] == 4 and notebook["nbformat_minor"] == 5
-    assert notebook["metadata"]["language_info"] == {"name": "python"}
+    assert notebook["metadata"] == as_jupyter()
     title, *code = notebook["cells"]
     assert title["source"] == ["# a title"]
     assert [cell["id"] for cell in notebook["cells"]] == [f"00-{i:02}" for i in range(1, 7)]
@@ -342,11 +342,24 @@ def files(folder: Path) -> list[str]:
 
 
 COPIED = ["00_first.ipynb", "01_second.ipynb", "findings/results/match.csv", "findings/results/match.json"]
+
+
+def as_jupyter() -> dict:
+    """The metadata that JupyterLab writes: what the kernel and its specification say of themselves."""
+    kernel = pytest.importorskip("ipykernel.ipkernel").IPythonKernel
+    spec = pytest.importorskip("ipykernel.kernelspec").get_kernel_dict()
+    names = {"name": "python3", "display_name": spec["display_name"], "language": spec["language"]}
+    return {"kernelspec": names, "language_info": kernel.language_info}
+
+
 SOLVED = ["solutions/00_first.ipynb", "solutions/01_second.ipynb"]
 
 
 def test_copy(installed, tmp_path, capsys):
-    """Byte for byte, without what is no part of the tutorials; also from a package that can't be written to."""
+    """Without what is no part of the tutorials; also from a package that can't be written to.
+
+    Byte for byte, except that a notebook is marked as made with the Python that is here.
+    """
     target = tmp_path / "new" / "folder"
     for path in installed.rglob("*"):
         path.chmod(0o555 if path.is_dir() else 0o444)
@@ -358,8 +371,21 @@ def test_copy(installed, tmp_path, capsys):
     assert capsys.readouterr().out == f"6 files are in {target}\n"
     assert files(target) == sorted(COPIED + SOLVED)
     for name in files(target):
-        assert (target / name).read_bytes() == (installed / name).read_bytes()
+        if name.endswith(".ipynb"):
+            copied, original = (json.loads((folder / name).read_bytes()) for folder in (target, installed))
+            assert copied == {**original, "metadata": copied["metadata"]}
+        else:
+            assert (target / name).read_bytes() == (installed / name).read_bytes()
         assert (target / name).stat().st_mode & 0o200
+
+
+def test_a_copy_is_as_jupyter_would_write_it_here(installed, tmp_path):
+    """Else JupyterLab takes it for changed as soon as it is opened."""
+    expected = as_jupyter()
+    for student in (False, True):
+        written = notebooks.copy(tmp_path / f"copy {student}", student)
+        found = [json.loads(path.read_bytes())["metadata"] for path in written if path.suffix == ".ipynb"]
+        assert found == [expected] * len(found) != []
 
 
 def test_copy_for_students(installed, tmp_path):
