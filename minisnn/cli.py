@@ -2,6 +2,7 @@
 `tutorials`, `info`."""
 
 import argparse
+import contextlib
 import inspect
 import json
 import os
@@ -15,7 +16,9 @@ from typing import get_args
 
 import minisnn
 from minisnn import checks
-from minisnn._internal import storage
+from minisnn._internal import announce, locks, storage
+from minisnn._internal.names import did_you_mean
+from minisnn._internal.stopping import interruptible, number_of
 from minisnn.experiments import recipes
 from minisnn.experiments import run as runs
 from minisnn.experiments import sweep as sweeps
@@ -44,18 +47,28 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command, and return the exit status: 0; 1 if a check failed; 2 if the input is invalid."""
+    """Run a command, and return the exit status.
+
+    0; 1 if a check or a run failed; 2 if the input is invalid; 128 + the number of the signal that interrupted it.
+    """
+    announce.replace_unknown_characters()
     options = vars(make_parser().parse_args(arguments))
-    run = options.pop("run")
+    run, go_on = options.pop("run"), options.pop("go_on", None)
     options.pop("command")
+
+    def last_words():
+        with contextlib.suppress(OSError):  # of a terminal that was closed
+            announce.say("\nminisnn: interrupted" + (f"; {go_on(**options)}" if go_on else ""))
+
     try:
-        return run(**options)
+        with interruptible(last_words):
+            return run(**options)
     except (ValueError, TypeError, OSError, FloatingPointError) as error:
-        print(f"minisnn: {error}", file=sys.stderr)
+        announce.say(f"minisnn: {error}")
         return 2
-    except KeyboardInterrupt:
-        print("\nminisnn: interrupted", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as interrupt:
+        last_words()
+        return 128 + number_of(interrupt)
 
 
 def _command(commands, name: str, text: str) -> argparse.ArgumentParser:
@@ -70,12 +83,24 @@ def _folder(parser, default: str) -> None:
     )
 
 
+def _quiet(parser) -> None:
+    """Add the option that turns progress off."""
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+
+
 def _recipe(parser) -> None:
     """Add the option that names a recipe."""
-    names = [name.rsplit("-", 1) for name in recipes.RECIPES]
-    data, models = (", ".join(dict.fromkeys(part)) for part in zip(*names))
-    text = f"recipe to train, DATA-MODEL, where DATA is one of {data} and MODEL one of {models}"
-    parser.add_argument("--recipe", required=True, choices=list(recipes.RECIPES), metavar="NAME", help=text)
+    parts = [name.rsplit("-", 1) for name in recipes.RECIPES]
+    data, models = (", ".join(dict.fromkeys(part)) for part in zip(*parts))
+    text = f"DATA-MODEL, where DATA is one of {data} and MODEL one of {models}"
+
+    def known(name: str) -> str:
+        if name not in recipes.RECIPES:
+            slip = did_you_mean(name, recipes.RECIPES) or f"; it must be {text}"
+            raise argparse.ArgumentTypeError(f"there is no recipe {name!r}{slip}")
+        return name
+
+    parser.add_argument("--recipe", required=True, type=known, metavar="NAME", help=f"recipe to train, {text}")
 
 
 def _add_compare(commands) -> None:
@@ -90,7 +115,8 @@ def _add_compare(commands) -> None:
     ):
         parser.add_argument(name, type=int, default=default, metavar="N", help=f"{text} (default: %(default)s)")
     _sizes(parser, recipe.hidden, "neurons per hidden layer")
-    parser.set_defaults(run=_compare)
+    _quiet(parser)
+    parser.set_defaults(run=_compare, go_on=_go_on_comparing)
 
 
 def _sizes(parser, default, text: str) -> None:
@@ -101,10 +127,14 @@ def _sizes(parser, default, text: str) -> None:
     )
 
 
-def _compare(folder, **options) -> int:
+def _go_on_comparing(folder, **options) -> str:
+    return f"the same command starts again; the runs that have ended are in {folder / 'histories'}"
+
+
+def _compare(folder, quiet, **options) -> int:
     from minisnn.experiments import compare
 
-    results = compare.compare(folder, **options)
+    results = compare.compare(folder, **options, progress=not quiet)
     print(compare.table(results))
     print(f"histories and figures are in {folder}")
     return 0
@@ -122,6 +152,7 @@ def _add_train(commands) -> None:
         metavar="X",
         help="minutes between checkpoints: an interruption costs at most this much (default: %(default)s)",
     )
+    _quiet(parser)
     settings = parser.add_argument_group(
         "settings",
         "Each replaces a setting of the recipe (default: of the recipe). Brackets name the data, model or option to "
@@ -131,7 +162,7 @@ def _add_train(commands) -> None:
     for field in fields(recipes.Recipe):
         kind, text = descriptions.get(field.name, ("NAME", None))  # `python -OO` drops docstrings
         settings.add_argument(f"--{field.name.replace('_', '-')}", **_argument(field, kind, text))
-    parser.set_defaults(run=_train)
+    parser.set_defaults(run=_train, go_on=_go_on_training)
 
 
 def _descriptions() -> dict[str, tuple[str, str]]:
@@ -165,14 +196,20 @@ def _argument(field, kind: str, text: str | None) -> dict:
     return {**given, "type": read, "metavar": {int: "N", float: "X"}[number] + "|none" * optional}
 
 
-def _train(recipe, folder, resume, checkpoint_minutes, **settings) -> int:
+def _folder_of(recipe, folder, settings: dict) -> Path:
+    """Return the folder of a run, by default one that is named after recipe and seed."""
+    return folder or Path("runs") / f"{recipe}-{settings.get('seed', recipes.RECIPES[recipe].seed)}"
+
+
+def _go_on_training(recipe, folder, resume, checkpoint_minutes, quiet, **settings) -> str:
+    where = _folder_of(recipe, folder, settings)
+    return f"the same command{'' if resume else ' with --resume'} goes on (the run is in {where})"
+
+
+def _train(recipe, folder, resume, checkpoint_minutes, quiet, **settings) -> int:
     chosen = recipes.recipe(recipe, **settings)
-    folder = folder or Path("runs") / f"{recipe}-{chosen.seed}"
-    try:
-        result = runs.train(chosen, folder, resume, checkpoint_minutes=checkpoint_minutes)
-    except KeyboardInterrupt:
-        print(f"\nminisnn: interrupted; continue with the same command and --resume (the run is in {folder})")
-        return 130
+    folder = _folder_of(recipe, folder, settings)
+    result = runs.train(chosen, folder, resume, progress=not quiet, checkpoint_minutes=checkpoint_minutes)
     print(
         f"test accuracy {result['test_accuracy']:.2%} (soft spans {result['test_accuracy_soft']:.2%}), "
         f"after epoch {result['best_epoch'] + 1}, the best on validation data ({result['validation_accuracy']:.2%}); "
@@ -194,15 +231,32 @@ def _recipes() -> int:
 
 
 def _add_plot(commands) -> None:
-    parser = _command(commands, "plot", "draw the figures of a run, whether it has ended or not")
-    parser.add_argument("folder", type=Path, help="folder of the run, e.g. runs/psdigits-src-0")
+    parser = _command(commands, "plot", "draw the figures of a run, sweep or comparison, whether it has ended or not")
+    parser.add_argument("folder", type=Path, help="its folder, e.g. runs/psdigits-src-0")
     parser.set_defaults(run=_plot)
 
 
 def _plot(folder) -> int:
-    for path in runs.draw(folder):
+    from minisnn.experiments import compare
+
+    if (folder / "sweep.json").exists():
+        paths = [sweeps.draw(folder)]
+    elif (folder / "histories").is_dir():
+        paths = compare.draw_stored(folder)
+    elif not (folder / runs.CONFIG).exists() and (below := _drawable(folder)):
+        shown = ", ".join(map(str, below[:3])) + (", ..." if len(below) > 3 else "")
+        raise ValueError(f"{folder} is not the folder of a run, sweep or comparison; below it are {shown}")
+    else:
+        paths = runs.draw(folder)
+    for path in paths:
         print(path)
     return 0
+
+
+def _drawable(folder: Path) -> list[Path]:
+    """List the folders one or two levels below that `minisnn plot` can draw."""
+    patterns = [f"{level}/{name}" for level in ("*", "*/*") for name in (runs.CONFIG, "sweep.json")]
+    return sorted({path.parent for pattern in patterns for path in folder.glob(pattern)})
 
 
 def _add_sweep(commands) -> None:
@@ -225,17 +279,22 @@ def _add_sweep(commands) -> None:
         metavar="ADDRESS",
         help="address of a Dask cluster, e.g. tcp://10.0.0.1:8786 (default: the cores of this machine)",
     )
-    parser.set_defaults(run=_sweep)
+    _quiet(parser)
+    parser.set_defaults(run=_sweep, go_on=_go_on)
 
 
-def _sweep(recipe, grid, seeds, folder, scheduler) -> int:
+def _go_on(folder, **options) -> str:
+    return f"the same command goes on; what has ended is kept in {folder}"
+
+
+def _sweep(recipe, grid, seeds, folder, scheduler, quiet) -> int:
     grids = [_grid(words) for words in grid or [[]]]
     try:
         if scheduler is None:
-            rows = sweeps.sweep(recipe, grids, seeds, folder=folder)
+            rows = sweeps.sweep(recipe, grids, seeds, folder=folder, progress=not quiet)
         else:
             with _dask_client(scheduler) as client:
-                rows = sweeps.sweep(recipe, grids, seeds, client.get_executor(), folder)
+                rows = sweeps.sweep(recipe, grids, seeds, client.get_executor(), folder, progress=not quiet)
     except RuntimeError as error:
         print(f"minisnn: {error}", file=sys.stderr)
         return 1
@@ -329,15 +388,16 @@ def _add_bench(commands) -> None:
         "--peers", dest="with_peers", action="store_true", help="time JAX and PyTorch as well, if they are installed"
     )
     _folder(parser, "runs/bench")
+    _quiet(parser)
     parser.set_defaults(run=_bench)
 
 
-def _bench(folder, **options) -> int:
+def _bench(folder, quiet, **options) -> int:
     from minisnn import plots
     from minisnn.bench import bench
 
     storage.make_folder(folder)
-    results = bench.bench(**options)
+    results = bench.bench(**options, progress=not quiet)
     storage.write_text(folder / "bench.json", json.dumps(results, indent=1))
     storage.write_text(folder / "table.txt", bench.report(results) + "\n")
     panels = 3 if "growth" in results else 2
@@ -373,10 +433,11 @@ def _add_findings(commands) -> None:
         metavar="DIR",
         help="folder of README.md, results and figures (default: %(default)s)",
     )
-    parser.set_defaults(run=_findings)
+    _quiet(parser)
+    parser.set_defaults(run=_findings, go_on=_go_on)
 
 
-def _findings(names, tasks, networks, report, folder, page, **options) -> int:
+def _findings(names, tasks, networks, report, folder, page, quiet, **options) -> int:
     from minisnn.experiments import findings
 
     run_all = options["all"]
@@ -393,9 +454,10 @@ def _findings(names, tasks, networks, report, folder, page, **options) -> int:
         if report:
             import scipy.stats  # noqa: F401  missing? say so now, not after hours
         chosen = [(name, task) for name in (EXPERIMENTS if run_all else names) for task in tasks or TASKS]
-        for name, task in chosen:
-            if findings.applies(name, task) or (names and tasks):  # asked for by name: it says why not
-                print(findings.run(name, task, folder, page / "results", networks))
+        with locks.hold(storage.make_folder(folder)) if chosen else contextlib.nullcontext():
+            for name, task in chosen:
+                if findings.applies(name, task) or (names and tasks):  # asked for by name: it says why not
+                    print(findings.run(name, task, folder, page / "results", networks, progress=not quiet))
         for path in findings.report(page) if report else ():
             print(path)
     except (ImportError, RuntimeError) as error:
@@ -461,6 +523,7 @@ def _info() -> int:
     print(f"matplotlib {matplotlib.__version__}")
     print(f"{os.cpu_count()} cores, {numba.config.NUMBA_NUM_THREADS} threads in use (NUMBA_NUM_THREADS)")
     disabled = numba.config.DISABLE_JIT
-    folder = "no folder: NUMBA_DISABLE_JIT is set" if disabled else kernels.slab_gradients.stats.cache_path
+    folder = None if disabled else kernels.slab_gradients.stats.cache_path
+    folder = folder or f"no folder: {'NUMBA_DISABLE_JIT is set' if disabled else 'none can be written to'}"
     print(f"compiled kernels are cached in {folder} (NUMBA_CACHE_DIR)")
     return 0

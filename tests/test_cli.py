@@ -4,20 +4,30 @@ import csv
 import json
 import os
 import re
+import signal
 from dataclasses import asdict, fields, replace
-from inspect import signature
+from inspect import getdoc, signature
 from pathlib import Path
 from types import SimpleNamespace
 
 import numba
 import numpy as np
 import pytest
+from PIL import Image
 
 import minisnn as ms
 from minisnn import checks, cli
+from minisnn.bench import bench
 from minisnn.core.neuron import RESETS
-from minisnn.experiments import compare, recipes
+from minisnn.experiments import compare, findings, recipes
 from minisnn.experiments import run as runs
+from minisnn.experiments import sweep as sweeps
+
+
+def whole_figure(path) -> bool:
+    """Whether a file is a PNG from the first byte to the last, and not of one colour; tests/plots see what is drawn."""
+    with Image.open(path) as picture:
+        return picture.format == "PNG" and len(picture.convert("L").getcolors()) > 1
 
 
 def test_info(capsys):
@@ -47,7 +57,7 @@ def test_unknown_arguments(arguments, capsys):
 
 # Layers of 8 and 7 neurons may be silent after an epoch, and fit says so.
 @pytest.mark.compiled
-@pytest.mark.filterwarnings("ignore:after the first epoch layer:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:after .*epoch.* layer:RuntimeWarning")
 def test_compare(tmp_path, capsys):
     """All promised files are there, say the same as the table, and the figures are figures."""
     folder = tmp_path / "new" / "folder"
@@ -112,9 +122,7 @@ def test_compare(tmp_path, capsys):
     assert (config["seeds"], config["epochs"], config["version"]) == (1, 2, ms.__version__)
     assert config["data"]["permutation"] == ms.datasets.digits(permute=True, seed=0).record["permutation"]
     for name in figures:
-        content = (folder / name).read_bytes()
-        assert content.startswith(b"\x89PNG")
-        assert len(content) > 5000
+        assert whole_figure(folder / name)
 
 
 def test_defaults_of_compare_are_those_of_the_recipes():
@@ -395,7 +403,8 @@ def test_train_in_the_folder_of_a_run(tmp_path, capsys):
     (tmp_path / "config.json").write_text(config)
     (tmp_path / "checkpoint.npz").touch()
     arguments = ["train", "--recipe", "match-src", "--folder", str(tmp_path)]
-    assert cli.main(arguments) == 2
+    same = ["--epochs", "1", "--lag", "5", "--n-train", "40", "--hidden", "4"]
+    assert cli.main([*arguments, *same]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith(f"minisnn: {tmp_path} holds a run already")
@@ -403,22 +412,108 @@ def test_train_in_the_folder_of_a_run(tmp_path, capsys):
     assert cli.main([*arguments, "--resume", "--epochs", "1", "--lag", "5", "--n-train", "40", "--hidden", "9"]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("minisnn: ")
-    assert captured.err.splitlines()[1:] == ["  hidden: (4,) there, now (9,)"]
+    assert captured.err.splitlines()[1:-1] == ["  hidden: (4,) there, now (9,)"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.npz", "config.json"]
     assert (tmp_path / "config.json").read_text() == config
 
 
-def test_train_interrupted(monkeypatch, capsys):
-    """Status 130, and how to go on."""
+def commands(folder) -> dict[tuple, tuple]:
+    """For each long command: where its work is done, and how it goes on when interrupted."""
+    train = ("train", "--recipe", "psdigits-ff", "--folder", str(folder))
+    kept = f"the same command goes on; what has ended is kept in {folder}"
+    return {
+        train: (runs, "train", f"the same command with --resume goes on (the run is in {folder})"),
+        (*train, "--resume"): (runs, "train", f"the same command goes on (the run is in {folder})"),
+        ("sweep", "--recipe", "match-src", "--folder", str(folder)): (sweeps, "sweep", kept),
+        ("findings", "spans", "--folder", str(folder)): (findings, "run", kept),
+        ("compare", "--folder", str(folder)): (
+            *(compare, "compare"),
+            f"the same command starts again; the runs that have ended are in {folder / 'histories'}",
+        ),
+        ("bench", "--folder", str(folder)): (bench, "bench", ""),
+    }
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=str)
+def test_interruptions_are_told_in_a_line(tmp_path, monkeypatch, capsys, number):
+    """Status 128 + the number of the signal, how to go on, no traceback."""
+
+    def interrupted(*arguments, **options):
+        os.kill(os.getpid(), number)
+        signal.pause()
+
+    for words, (module, name, go_on) in commands(tmp_path / "folder").items():
+        monkeypatch.setattr(module, name, interrupted)
+        assert cli.main([*words]) == 128 + number
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err == "\nminisnn: interrupted" + (f"; {go_on}" if go_on else "") + "\n"
+
+
+def test_train_interrupted_in_its_own_folder(monkeypatch, capsys):
+    """Named after recipe and seed; without a signal the status is that of Ctrl-C."""
 
     def train(*arguments, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runs, "train", train)
     assert cli.main(["train", "--recipe", "psdigits-ff", "--seed", "2"]) == 130
-    captured = capsys.readouterr()
-    assert "--resume" in captured.out + captured.err
-    assert str(Path("runs/psdigits-ff-2")) in captured.out + captured.err
+    assert f"(the run is in {Path('runs/psdigits-ff-2')})" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_quiet(tmp_path, monkeypatch, capsys, quiet):
+    """Every long command shows progress, unless it is told not to."""
+
+    class Asked(Exception):
+        pass
+
+    def asked(*arguments, **options):
+        raise Asked(options["progress"])
+
+    for words, (module, name, _) in commands(tmp_path / "folder").items():
+        monkeypatch.setattr(module, name, asked)
+        with pytest.raises(Asked) as caught:
+            cli.main([*words, *["--quiet"] * quiet])
+        assert caught.value.args == (not quiet,)
+
+
+def test_plot_draws_what_a_folder_holds(tmp_path, capsys, monkeypatch):
+    """A sweep, a comparison as far as it has come; of a folder of folders it says which can be drawn."""
+    comparison, sweep = tmp_path / "compare", tmp_path / "sweep"
+    monkeypatch.setattr(compare, "_compare", lambda *_: {})
+    compare.compare(comparison, seeds=2, epochs=2, sizes=(3, 4), max_span=3)
+    assert cli.main(["plot", str(comparison)]) == 2
+    assert "no run of the comparison in" in capsys.readouterr().err
+    small_history().to_json(comparison / "histories" / "rsnn-0.json")
+    assert cli.main(["plot", str(comparison)]) == 0
+    assert capsys.readouterr().out.splitlines() == [str(comparison / "figures" / "learning_curves.png")]
+    for seed in range(2):
+        small_history(K=3).to_json(comparison / "histories" / f"asrc-{seed}.json")
+    assert cli.main(["plot", str(comparison)]) == 0
+    drawn = [str(comparison / "figures" / f"{name}.png") for name in ("learning_curves", "span_weights")]
+    assert capsys.readouterr().out.splitlines() == drawn and all(whole_figure(path) for path in drawn)
+
+    (sweep / "results").mkdir(parents=True)
+    (sweep / "sweep.json").write_text("{}")
+    assert cli.main(["plot", str(sweep)]) == 2
+    assert f"no run of the sweep in {sweep} has ended yet" in capsys.readouterr().err
+    result = {name: 0.5 for name in sweeps.COLUMNS} | {"recipe": {"seed": 0}, "spans": [2], "firing_rates": [0.1]}
+    for span in (2, 3):
+        stored = {"settings": {"span": span}, "result": result}
+        (sweep / "results" / f"span={span},seed=0.json").write_text(json.dumps(stored))
+    assert cli.main(["plot", str(sweep)]) == 0
+    assert capsys.readouterr().out == f"{sweep / 'sweep.png'}\n" and whole_figure(sweep / "sweep.png")
+
+    assert cli.main(["plot", str(tmp_path)]) == 2
+    assert f"below it are {comparison}, {sweep}\n" in capsys.readouterr().err
+
+
+def small_history(K: int | None = None) -> ms.History:
+    """Two epochs of two layers, whose spans are learned if there are K of them."""
+    p = None if K is None else [1 / K] * K
+    row = {"train_loss": 0.5, "validation_accuracy_hard": 0.25, "validation_accuracy_soft": 0.25, "seconds": 1.0}
+    return ms.History([{**row, "epoch": epoch, "span_weights": [p, p]} for epoch in range(2)], 0)
 
 
 @pytest.mark.parametrize("error", [FloatingPointError, OSError, ValueError, TypeError])
@@ -444,7 +539,7 @@ def test_recipes(monkeypatch, capsys):
 
 
 # Four neurons may be silent after an epoch, and fit says so.
-@pytest.mark.filterwarnings("ignore:after the first epoch layer:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:after .*epoch.* layer:RuntimeWarning")
 @pytest.mark.parametrize("model, figures", [("src", ["learning", "spikes"]), ("asrc", ["learning", "spans", "spikes"])])
 def test_train_and_plot(tmp_path, capsys, model, figures):
     """A run from the command line: its files, its result, its figures by name."""
@@ -465,8 +560,7 @@ def test_train_and_plot(tmp_path, capsys, model, figures):
     assert captured.out.splitlines() == [str(folder / "figures" / f"{name}.png") for name in figures]
     assert sorted(path.name for path in (folder / "figures").iterdir()) == [f"{name}.png" for name in figures]
     for name in figures:
-        content = (folder / "figures" / f"{name}.png").read_bytes()
-        assert content.startswith(b"\x89PNG") and len(content) > 4000  # empty axes are 3.3 kB
+        assert whole_figure(folder / "figures" / f"{name}.png")
     assert sorted(path.name for path in folder.iterdir()) == sorted([*written, "figures"])
 
     # A run that has ended says its result again, without training.
@@ -503,7 +597,7 @@ def test_settings_describe_their_choices():
     choices = {"data": recipes.DATA, "model": recipes.MODELS, "reset": RESETS, "surrogate": recipes.SURROGATES}
     choices["schedule"] = recipes.SCHEDULES
     for name, known in choices.items():
-        (named,) = re.findall(rf"^    {name} : {{(.*?)}}", recipes.Recipe.__doc__, re.MULTILINE | re.DOTALL)
+        (named,) = re.findall(rf"^{name} : {{(.*?)}}", getdoc(recipes.Recipe), re.MULTILINE | re.DOTALL)
         assert re.findall(r'"(\w+)"', named) == list(known), name
-    described = re.findall(r"^    (\w+) : ", recipes.Recipe.__doc__, re.MULTILINE)
+    described = re.findall(r"^(\w+) : ", getdoc(recipes.Recipe), re.MULTILINE)
     assert described == list(recipes.SETTINGS)

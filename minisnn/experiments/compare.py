@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from minisnn import plots
-from minisnn._internal import announce, storage, validate
+from minisnn._internal import announce, locks, storage, validate
 from minisnn._internal.version import __version__
 from minisnn.analysis import gradients
 from minisnn.compilation import prepare
@@ -22,6 +22,7 @@ from minisnn.experiments import recipes
 from minisnn.experiments import run as runs
 from minisnn.experiments.recipes import Recipe
 from minisnn.training import fit as training
+from minisnn.training.history import History
 
 DEFAULT = recipes.recipe("psdigits-src")
 """The recipes of this family differ in their model alone."""
@@ -61,6 +62,10 @@ def compare(
 
     Raises
     ------
+    TypeError, ValueError
+        If a setting is invalid, or the folder holds something else, e.g. a comparison with other settings.
+    BlockingIOError
+        If another process is at work in the folder.
     OSError
         If the folder can't be written to; nothing has been trained then.
     """
@@ -73,24 +78,54 @@ def compare(
     }
     config = _configuration(models, len(seeds))  # reports settings that are off before anything is written
     folder = storage.make_folder(folder)
-    for name in ("histories", "figures"):
-        storage.make_folder(folder / name)
-    storage.write_text(folder / "config.json", json.dumps(config, indent=1))
+    with locks.hold(folder):
+        _check_same_comparison(folder, config)
+        for name in ("histories", "figures"):
+            locks.tidy(storage.make_folder(folder / name))
+        storage.write_text(folder / "config.json", json.dumps(config, indent=1))
+        seeded = {name: [replace(recipe, seed=seed) for seed in seeds] for name, recipe in models.items()}
+        return _compare(seeded, config, folder, progress)
 
+
+def _compare(seeded: dict[str, list[Recipe]], config: dict, folder: Path, progress: bool) -> dict:
+    """Train, measure and draw in a folder that this process holds."""
     start = time.perf_counter()
     prepare("float32")
     data = recipes.make_data(DEFAULT)
-    seeded = {name: [replace(recipe, seed=seed) for seed in seeds] for name, recipe in models.items()}
     nets, histories = _train_all(seeded, data, folder / "histories", progress)
     outcomes = {
         name: [_outcome(recipe, net, data, h) for recipe, net, h in zip(seeded[name], nets[name], histories[name])]
-        for name in models
+        for name in seeded
     }
     results = {"config": config, "seconds": time.perf_counter() - start, "models": outcomes}
     storage.write_text(folder / "results.json", json.dumps(results, indent=1))
     storage.write_text(folder / "table.txt", table(results) + "\n")
     draw(folder / "figures", histories, nets, data)
     return results
+
+
+def _check_same_comparison(folder: Path, config: dict) -> None:
+    """Raise ValueError if the folder holds something else than a comparison with these settings."""
+    if (folder / "sweep.json").exists():
+        raise ValueError(f"{folder} holds a sweep; name another folder")
+    if not (folder / "config.json").exists():
+        return
+    before, now = read_configuration(folder), json.loads(json.dumps(config))
+    names = [key for key in now if key != "version" and before.get(key) != now[key]]
+    if names:
+        listed = "\n  ".join(f"{key}: {before.get(key)!r} there, now {now[key]!r}" for key in names)
+        raise ValueError(f"the comparison in {folder} is another one:\n  {listed}\nname another folder")
+
+
+def read_configuration(folder) -> dict:
+    """Read the `config.json` of a comparison; raise ValueError if it is that of something else."""
+    path = Path(folder) / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        dict(config["models"])
+        return config
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not the config.json of a comparison ({error!r}); name another folder") from error
 
 
 def _configuration(models: dict[str, Recipe], n_seeds: int) -> dict:
@@ -161,8 +196,28 @@ def table(results: dict) -> str:
     return "\n".join(lines)
 
 
-def draw(folder: Path, histories, nets, data) -> None:
-    """Write all figures of a comparison as PNG files: the README's picture, and four with every seed."""
+def draw_stored(folder) -> list[Path]:
+    """Draw what the stored histories of a comparison show, as far as it has come: learning curves, span weights.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no run has ended yet.
+    """
+    folder, histories = Path(folder), {}
+    for name in read_configuration(folder)["models"]:
+        paths = sorted((folder / "histories").glob(f"{name.split()[0].lower()}-*.json"))
+        if paths:
+            histories[name] = [History.from_json(path) for path in paths]
+    if not histories:
+        raise FileNotFoundError(f"no run of the comparison in {folder} has ended yet: there is nothing to draw")
+    return draw_histories(storage.make_folder(folder / "figures"), histories)
+
+
+def draw_histories(folder: Path, histories: dict[str, list[History]]) -> list[Path]:
+    """Write the figures that need histories alone."""
+    adaptive = next((h for name, h in histories.items() if name.startswith("ASRC")), [])
+    n_layers = len(next(iter(histories.values()))[0].rows[0]["span_weights"])
 
     def curves(axes):
         plots.learning_curves(histories, ax=axes[0])
@@ -175,6 +230,16 @@ def draw(folder: Path, histories, nets, data) -> None:
                 ax = plots.span_weights(history, layer, ax=axes[i * n_layers + layer])
                 ax.set_title(f"seed {i}, {ax.get_title()}", fontsize="medium")
 
+    drawn = [plots.save(folder / "learning_curves.png", curves, 1, 2, 10, 3.8)]
+    if adaptive:
+        size = (len(adaptive), n_layers, 3.6 * n_layers, 2.8 * len(adaptive))
+        drawn.append(plots.save(folder / "span_weights.png", heat_maps, *size))
+    return drawn
+
+
+def draw(folder: Path, histories: dict[str, list[History]], nets: dict[str, list], data) -> None:
+    """Write all figures of a comparison as PNG files: the README's picture, and four with every seed."""
+
     def flow(axes):
         for layer, ax in enumerate(axes):
             plots.gradient_flow(flows, layer, ax=ax)
@@ -184,19 +249,16 @@ def draw(folder: Path, histories, nets, data) -> None:
             plots.spikes(net.record(x[:1], span_mode="hard"), ax=ax)
             ax.set_title(f"{name}: the digit {y[0]}", fontsize="medium")
 
-    adaptive = list(histories.values())[-1]
-    n_layers = len(adaptive[0].rows[0]["span_weights"])
-    x, y = data.validation.x, data.validation.y
-    flows = {name: [gradients.gradient_flow(net, x, y, span_mode="hard") for net in nets[name]] for name in nets}
-
     def overview(axes):
-        rsnn, src, _ = nets
+        rsnn, src, asrc = nets
         (skip,) = {recurrence.span for recurrence in nets[src][0].recurrence}
         shown = {name: flows[name][:1] for name in (rsnn, src)}
-        plots.overview(max(skip, 2), adaptive[0], shown, n_layers - 1, axes)
+        plots.overview(max(skip, 2), histories[asrc][0], shown, n_layers - 1, axes)
 
+    x, y = data.validation.x, data.validation.y
+    flows = {name: [gradients.gradient_flow(net, x, y, span_mode="hard") for net in nets[name]] for name in nets}
+    n_layers = len(next(iter(nets.values()))[0].recurrence)
     plots.save(folder / "overview.png", overview, 2, 2, 11, 4.9)
-    plots.save(folder / "learning_curves.png", curves, 1, 2, 10, 3.8)
-    plots.save(folder / "span_weights.png", heat_maps, len(adaptive), n_layers, 3.6 * n_layers, 2.8 * len(adaptive))
+    draw_histories(folder, histories)
     plots.save(folder / "gradient_flow.png", flow, 1, n_layers, 3.6 * n_layers, 3.4)
     plots.save(folder / "spikes.png", rasters, 1, len(nets), 4.2 * len(nets), 4.5)

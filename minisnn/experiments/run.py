@@ -1,12 +1,13 @@
 """A run: a recipe trained in a folder, safe to interrupt, with its figures.
 
-config.json      the recipe, the data's record, the version: what the run is
+config.json      the recipe, the data's record, the versions that it began with: what the run is
 checkpoint.npz   to continue from; gone once the run has ended
 history.csv      one row per epoch, appended as it comes (`tail -f`)
 best.npz         the network of the epoch with the best hard validation accuracy: `Network.load`
 history.json     the whole history, span weights included; as of the last epoch
 result.json      at the end: test accuracy, computed this once
 figures/         written by `draw`
+.lock            while a process is at work here
 """
 
 import json
@@ -14,19 +15,31 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
 from minisnn import plots
-from minisnn._internal import storage
+from minisnn._internal import locks, storage
 from minisnn._internal.version import __version__
+from minisnn.datasets import Dataset, Split
 from minisnn.experiments import recipes
 from minisnn.experiments.recipes import Recipe
 from minisnn.network import Network
 from minisnn.training import fit as training
+from minisnn.training import settings
+from minisnn.training.checkpoint import VERSIONS
 from minisnn.training.history import History
 
 CONFIG, CHECKPOINT, RESULT = "config.json", "checkpoint.npz", "result.json"
 
 
-def train(recipe: Recipe, folder, resume: bool = False, progress: bool = True, checkpoint_minutes: float = 5.0) -> dict:
+def train(
+    recipe: Recipe,
+    folder,
+    resume: bool = False,
+    progress: bool = True,
+    checkpoint_minutes: float = 5.0,
+    patience: float = 0.0,
+) -> dict:
     """Train a recipe in `folder`, evaluate it on test data, and store the result.
 
     Parameters
@@ -41,6 +54,8 @@ def train(recipe: Recipe, folder, resume: bool = False, progress: bool = True, c
         Whether to show progress bars.
     checkpoint_minutes : float
         As in `fit`.
+    patience : float
+        Seconds to wait for a folder in which another process is at work.
 
     Returns
     -------
@@ -53,18 +68,31 @@ def train(recipe: Recipe, folder, resume: bool = False, progress: bool = True, c
     FileExistsError
         If the folder holds a run already and `resume` is False.
     ValueError
-        If the folder holds a run of another recipe (the message says what differs); if a setting is invalid.
+        If the folder holds a run of another recipe (the message says what differs), or a sweep; if a setting is
+        invalid.
+    BlockingIOError
+        If another process is at work in the folder.
     OSError
         If the folder can't be written to.
     """
     folder = storage.make_folder(folder)
-    if (folder / CONFIG).exists() and any((folder / name).exists() for name in (CHECKPOINT, RESULT)):
+    with locks.hold(folder, patience):
         _check_same_run(folder, recipe, resume)
         if (folder / RESULT).exists():
+            _check_same_recipe(folder, _stored_recipe(folder / RESULT), recipe)
+            (folder / CHECKPOINT).unlink(missing_ok=True)  # of a process killed just before it did that itself
             return read_result(folder)
+        return _train(recipe, folder, progress, checkpoint_minutes)
+
+
+def _train(recipe: Recipe, folder: Path, progress: bool, checkpoint_minutes: float) -> dict:
+    """Train a recipe in a folder that this process holds, from its checkpoint if there is one."""
+    check(recipe)
+    check_paths(folder)
     net, data = recipes.make_network(recipe), recipes.make_data(recipe)
-    config = {"recipe": asdict(recipe), "data": data.record, "version": __version__}
-    storage.write_text(folder / CONFIG, json.dumps(config, indent=1))
+    if not (folder / CHECKPOINT).exists():  # else it stays that of the beginning
+        config = {"recipe": asdict(recipe), "data": data.record, "versions": VERSIONS}
+        storage.write_text(folder / CONFIG, json.dumps(config, indent=1))
 
     def store(net: Network, history: History) -> None:
         if (folder / "history.csv").exists() and len(_lines(folder / "history.csv")) == len(history):
@@ -89,16 +117,45 @@ def train(recipe: Recipe, folder, resume: bool = False, progress: bool = True, c
 
 
 def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines()
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 def _check_same_run(folder: Path, recipe: Recipe, resume: bool) -> None:
-    """Raise FileExistsError if the folder's run is not to be resumed, ValueError if it is of another recipe."""
-    if not resume:
+    """Raise ValueError if the folder is not that of this recipe, FileExistsError if its run is not to be resumed."""
+    if (folder / "sweep.json").exists():
+        raise ValueError(f"{folder} holds a sweep; name another folder")
+    if not (folder / CONFIG).exists():
+        return
+    _check_same_recipe(folder, read_recipe(folder), recipe)
+    if not resume and any((folder / name).exists() for name in (CHECKPOINT, RESULT)):
         raise FileExistsError(f"{folder} holds a run already: continue it (--resume), or name another folder")
-    different = recipes.differences(read_recipe(folder), recipe)
+
+
+def _check_same_recipe(where: Path, there: Recipe, recipe: Recipe) -> None:
+    different = recipes.differences(there, recipe)
     if different:
-        raise ValueError(f"the run in {folder} is another one:\n  " + "\n  ".join(different))
+        listed = "\n  ".join(different)
+        raise ValueError(f"the run in {where} is another one:\n  {listed}\nname another folder, or the settings there")
+
+
+def check(recipe: Recipe) -> None:
+    """Check all settings of a recipe but those of its data; raise TypeError or ValueError."""
+    one = Split(np.zeros((1, *recipes.steps_and_inputs(recipe)), np.float32), np.zeros(1, np.int64))
+    data, options = Dataset(one, one, one, recipes.N_CLASSES[recipe.data]), recipes.fit_options(recipe)
+    settings.checked(recipes.make_network(recipe), data, options.pop("optimizer"), options.pop("schedule"), options)
+
+
+def check_paths(folder: Path) -> None:
+    """Raise OSError if the paths of a run in this folder would be longer than the system allows."""
+    longest = folder / f".{CHECKPOINT}.12345678"  # under this name it is written
+    try:
+        longest.touch()
+        longest.unlink()
+    except OSError as error:
+        raise OSError(
+            f"can't write {longest}: {error.strerror}; if this path of {len(str(longest))} characters is too long, "
+            "name a folder nearer to the root"
+        ) from error
 
 
 def outcome(recipe: Recipe, net: Network, data, history: History) -> dict:
@@ -121,10 +178,14 @@ def outcome(recipe: Recipe, net: Network, data, history: History) -> dict:
 
 def read_recipe(folder) -> Recipe:
     """Read the recipe of the run in a folder; raise FileNotFoundError or ValueError if there is none."""
-    path = Path(folder) / CONFIG
-    settings = _read_json(path, "recipe")["recipe"]
+    return _stored_recipe(Path(folder) / CONFIG)
+
+
+def _stored_recipe(path: Path) -> Recipe:
+    """Read the recipe in `config.json` or `result.json`."""
+    stored = _read_json(path, "recipe")["recipe"]
     try:
-        return Recipe(**settings)
+        return Recipe(**stored)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} holds no recipe of this version of minisnn: {error}") from error
 
@@ -139,7 +200,7 @@ def _read_json(path: Path, key: str) -> dict:
     if not path.exists():
         raise FileNotFoundError(f"no file {path}; is {path.parent} the folder of a run?")
     try:
-        read = json.loads(path.read_text())
+        read = json.loads(path.read_text(encoding="utf-8"))
         read[key]
         return read
     except (ValueError, KeyError, TypeError) as error:

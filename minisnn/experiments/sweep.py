@@ -5,39 +5,44 @@
     runs/            the folders of the runs (on the machine that trained them)
     sweep.csv        one row per run, made anew from results/ after each of them
     failures.txt     the runs that failed last time, and why
+    .lock            while a process is at work here
 
 A run is named by its settings and its seed, and its result is stored under this name: what has ended is not run again,
-and nothing is counted twice. What failed, or was lost with its worker, is run by the next call.
+and nothing is counted twice. What failed, was interrupted, or was lost with its worker, is run by the next call.
 """
 
+import hashlib
 import itertools
 import json
-import multiprocessing
 import uuid
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
+from concurrent.futures import Executor, as_completed
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 
-import numba
 import numpy as np
 
 from minisnn import plots
-from minisnn._internal import announce, storage, validate
-from minisnn._internal.threads import n_threads
-from minisnn.compilation import prepare
+from minisnn._internal import announce, locks, storage, validate
+from minisnn._internal.types import PathLike
 from minisnn.experiments import recipes
 from minisnn.experiments import run as runs
+from minisnn.experiments.workers import check_can_start, processes, stoppable
+from minisnn.training.checkpoint import VERSIONS
 
 COLUMNS = ("test_accuracy", "test_accuracy_soft", "validation_accuracy", "best_epoch", "seconds")
 """The entries of a run's result that a row of a sweep has, besides spans and firing rates as text."""
+LONGEST_NAME = 240  # bytes of a run's name: file systems allow 255, and files are written with a few more at first
+PATIENCE = 10.0  # seconds for which a run waits for its folder, in which an interrupted one may still be ending
 
 
 def sweep(
     recipe: str,
     grid: dict | list[dict],
-    seeds,
+    seeds: int | Sequence[int],
     executor: Executor | None = None,
-    folder="runs/sweep",
+    folder: PathLike = "runs/sweep",
     progress: bool = True,
 ) -> list[dict]:
     """Train a recipe with every combination of settings and every seed, in many processes; resumable.
@@ -55,7 +60,8 @@ def sweep(
     executor : concurrent.futures.Executor, optional
         Runs the trainings. Default: a pool of new processes, one per core, with one thread each. For a cluster:
         `dask.distributed.Client(address).get_executor()`; start its workers with NUMBA_NUM_THREADS=1, unless there is
-        one per machine: threads that share cores slow each other down badly.
+        one per machine: threads that share cores slow each other down badly. After an interruption, runs in the default
+        pool and on Dask end within seconds; of other executors, what has begun is not stopped.
     folder : path
         Holds the sweep; a second call continues it. Runs are written to `runs/` below it on the machine on which they
         run, where they can also be resumed after an interruption.
@@ -72,11 +78,17 @@ def sweep(
     Raises
     ------
     TypeError, ValueError
-        If the recipe, a setting or a seed is invalid, before anything is run; if the folder holds another sweep.
+        If the recipe, a setting or a seed is invalid, before anything is run; if the folder holds another sweep, or a
+        run.
+    BlockingIOError
+        If another process is at work in the folder.
     OSError
-        If the folder can't be written to.
+        If the folder can't be written to, or the paths of runs would be too long.
     RuntimeError
         At the end, if runs failed: names them and their errors, and says how to run them again. What has ended is kept.
+        At the start, if the default pool can't be made: a script needs `if __name__ == "__main__":`.
+    KeyboardInterrupt
+        After Ctrl-C, once all workers have ended. What has ended is kept, and the same call goes on.
 
     Examples
     --------
@@ -88,32 +100,38 @@ def sweep(
     >>> [(row["span"], row["seed"]) for row in rows]
     [(5, 0), (15, 0)]
     """
+    if executor is None:
+        check_can_start()
     tasks = _tasks(recipe, grid, seeds)
+    left = [task for name, task in tasks.items() if not _result_file(Path(folder), name).exists()]
+    _check_data([recipes.recipe(recipe, **task) for task in left], here=executor is None)
     folder = storage.make_folder(folder)
-    storage.make_folder(folder / "results")
-    _check_same_sweep(folder, {"recipe": recipe, "tasks": sorted(tasks)})
-    read_rows(folder)  # a damaged result is reported now, not after hours
-    _check_same_settings(folder, recipe, tasks)
-    left = {name: task for name, task in tasks.items() if not _result_file(folder, name).exists()}
-    failures = {}
-    if left:
-        if executor is None:
-            pool = processes(len(left))
-            try:
-                failures = _run_all(left, folder, pool, len(tasks), progress)
-            finally:
-                pool.shutdown(cancel_futures=True)
-        else:
-            failures = _run_all(left, folder, executor, len(tasks), progress)
-    rows = write_csv(folder)
-    lines = "\n".join(f"  {name}: {error}" for name, error in failures.items())
-    storage.write_text(folder / "failures.txt", lines + "\n" if failures else "")
+    with locks.hold(folder):
+        failures = _sweep(recipe, tasks, folder, executor, progress)
+        rows = write_csv(folder)
     if failures:
+        lines = "\n".join(f"  {name}: {error}" for name, error in failures.items())
         raise RuntimeError(
             f"{len(failures)} of {len(tasks)} runs failed:\n{lines}\n"
             f"the others are in {folder / 'sweep.csv'}; the same call runs those that are missing"
         )
     return rows
+
+
+def _sweep(recipe: str, tasks: dict[str, dict], folder: Path, executor, progress: bool) -> dict[str, str]:
+    """Run what is left of a sweep in a folder that this process holds, and return errors by the names of the runs."""
+    locks.tidy(storage.make_folder(folder / "results"))
+    _check_same_sweep(folder, {"recipe": recipe, "tasks": sorted(tasks), "versions": VERSIONS})
+    read_rows(folder)  # a damaged result is reported now, not after hours
+    _check_same_settings(folder, recipe, tasks)
+    left = {name: task for name, task in tasks.items() if not _result_file(folder, name).exists()}
+    failures = {}
+    if left:
+        runs.check_paths(storage.make_folder(folder / "runs" / max(left, key=len)))
+        with processes(len(left)) if executor is None else nullcontext(executor) as pool:
+            failures = _run_all(left, folder, pool, len(tasks), progress)
+    storage.write_text(folder / "failures.txt", "".join(f"  {name}: {error}\n" for name, error in failures.items()))
+    return failures
 
 
 def _tasks(recipe: str, grid, seeds) -> dict[str, dict]:
@@ -133,18 +151,34 @@ def _tasks(recipe: str, grid, seeds) -> dict[str, dict]:
         for values in itertools.product(*grid.values()):
             settings = dict(sorted((name, _plain(name, value)) for name, value in zip(grid, values)))
             for seed in seeds:
-                chosen = recipes.recipe(recipe, **settings, seed=seed)
-                recipes.make_network(chosen)
-                recipes.fit_options(chosen)
+                runs.check(recipes.recipe(recipe, **settings, seed=seed))
                 tasks[run_name(settings, seed)] = {**settings, "seed": seed}
     if not tasks:
         raise ValueError(f"there is nothing to sweep: grid {grid!r}, seeds {seeds!r}")
     return tasks
 
 
+def _check_data(chosen: list[recipes.Recipe], here: bool) -> None:
+    """Raise TypeError or ValueError if a setting of data is invalid, by making each data set once.
+
+    Unless the runs are `here`, this machine need not have the files of the data.
+    """
+    of_data = {tuple(getattr(r, name) for name in ("data", *recipes.DATA[r.data], "data_seed")): r for r in chosen}
+    for recipe in of_data.values():
+        with nullcontext() if here else suppress(OSError, ImportError):
+            recipes.make_data(recipe)
+
+
 def run_name(settings: dict, seed: int) -> str:
-    """Name a run, and its folder below `runs/`, by its settings in alphabetical order and its seed."""
-    return ",".join(f"{key}={_word(value)}" for key, value in [*sorted(settings.items()), ("seed", seed)])
+    """Name a run, and its folder below `runs/`, by its settings in alphabetical order and its seed.
+
+    A name that would be too long for a file ends in its hash; the settings stand in the run's result.
+    """
+    name = ",".join(f"{key}={_word(value)}" for key, value in [*sorted(settings.items()), ("seed", seed)])
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    end = f"...,{hashlib.sha256(name.encode()).hexdigest()[:16]},seed={seed}"
+    return name.encode()[: LONGEST_NAME - len(end)].decode(errors="ignore") + end
 
 
 def _plain(name: str, value):
@@ -164,11 +198,24 @@ def _check_same_sweep(folder: Path, config: dict) -> None:
     path = folder / "sweep.json"
     if path.exists():
         try:
-            before = json.loads(path.read_text())["recipe"]
+            before = json.loads(path.read_text(encoding="utf-8"))
+            there = before["recipe"]
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is not the file of a sweep ({error!r})") from error
-        if before != config["recipe"]:
-            raise ValueError(f"{folder} holds a sweep of {before}, not of {config['recipe']}; name another folder")
+        if there != config["recipe"]:
+            raise ValueError(f"{folder} holds a sweep of {there}, not of {config['recipe']}; name another folder")
+        config = {**config, "versions": before.get("versions", VERSIONS)}
+        other = [
+            f"{name} {there}, now {VERSIONS.get(name)}"
+            for name, there in config["versions"].items()
+            if there != VERSIONS.get(name)
+        ]
+        if other:
+            announce.say(
+                f"minisnn: the sweep in {folder} began with {'; '.join(other)}: last bits may differ between its runs"
+            )
+    elif (folder / runs.CONFIG).exists():
+        raise ValueError(f"{folder} holds a run; name another folder")
     elif any((folder / "results").iterdir()):
         raise ValueError(f"{folder} holds results but no sweep.json; name another folder")
     storage.write_text(path, json.dumps(config, indent=1))
@@ -179,7 +226,7 @@ def _check_same_settings(folder: Path, recipe: str, tasks: dict) -> None:
     for name, task in tasks.items():
         path = _result_file(folder, name)
         if path.exists():
-            stored = json.loads(path.read_text())["result"]["recipe"]
+            stored = json.loads(path.read_text(encoding="utf-8"))["result"]["recipe"]
             now = json.loads(json.dumps(asdict(recipes.recipe(recipe, **task))))
             names = [key for key in {**stored, **now} if stored.get(key) != now.get(key)]
             if names:
@@ -194,50 +241,43 @@ def _result_file(folder: Path, name: str) -> Path:
     return folder / "results" / f"{name}.json"
 
 
-def processes(n_tasks: int) -> ProcessPoolExecutor:
-    """Make a pool of processes, one per core, that share the threads; kernels are compiled before that, here."""
-    prepare("float32")
-    threads = n_threads()
-    n_workers = max(1, min(threads, n_tasks))
-    return ProcessPoolExecutor(
-        n_workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(threads // n_workers,),
-    )
-
-
-def _start_worker(threads: int) -> None:
-    numba.config.NUMBA_NUM_THREADS = threads
-
-
 def run_one(recipe: str, settings: dict, folder: str, call: str) -> dict:
     """Do one run of a sweep in the process of a worker: `runs.train`, which continues what is there.
 
     `call` is new in each call of `sweep`: Dask treats equal tasks as one, and would return its last failure again.
     """
-    return runs.train(recipes.recipe(recipe, **settings), Path(folder), resume=True, progress=False)
+    chosen = recipes.recipe(recipe, **settings)
+    return stoppable(runs.train, chosen, Path(folder), resume=True, progress=False, patience=PATIENCE)
 
 
 def _run_all(tasks: dict, folder: Path, executor: Executor, n_total: int, progress: bool) -> dict[str, str]:
-    """Run what is left, write results as they come, and return the errors of the runs that failed, by name."""
-    recipe = json.loads((folder / "sweep.json").read_text())["recipe"]
+    """Run what is left, write results as they come, and return the errors of the runs that failed, by name.
+
+    If this is interrupted, the runs are cancelled.
+    """
+    recipe = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))["recipe"]
     where, call = (folder / "runs").absolute(), uuid.uuid4().hex
-    futures = {executor.submit(run_one, recipe, task, str(where / name), call): name for name, task in tasks.items()}
-    failures = {}
-    with announce.progress(n_total, "run", progress, done=n_total - len(tasks)) as advance:
-        for future in as_completed(futures):
-            name = futures[future]
-            try:
-                result = future.result()
-            except Exception as error:  # whatever a run, a worker or a cluster can raise
-                failures[name] = f"{type(error).__name__}: {error}"
-                advance(0, failed=len(failures))
-                continue
-            ended = {"settings": settings_of(tasks[name]), "result": result}
-            storage.write_text(_result_file(folder, name), json.dumps(ended, indent=1))
-            write_csv(folder)
-            advance(failed=len(failures))
+    futures, failures = {}, {}
+    try:
+        for name, task in tasks.items():
+            futures[executor.submit(run_one, recipe, task, str(where / name), call)] = name
+        with announce.progress(n_total, "run", progress, done=n_total - len(tasks)) as advance:
+            for future in as_completed(futures):
+                name = futures[future]
+                try:
+                    result = future.result()
+                except Exception as error:  # whatever a run, a worker or a cluster can raise
+                    failures[name] = f"{type(error).__name__}: {error}"
+                    advance(0, failed=len(failures))
+                    continue
+                ended = {"settings": settings_of(tasks[name]), "result": result}
+                storage.write_text(_result_file(folder, name), json.dumps(ended, indent=1))
+                write_csv(folder)
+                advance(failed=len(failures))
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        raise
     return failures
 
 
@@ -246,7 +286,7 @@ def read_rows(folder) -> list[dict]:
     rows = []
     for path in sorted((Path(folder) / "results").glob("*.json")):
         try:
-            read = json.loads(path.read_text())
+            read = json.loads(path.read_text(encoding="utf-8"))
             settings, result = read["settings"], read["result"]
             row = {**settings, "seed": result["recipe"]["seed"], **{name: result[name] for name in COLUMNS}}
         except (ValueError, KeyError, TypeError) as error:
@@ -316,6 +356,8 @@ def numeric_settings(rows: list[dict]) -> list[str]:
 def draw(folder, setting: str | None = None) -> Path:
     """Draw a sweep: test accuracy against one of its settings (default: the first number that varies)."""
     rows = read_rows(folder)
+    if not rows:
+        raise ValueError(f"no run of the sweep in {folder} has ended yet: there is nothing to draw")
     numbers = numeric_settings(rows)
     if setting is None and not numbers:
         raise ValueError("the sweep has no setting that is a number: there is no figure to draw")

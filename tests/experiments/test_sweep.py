@@ -25,13 +25,13 @@ from matplotlib.colors import to_hex
 
 import minisnn as ms
 from minisnn import cli, plots
-from minisnn.experiments import recipes
+from minisnn.experiments import recipes, workers
 from minisnn.experiments import run as runs
 from minisnn.experiments import sweep as sweeps
 from minisnn.training import fit as training
 
 # Layers of 4 neurons may be silent after an epoch, and fit says so.
-pytestmark = pytest.mark.filterwarnings("ignore:after the first epoch layer:RuntimeWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:after .*epoch.* layer:RuntimeWarning")
 
 TINY = {"hidden": [(4,)], "n_train": [40], "epochs": [1], "lag": [5]}
 TINY_NAME = "epochs=1,hidden=4,lag=5,n_train=40"  # in the order of the alphabet
@@ -192,8 +192,8 @@ def test_values_may_be_numpy(tmp_path):
 
 
 OFF = {
-    "recipe": ("match-srk", {}, 1, ValueError, "recipe must be one of .*'match-src'.*got 'match-srk'"),
-    "unknown setting": ("match-src", {"spam": [1]}, 1, ValueError, "setting must be one of .*got 'spam'"),
+    "recipe": ("match-srk", {}, 1, ValueError, "no recipe 'match-srk'; did you mean 'match-src'"),
+    "unknown setting": ("match-src", {"spam": [1]}, 1, ValueError, "no setting 'spam'; did you mean 'span'"),
     "useless setting": ("match-src", {"max_span": [8]}, 1, ValueError, "max_span would change nothing"),
     "useless for one model": ("match-src", {"model": ["src", "ff"], "span": [2]}, 1, ValueError, "span would change"),
     "useless for the data": ("psdigits-src", {"lag": [5, 6]}, 1, ValueError, "lag would change nothing"),
@@ -201,7 +201,7 @@ OFF = {
     "spans of other layers": ("match-src", {"span": [2, (2, 3)]}, 1, ValueError, r"span has 2 values, \(2, 3\)"),
     "value of the wrong type": ("match-src", {"span": [2, "3"]}, 1, TypeError, "span must be an integer, got '3'"),
     "name as value": ("match-src", {"model": ["scr"]}, 1, ValueError, "model must be one of .*got 'scr'"),
-    "second grid": ("match-src", [{"span": [2]}, {"spam": [2]}], 1, ValueError, "got 'spam'"),
+    "second grid": ("match-src", [{"span": [2]}, {"spam": [2]}], 1, ValueError, "no setting 'spam'"),
     "text": ("match-src", "span=2", 1, TypeError, "grid must map settings to lists"),
     "nothing": ("match-src", None, 1, TypeError, "grid must map settings to lists"),
     "number": ("match-src", {"span": 2}, 1, TypeError, "grid must map settings to lists .*'span': 2"),
@@ -759,7 +759,7 @@ def test_command_reads_the_rest(tmp_path, capsys, asked):
         (["--grid", "span"], "--grid takes SETTING=VALUE,VALUE..., e.g. span=1,2,4; got 'span'"),
         (["--grid", "span="], "got 'span='"),
         (["--grid", "lag=5", "3"], "got '3'"),
-        (["--grid", "spam=1"], "setting must be one of 'data',"),
+        (["--grid", "spam=1"], "there is no setting 'spam'; did you mean 'span'?"),
         (["--grid", "max-span=1"], "max_span would change nothing"),
         (["--grid", "span=two"], "span must be an integer, got 'two'"),
         (["--grid", "span=1,,2"], "span must be an integer, got ''"),
@@ -827,7 +827,7 @@ def test_command_without_numbers(tmp_path, capsys, in_process, tiny):
 
 
 def spawned() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), sweeps._start_worker, (1,))
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
 
 
 @pytest.mark.slow
@@ -843,13 +843,13 @@ def test_processes_change_nothing(tmp_path):
 
 @pytest.mark.slow
 def test_processes_share_the_threads():
-    n_threads = sweeps.n_threads()
+    n_threads = workers.n_threads()
     for n_tasks in (1, 2, 1000):
         with sweeps.processes(n_tasks) as pool:
-            each = pool.submit(sweeps.n_threads).result()
+            each = pool.submit(workers.n_threads).result()
             assert 1 <= pool._max_workers <= n_tasks
             assert each * pool._max_workers <= n_threads
-    assert sweeps.n_threads() == n_threads
+    assert workers.n_threads() == n_threads
 
 
 @pytest.mark.slow

@@ -9,15 +9,13 @@ folder/TASK/lags/           the sweep over lags
 
 import hashlib
 import json
-import os
 from concurrent.futures import as_completed
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from minisnn._internal import announce, storage
+from minisnn._internal import announce, locks, storage
 from minisnn.analysis import gradients as analysis
 from minisnn.analysis import robustness as disturbances
 from minisnn.core.recurrence import ASRC
@@ -223,21 +221,16 @@ def _of_each_run(task: Task, folder: Path, name: str, networks: dict, measure, p
     found = {path: _measured(path, stamps[path]) for path in files.values()}
     left = {key: path for key, path in files.items() if found[path] is None}
     if left:
-        pool = sweeps.processes(len(left))
-        try:
-            with _one_blas_thread():  # processes start when something is submitted
-                futures = {
-                    pool.submit(measure, task.chosen(*key), folder / "runs" / path.stem): path
-                    for key, path in left.items()
-                }
+        with locks.hold(measured), sweeps.processes(len(left)) as pool:
+            futures = {
+                pool.submit(measure, task.chosen(*key), folder / "runs" / path.stem): path for key, path in left.items()
+            }
             with announce.progress(len(files), f"run ({name})", progress, done=len(files) - len(left)) as advance:
                 for future in as_completed(futures):
                     path = futures[future]
                     found[path] = future.result()
                     storage.write_text(path, json.dumps({"measured": stamps[path], "rows": found[path]}))
                     advance()
-        finally:
-            pool.shutdown(cancel_futures=True)
     return [{"network": network, "seed": seed, **row} for (network, seed), path in files.items() for row in found[path]]
 
 
@@ -258,30 +251,11 @@ def _measured(path: Path, stamp: dict) -> list[dict] | None:
     if not path.exists():
         return None
     try:
-        read = json.loads(path.read_text())
+        read = json.loads(path.read_text(encoding="utf-8"))
         rows = [dict(row) for row in read["rows"]]
         return rows if read["measured"] == stamp else None
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not what an experiment wrote ({error!r}); delete it") from error
-
-
-@contextmanager
-def _one_blas_thread():
-    """Let processes started in here do matrix products on one thread each.
-
-    With several threads per core they wait for each other: Jacobians took some 7 s per run, against less than 1.
-    """
-    names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def configuration(task: Task) -> dict:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from minisnn._internal import storage
 from minisnn.experiments.findings import figures, tables
+from minisnn.experiments.findings.results import check_all
 
 
 def report(page) -> list[Path]:
@@ -23,6 +24,7 @@ def report(page) -> list[Path]:
     """
     page = Path(page)
     document, results = page / "README.md", page / "results"
+    check_all(results)  # before anything is written
     written = []
     if document.exists():
         storage.write_text(document, tables.fill(document.read_text(encoding="utf-8"), results))

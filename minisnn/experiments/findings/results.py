@@ -11,13 +11,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import numba
 import numpy as np
 
 from minisnn._internal import storage, validate
-from minisnn._internal.version import __version__
 from minisnn.experiments.findings import experiments
 from minisnn.experiments.findings.tasks import TASKS, Task
+from minisnn.training.checkpoint import VERSIONS
 
 EXPERIMENTS = {
     "accuracy": experiments.accuracy,
@@ -59,8 +58,10 @@ def run(name: str, task_name: str, folder, results, networks=None, progress: boo
     ValueError
         If the experiment, the task or a network is unknown, or they don't go together; if the folder holds runs with
         other settings, or a damaged file.
-    RuntimeError
-        If a run failed, as in `minisnn.sweep`.
+    RuntimeError, KeyboardInterrupt
+        If a run failed, or after Ctrl-C, as in `minisnn.sweep`.
+    BlockingIOError
+        If another process is at work on the same runs.
     """
     do = EXPERIMENTS[validate.choice(name, "experiment", EXPERIMENTS)]
     task = TASKS[validate.choice(task_name, "task", TASKS)]
@@ -114,12 +115,7 @@ def _record(task_name: str, task: Task, rows: list[dict]) -> dict:
         "seeds": task.seeds,
         "seconds_of_training": round(sum(row["seconds"] for row in rows)),
         "date": time.strftime("%Y-%m-%d"),
-        "versions": {
-            "minisnn": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "numba": numba.__version__,
-        },
+        "versions": {**VERSIONS, "python": platform.python_version()},
         **experiments.configuration(task),
     }
 
@@ -149,6 +145,18 @@ def read(results, task_name: str, name: str):
         return rows
     except (ValueError, AttributeError, TypeError) as error:
         raise ValueError(f"{path} is damaged, or another file ({error}); {command} anew") from error
+
+
+def check_all(results) -> None:
+    """Check that all results are there and whole; raise as `read` does if one is not."""
+    if not Path(results).is_dir():
+        raise FileNotFoundError(
+            f"no folder {results}: a report is made of stored results; run it in the source tree, or name a --page"
+        )
+    for task_name in TASKS:
+        for name in EXPERIMENTS:
+            if applies(name, task_name):
+                read(results, task_name, name)
 
 
 def _number(key: str, text: str):
