@@ -190,7 +190,7 @@ class Network:
         masks : list of array (B, N), optional
             Dropout masks m, one per hidden layer. Default: no dropout.
         hops : bool
-            False drops q W_recᵀ from (8): no error passes through W_rec. For one hidden layer this is e-prop's gradient.
+            False drops q W_recᵀ from (8): no error passes through W_rec. With one layer this is e-prop's gradient.
         truncate : int, optional
             Number of steps after which no error passes backwards: truncated BPTT. Default: errors pass everywhere.
         rate_penalty, target_rate : float

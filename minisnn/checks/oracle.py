@@ -14,7 +14,7 @@ from minisnn._internal.rng import stream
 from minisnn._internal.types import ArrayLike, Lengths, Masks, SpanMode
 from minisnn.core import readout, reference
 from minisnn.core.parameters import Params, span_logits_name, to_layers
-from minisnn.core.reference import Cut, Penalty
+from minisnn.core.reference import NO_PENALTY, WHOLE, Cut, Penalty
 from minisnn.core.tape import Tape
 from minisnn.network import Network
 
@@ -31,8 +31,8 @@ class Batch:
     lengths: np.ndarray
     masks: list[np.ndarray]
     span_mode: str
-    cut: Cut = Cut()
-    penalty: Penalty = Penalty()
+    cut: Cut = WHOLE
+    penalty: Penalty = NO_PENALTY
 
     @property
     def options(self) -> dict:
@@ -241,7 +241,7 @@ def draw_entries(grads: Params, entries: int, seed: int) -> dict[str, list[tuple
 
 
 def spec_adjoint(
-    net: Network, tape: Tape, e, cut=Cut()
+    net: Network, tape: Tape, e, cut=WHOLE
 ) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray, Params]:
     """Compute `Network.adjoint` by the spec, in float64 along a tape: (δ, q of each layer, dx, gradients)."""
     net = net.astype("float64")

@@ -93,7 +93,7 @@ def replayed_resets(net: Network, batch: Batch) -> list[Row]:
 
 
 def _differences(rung: str, net: Network, batch: Batch) -> list[Row]:
-    if batch.cut != reference.Cut():  # then it is no derivative of a loss
+    if batch.cut != reference.WHOLE:  # then it is no derivative of a loss
         return []
     net = away_from_kinks(net.astype("float64"), batch)
     loss, grads = oracle.smooth_mode(net, batch)
@@ -196,7 +196,7 @@ def frozen_complex_steps(net: Network, batch: Batch) -> list[Row]:
     Im loss(w + ih) / h with h = 1e-30 has no rounding error to speak of, so the kernels, as they run in training, are
     held to 1e-12. Can't see a wrong σ′ (rung 1).
     """
-    if batch.cut != reference.Cut():
+    if batch.cut != reference.WHOLE:
         return []
     net = net.astype("float64")
     loss = oracle.frozen_linearisation(net, batch)

@@ -18,11 +18,11 @@ import numpy as np
 
 from minisnn.core.parameters import Params, span_logits_name
 from minisnn.core.recurrence import ASRC
-from minisnn.core.reference import Cut, thresholds
+from minisnn.core.reference import WHOLE, thresholds
 from minisnn.core.tape import Tape
 
 
-def spike_tangent(net, tape: Tape, direction: Params, dx, cut=Cut()) -> np.ndarray:
+def spike_tangent(net, tape: Tape, direction: Params, dx, cut=WHOLE) -> np.ndarray:
     """Compute ṡ of the last hidden layer, (B, T, N), as parameters move along `direction` and the input along `dx`.
 
     Parameters

@@ -18,7 +18,7 @@ from minisnn._internal.flat import Flat
 from minisnn._internal.threads import in_threads, n_threads
 from minisnn.core import kernels
 from minisnn.core.kernels import SLABS, Events, Net, Weights, Work
-from minisnn.core.reference import Cut, Layer, LayerTape, Penalty, Readout
+from minisnn.core.reference import NO_PENALTY, WHOLE, Layer, LayerTape, Readout
 from minisnn.core.surrogate import BUILT_IN
 from minisnn.core.tape import layer_tape
 
@@ -26,7 +26,7 @@ NEURON_STEPS = 100_000  # of work, below which another thread is not worth start
 
 
 def gradients(
-    layers, output, surrogate, x, y, lengths, masks, threads=None, cut=Cut(), penalty=Penalty()
+    layers, output, surrogate, x, y, lengths, masks, threads=None, cut=WHOLE, penalty=NO_PENALTY
 ) -> tuple[float, list[Weights]]:
     """Return the loss, and the gradients by layer, the readout's last, as `w_in` and `bias`; y is (B,) of int64."""
     net, x, masks = _packed(layers, output, surrogate, x, masks, cut, penalty)
@@ -87,7 +87,7 @@ def record(layers, output, surrogate, x, lengths, masks) -> tuple[list[LayerTape
 
 
 def adjoint(
-    layers, output, surrogate, x, e, lengths, masks, cut=Cut()
+    layers, output, surrogate, x, e, lengths, masks, cut=WHOLE
 ) -> tuple[list[np.ndarray], np.ndarray, list[Weights]]:
     """Run the backward half for any e (B, T, N): return δ (B, T, N) per layer, dx (B, T, n_in), gradients by layer."""
     net, x, masks = _packed(layers, output, surrogate, x, masks, cut)
@@ -120,7 +120,7 @@ def _worth(lengths, layers) -> int:
 # Numbers in flat arrays
 
 
-def pack(layers: list[Layer], output: Readout, surrogate, cut=Cut(), penalty=Penalty()) -> Net:
+def pack(layers: list[Layer], output: Readout, surrogate, cut=WHOLE, penalty=NO_PENALTY) -> Net:
     """Pack a network into a `kernels.Net`."""
     dtype, C = layers[0].bias.dtype, len(output.bias)
     weights, constants, delays, table, neurons = Flat(), Flat(), Flat(), [], 0
@@ -151,7 +151,7 @@ def pack(layers: list[Layer], output: Readout, surrogate, cut=Cut(), penalty=Pen
     )
 
 
-def _packed(layers, output, surrogate, x, masks, cut=Cut(), penalty=Penalty()) -> tuple[Net, np.ndarray, np.ndarray]:
+def _packed(layers, output, surrogate, x, masks, cut=WHOLE, penalty=NO_PENALTY) -> tuple[Net, np.ndarray, np.ndarray]:
     """Return the packed network; x in its dtype, contiguous, writable; masks side by side, (B or 1, all neurons)."""
     net, dtype = pack(layers, output, surrogate, cut, penalty), layers[0].bias.dtype
     ones = [np.ones((1, len(layer.bias))) for layer in layers]  # without dropout one mask serves all sequences

@@ -27,17 +27,17 @@ Given e[t] = ∂L/∂s[t] from above, with δ[t] = ∂L/∂v[t] and c[t] = β δ
    (12) dx[t] = (m ⊙ δ[t]) W_inᵀ is e[t] of the layer below.  Of the last layer e[t] = g W_outᵀ for t in R, with
         g = (softmax(logits) - onehot(y)) / B;  d_w_out = countsᵀ g,  d_b_out = |R| g
 
-A layer may adapt (ALIF): each spike raises its threshold by κ, and the rise decays with ρ. With φ[t] = ∂L/∂A[t], and r[t]
-the bracket behind σ′[t] in (9),
+A layer may adapt (ALIF): each spike raises its threshold by κ, and the rise decays with ρ. With φ[t] = ∂L/∂A[t], and
+r[t] the bracket behind σ′[t] in (9),
 
    (13) A[t] = ρ A[t-1] + s[t-1],  and θ + κ A[t] in place of θ in (4) and in σ′[t];
         ε[t] gets φ[t+1] as well, and φ[t] = ρ φ[t+1] - κ σ′[t] r[t]
 
-Two contrasts leave something out of the gradient (`Cut`). Without *hops*, q[t] W_recᵀ is dropped from (8): what a spike
-does through W_rec is learned, but no error passes through it. *Truncated*, no error passes from step t + 1 to step t
-where t + 1 is a multiple of a number of steps. A firing-rate penalty adds to the loss, for each layer with target rate r*,
+Two contrasts leave something out of the gradient (`Cut`). Without *hops*, q[t] W_recᵀ is dropped from (8): what a
+spike does through W_rec is learned, but no error passes through it. *Truncated*, no error passes from step t + 1 to
+step t where t + 1 is a multiple of a number of steps. A firing-rate penalty adds to the loss, for each layer,
 
-   (14) μ/2 Σ_i (r_i - r*)²,  r_i = Σ_t s_i[t] / T;  so e[t] gets μ (r - r*) / (B T)
+   (14) μ/2 Σ_i (r_i - r*)²,  r_i = Σ_t s_i[t] / T;  so e[t] gets μ (r - r*) / (B T), with r* the target rate
 
 This file is the definition; `kernels.py` says the same in fast loops. It leaves out batches (call it for each sequence
 and add up), the kinds of neuron and recurrence (they arrive as numbers), and checks of its input. Weights are
@@ -87,6 +87,9 @@ class Penalty(NamedTuple):
     rate: float = 0.0  # r*, spikes per neuron and step
 
 
+WHOLE, NO_PENALTY = Cut(), Penalty()
+
+
 class LayerTape(NamedTuple):
     """What the forward pass of a layer leaves behind: (T, N) each, in the tape of a batch (B, T, N)."""
 
@@ -122,7 +125,7 @@ class Gradients(NamedTuple):
 
 
 def sequence_gradients(
-    x, y, layers, output, masks, derivative, temperature=1.0, batch_size=1, fires=None, cut=Cut(), penalty=Penalty()
+    x, y, layers, output, masks, derivative, temperature=1.0, batch_size=1, fires=None, cut=WHOLE, penalty=NO_PENALTY
 ):
     """Run the whole algorithm for one sequence: return its loss and its share of the gradients, (float, Gradients).
 
@@ -178,7 +181,7 @@ def sequence_forward(x, layers, output, masks, fires=None, reset_spikes=None):
     return tapes, counts, readout.logits(counts, stop - start, output.w, output.bias)
 
 
-def sequence_backward(e, x, tapes, slopes, layers, masks, cut=Cut(), from_rates=None):
+def sequence_backward(e, x, tapes, slopes, layers, masks, cut=WHOLE, from_rates=None):
     """Run all layers downwards, for any e (T, N) on the spikes of the last: return one LayerGrads per layer.
 
     `from_rates`, one row (N,) per layer, is what (14) adds to its e[t].
@@ -274,7 +277,7 @@ def layer_forward(x, layer, mask, fire=heaviside, reset_spikes=None):
     return LayerTape(current, v, v_reset, s, z)
 
 
-def layer_backward(e, x, tape, slope, layer, mask, cut=Cut()):
+def layer_backward(e, x, tape, slope, layer, mask, cut=WHOLE):
     """Run equations (7) to (10) and (12), the adjoint of `layer_forward`: return LayerGrads.
 
     e (T, N) is what reaches s[t] from the layer above, or from the readout; x, `layer` and `mask` are what the forward
