@@ -220,9 +220,8 @@ def sequence_backward(mask, dx, share, net, work, grads):
 @jit_inner
 def layer_forward(x, layer, mask, tiny, trace, tape):
     """Run (1) to (5) for one layer: from the events of x to v, z and the events of s. `trace` is room for A."""
-    (w_in, bias, w_rec, decay, tap_weights), delays, threshold, reset, _, _, adaptation = layer
+    (w_in, bias, w_rec, _, tap_weights), delays, threshold, _, _, _, adaptation = layer
     v, lowered, z, s = tape
-    a, h = reset[0], reset[1]
     T, N = v.shape
     s.start[0] = 0
     clear(trace)
@@ -238,23 +237,39 @@ def layer_forward(x, layer, mask, tiny, trace, tape):
             add_rows(tap_weights, z, delays, 0, n_taps, t, -1, v[t])
         elif n_taps == 1:
             add_event_rows(s, t - delays[0], w_rec, v[t])
-        # (3) v[t] = β v⁺[t-1] + I[t], with (5)
-        if t > 0:
-            for n in range(N):
-                v_before = after_reset(v[t - 1, n], lowered[t - 1, n], threshold[n], a, h)
-                v[t, n] = flushed(v[t, n] + decay[n] * v_before, tiny)
-        # (13) A[t] = ρ A[t-1] + s[t-1]
-        if len(adaptation) > 0:
-            if t > 0:
-                adapt(lowered[t - 1], threshold, adaptation[0], tiny, trace)
-            for n in range(N):
-                lowered[t, n] = v[t, n] - adaptation[1, n] * trace[n]
+        # (3) v[t] = β v⁺[t-1] + I[t]
+        if len(adaptation) == 0:
+            add_leak(t, v, v, layer, tiny)
+        else:
+            add_leak(t, v, lowered, layer, tiny)
+            adapt(t, v, layer, tiny, trace, lowered)
         # (4) s[t] = Θ(v[t] - θ), by (13) less κ A[t]
         find_spikes(lowered[t], threshold, t, s)
         # (1) z[t] = s[t] W_rec
         if len(z) > 0:
             clear(z[t])
             add_event_rows(s, t, w_rec, z[t])
+
+
+@jit_step
+def add_leak(t, v, lowered, layer, tiny):
+    """Add β v⁺[t-1] to v[t], with (5); `lowered` is v itself without adaptation, and the loop then knows it."""
+    decay, threshold, a, h = layer.weights.decay, layer.threshold, layer.reset[0], layer.reset[1]
+    if t > 0:
+        for n in range(v.shape[1]):
+            v_before = after_reset(v[t - 1, n], lowered[t - 1, n], threshold[n], a, h)
+            v[t, n] = flushed(v[t, n] + decay[n] * v_before, tiny)
+
+
+@jit_inner
+def adapt(t, v, layer, tiny, trace, lowered):
+    """Run (13): turn `trace` into A[t] = ρ A[t-1] + s[t-1], and fill lowered[t] with v[t] - κ A[t]."""
+    threshold, rho, kappa = layer.threshold, layer.adaptation[0], layer.adaptation[1]
+    zero, one = trace.dtype.type(0), trace.dtype.type(1)
+    for n in range(trace.size):
+        s_before = one if t > 0 and lowered[t - 1, n] >= threshold[n] else zero
+        trace[n] = flushed(rho[n] * trace[n] + s_before, tiny)
+        lowered[t, n] = v[t, n] - kappa[n] * trace[n]
 
 
 @jit_step
@@ -289,10 +304,8 @@ def potential_gradients(first, last, tape, slope, layer, tiny, hops, truncate, p
     `delta` holds e in these steps on entry; (8) turns it into ε and (9) into δ, a block of steps at a time. Fill q.
     Row 0 of q and of `slope` is step `first`. `phi` (N,) is φ of step `last`, and then of step `first`.
     """
-    (_, _, _, decay, tap_weights), delays, threshold, reset, _, w_rec_T, adaptation = layer
-    v, lowered = tape.v, tape.lowered
-    a, h, detached = reset[0], reset[1], reset[2]
-    zero, one = delta.dtype.type(0), delta.dtype.type(1)
+    (_, _, _, _, tap_weights), delays, _, _, _, w_rec_T, adaptation = layer
+    v, zero, one = tape.v, delta.dtype.type(0), delta.dtype.type(1)
     T, N = v.shape
     block = min(BLOCK, delays[0]) if delays.size > 0 else BLOCK
     for stop in range(last, first, -block):
@@ -311,26 +324,45 @@ def potential_gradients(first, last, tape, slope, layer, tiny, hops, truncate, p
         # (9) δ[t] = (1 - h s[t]) c[t] + σ′[t] (ε[t] - (a θ + h v[t]) c[t]),  c[t] = β δ[t+1]
         for t in range(stop - 1, start - 1, -1):
             kept = zero if (t + 1) % truncate == 0 else one
-            if len(adaptation) > 0:  # (13): ε[t] gets φ[t+1]
-                for n in range(N):
-                    phi[n] *= kept
-                    delta[t, n] += phi[n]
-            for n in range(N):
-                c = kept * decay[n] * delta[t + 1, n]
-                through_reset = (a * threshold[n] + h * v[t, n]) * c
-                through_reset -= detached * through_reset
-                h_s = h if lowered[t, n] >= threshold[n] else zero  # h s[t]
-                if len(adaptation) > 0:  # (13): φ[t] = ρ φ[t+1] - κ σ′[t] r[t]
-                    r = delta[t, n] - through_reset
-                    phi[n] = flushed(adaptation[0, n] * phi[n] - adaptation[1, n] * slope[t - first, n] * r, tiny)
-                delta[t, n] = flushed(c - h_s * c + slope[t - first, n] * (delta[t, n] - through_reset), tiny)
+            if len(adaptation) == 0:
+                step_back(t, v, v, slope[t - first], layer, kept, tiny, delta)
+            else:
+                adaptation_gradients(t, v, slope[t - first], layer, kept, tiny, phi, delta)
+                step_back(t, v, tape.lowered, slope[t - first], layer, kept, tiny, delta)
+
+
+@jit_step
+def step_back(t, v, lowered, slope, layer, kept, tiny, delta):
+    """Run (9): turn ε[t], which `delta` holds, into δ[t]. `kept` is 0 where no error passes from t + 1, else 1."""
+    decay, threshold, zero = layer.weights.decay, layer.threshold, delta.dtype.type(0)
+    a, h, detached = layer.reset[0], layer.reset[1], layer.reset[2]
+    for n in range(v.shape[1]):
+        c = kept * decay[n] * delta[t + 1, n]
+        through_reset = (a * threshold[n] + h * v[t, n]) * c
+        through_reset -= detached * through_reset
+        h_s = h if lowered[t, n] >= threshold[n] else zero  # h s[t]
+        delta[t, n] = flushed(c - h_s * c + slope[n] * (delta[t, n] - through_reset), tiny)
+
+
+@jit_inner
+def adaptation_gradients(t, v, slope, layer, kept, tiny, phi, delta):
+    """Run (13) before (9): add φ[t+1] to ε[t], which `delta` holds, and turn `phi` into φ[t]; `kept` is 0 at a cut."""
+    decay, threshold = layer.weights.decay, layer.threshold
+    rho, kappa = layer.adaptation[0], layer.adaptation[1]
+    a, h, detached = layer.reset[0], layer.reset[1], layer.reset[2]
+    for n in range(phi.size):
+        phi[n] *= kept
+        delta[t, n] += phi[n]
+        # φ[t] = ρ φ[t+1] - κ σ′[t] r[t],  r[t] = ε[t] - (a θ + h v[t]) c[t]
+        through_reset = (a * threshold[n] + h * v[t, n]) * (kept * decay[n] * delta[t + 1, n])
+        r = delta[t, n] - (through_reset - detached * through_reset)
+        phi[n] = flushed(rho[n] * phi[n] - kappa[n] * slope[n] * r, tiny)
 
 
 @jit_inner
 def parameter_gradients(first, last, x, tape, layer, mask, delta, q, grads):
     """Add (10) of the steps first .. last - 1 to `grads`, except for the taps. Row 0 of q is step `first`."""
     v, lowered, _, s = tape
-    threshold, a, h = layer.threshold, layer.reset[0], layer.reset[1]
     d_w_in, d_bias, d_w_rec, d_decay, _ = grads
     N = v.shape[1]
     for t in range(first, last):
@@ -348,9 +380,19 @@ def parameter_gradients(first, last, x, tape, layer, mask, delta, q, grads):
                 for n in range(N):
                     d_w_rec[i, n] += q[t - first, n]
         # d_decay = Σ v⁺[t-1] ⊙ δ[t]
-        if t > 0:
-            for n in range(N):
-                d_decay[n] += after_reset(v[t - 1, n], lowered[t - 1, n], threshold[n], a, h) * delta[t, n]
+        if len(layer.adaptation) == 0:
+            add_d_decay(t, v, v, layer, delta, d_decay)
+        else:
+            add_d_decay(t, v, lowered, layer, delta, d_decay)
+
+
+@jit_step
+def add_d_decay(t, v, lowered, layer, delta, d_decay):
+    """Add (10) of the decay, v⁺[t-1] ⊙ δ[t]."""
+    threshold, a, h = layer.threshold, layer.reset[0], layer.reset[1]
+    if t > 0:
+        for n in range(v.shape[1]):
+            d_decay[n] += after_reset(v[t - 1, n], lowered[t - 1, n], threshold[n], a, h) * delta[t, n]
 
 
 @jit_inner
@@ -517,14 +559,6 @@ def clear(row):
 def after_reset(v, lowered, threshold, a, h):
     """Return v⁺ = v - s (a θ + h v) by (5), with s by (4)."""
     return v - (a * threshold + h * v) if lowered >= threshold else v
-
-
-@jit_inner
-def adapt(lowered, threshold, rho, tiny, trace):
-    """Turn A[t-1] into A[t] = ρ A[t-1] + s[t-1] by (13), with s by (4)."""
-    one = trace.dtype.type(1)
-    for n in range(trace.size):
-        trace[n] = flushed(rho[n] * trace[n] + (one if lowered[n] >= threshold[n] else one - one), tiny)
 
 
 @jit_inner
