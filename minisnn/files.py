@@ -3,9 +3,9 @@
 import numpy as np
 
 from minisnn._internal import storage
+from minisnn.core import neuron as neurons
 from minisnn.core import recurrence as recurrences
 from minisnn.core import surrogate as surrogates
-from minisnn.core import neuron as neurons
 from minisnn.core.parameters import Params
 
 SETTINGS = ("sizes", "recurrence", "neuron", "surrogate", "readout_window", "seed", "dtype", "temperature")

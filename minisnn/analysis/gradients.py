@@ -188,6 +188,10 @@ def slopes(net: Network, tape, layer: int) -> np.ndarray:
 
 def leak_factors(layer: Layer, tape: LayerTape, slope) -> np.ndarray:
     """Return f[t] = β (1 - h s[t] - σ′[t] (a θ + h v[t])), (B, T, N); without the last term if detached."""
+    if layer.adaptation is not None:
+        raise ValueError(
+            "no Jacobian of v alone says how a layer that adapts goes on: A[t] is state too; use LIF or PLIF"
+        )
     a, h, detached = layer.reset
     through_reset = slope * (a * layer.threshold + h * tape.v)
     return layer.decay * (1 - h * tape.s - (1 - detached) * through_reset)

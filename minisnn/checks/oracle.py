@@ -203,7 +203,10 @@ def frozen_linearisation(net: Network, batch: Batch):
     layers = spec_layers(net, net.params, batch.span_mode)
     _, _, tapes = spec_forward(net, net.params, batch)
     fires = [
-        [reference.frozen(t, slope, layer) for t, slope, layer in zip(tape, slopes(net, layers, tape), layers)]
+        [
+            reference.frozen(t, slope, reference.thresholds(layer, t.s))
+            for t, slope, layer in zip(tape, slopes(net, layers, tape), layers)
+        ]
         for tape in tapes
     ]
     return lambda params: spec_forward(net, params, batch, lambda i: fires[i], reset_replays(net, tapes))[0]

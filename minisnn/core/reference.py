@@ -235,12 +235,12 @@ def smooth(surrogate):
     return lambda t, u: surrogate.primitive(u)
 
 
-def frozen(tape, slope, layer):
+def frozen(tape, slope, threshold):
     """Return a `fire` for checks: s = s0 + σ′0 (u - u0), the linearisation of (4) around a recorded tape.
 
     At the recorded point it gives the recorded hard spikes, and its true derivative there is the surrogate's.
     """
-    recorded = tape.v - thresholds(layer, tape.s)
+    recorded = tape.v - threshold  # (N,), or (T, N) from `thresholds`
     return lambda t, u: tape.s[t] + slope[t] * (u - recorded[t])
 
 
