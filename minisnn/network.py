@@ -38,9 +38,9 @@ class Network:
     readout_window : int, optional
         The readout sums spikes over the last `readout_window` steps of each sequence; default: over all.
     seed : int
-        Of the initial weights. They depend only on the seed, and on the name and shape of a parameter.
+        Seed of the initial weights, which depend only on the seed, and on the name and shape of a parameter.
     dtype : {"float32", "float64"}
-        Of parameters and computation.
+        Precision of parameters and computation.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class Network:
     # The network as numbers
 
     def structure(self, span_mode: SpanMode = "soft") -> Structure:
-        """Return what turns parameters into numbers, for `minisnn.core.parameters`.
+        """Return the settings that map parameters to layers: sizes, kinds, temperature, span mode.
 
         Parameters
         ----------
@@ -230,7 +230,7 @@ class Network:
         Parameters
         ----------
         x, lengths, span_mode
-            As in `loss_and_grad`, as are the errors.
+            See `loss_and_grad`; raises the same errors.
         """
         return self._logits_and_rates(x, lengths, span_mode)[0]
 
@@ -240,7 +240,7 @@ class Network:
         Parameters
         ----------
         x, lengths
-            As in `loss_and_grad`, as are the errors.
+            See `loss_and_grad`; raises the same errors.
         """
         return self.logits(x, lengths).argmax(axis=1)
 
@@ -250,7 +250,7 @@ class Network:
         Parameters
         ----------
         data : Split, or any object with `x`, `y` and perhaps `lengths`
-            As in `loss_and_grad`, as are the errors.
+            See `loss_and_grad`; raises the same errors.
         span_mode : {"soft", "hard"}
             As in `loss_and_grad`; hard by default, as in the paper.
 
@@ -276,7 +276,7 @@ class Network:
         Parameters
         ----------
         x, lengths, span_mode, masks
-            As in `loss_and_grad`, as are the errors.
+            See `loss_and_grad`; raises the same errors.
 
         Examples
         --------
@@ -349,7 +349,7 @@ class Network:
         return files.to_config(self)
 
     def save(self, path: PathLike) -> None:
-        """Write configuration, parameters and temperature to an npz file, whole or not at all.
+        """Write configuration, parameters and temperature to an npz file, atomically.
 
         Parameters
         ----------

@@ -184,7 +184,7 @@ def check_all(
     Parameters
     ----------
     seed : int
-        Names the draws of weights and input.
+        Seed of weights and input.
     sizes : sequence of int
         As in `Network`.
     recurrence, neuron, reset, surrogate, gradient : list of str, optional

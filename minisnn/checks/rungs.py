@@ -46,8 +46,9 @@ def surrogate_pair(net: Network, batch: Batch) -> list[Row]:
         u = u[np.abs(u - kink) > 10 * h]
     slope = surrogate.derivative(u)
     differences = (surrogate.primitive(u + h) - surrogate.primitive(u - h)) / (2 * h)
-    note = "" if surrogate.kinks or type(surrogate) in BUILT_IN else "if σ′ has kinks, pass them as kinks="
-    rows = [compare("1 surrogate", "derivative", slope, differences, DIFFERENCES, note=note)]
+    hint = "" if surrogate.kinks or type(surrogate) in BUILT_IN else "if σ′ has kinks, pass them as kinks="
+    pair = compare("1 surrogate", "derivative", slope, differences, DIFFERENCES)
+    rows = [pair if pair.ok else replace(pair, note=hint)]
     edges = np.concatenate([np.array(surrogate.kinks), [-1e4, 0.0, 1e4]])
     # The area by Simpson's rule between the kinks, against the rise of the primitive.
     borders = sorted({-4.0 * width, *surrogate.kinks, 4.0 * width})

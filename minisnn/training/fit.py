@@ -130,7 +130,7 @@ def fit(
     checkpoint_minutes: float = 5.0,
     resume: bool = False,
 ) -> History:
-    """Train a network; it ends in its state after the epoch with the best hard validation accuracy.
+    """Train a network, and leave it as it was after its best epoch: that of the highest hard validation accuracy.
 
     Parameters
     ----------
@@ -159,14 +159,14 @@ def fit(
     gradient : dict, optional
         What the gradient leaves out, or a firing-rate penalty, as in `train_step`, e.g. `{"truncate": 20}`.
     seed : int
-        Names the random streams of shuffling and dropout; at least 0.
+        Seed of shuffling and dropout; at least 0.
     callback : callable, optional
         Called as `callback(net, history)` after each epoch; if it returns True, training stops. The stop is kept in the
         checkpoint: resumed, the run is over.
     progress : bool
         Whether to show progress bars, one for the run and one for the epoch.
     checkpoint : path, optional
-        A file to write after each epoch, and within an epoch every `checkpoint_minutes`; whole or not at all.
+        A file to write after each epoch, and within an epoch every `checkpoint_minutes`. It is never half written.
     checkpoint_minutes : float
         A crash costs at most this much time and one batch; 0: write after each batch. Ctrl-C costs one batch.
     resume : bool
