@@ -23,7 +23,7 @@ from minisnn.analysis.gradients import gradient_flow, hops, jacobian, summed_gra
 from minisnn.analysis.robustness import robustness
 from minisnn.checks import gradcheck
 from minisnn.compilation import warmup
-from minisnn.core.neuron import LIF, PLIF
+from minisnn.core.neuron import ALIF, LIF, PLIF
 from minisnn.core.parameters import Params
 from minisnn.core.recurrence import ASRC, SRC, Feedforward, Mixture, Recurrent
 from minisnn.core.surrogate import ATan, Custom, Exponential, FastSigmoid, Gaussian, Rectangle, Sigmoid, Triangle
@@ -33,6 +33,7 @@ from minisnn.training.history import History
 from minisnn.training.optim import SGD, Adam, AdamW, constant, cosine, one_cycle
 
 __all__ = [
+    "ALIF",
     "ASRC",
     "LIF",
     "PLIF",

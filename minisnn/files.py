@@ -3,9 +3,9 @@
 import numpy as np
 
 from minisnn._internal import storage
+from minisnn.core import neuron as neurons
 from minisnn.core import recurrence as recurrences
 from minisnn.core import surrogate as surrogates
-from minisnn.core.neuron import LIF, PLIF
 from minisnn.core.parameters import Params
 
 SETTINGS = ("sizes", "recurrence", "neuron", "surrogate", "readout_window", "seed", "dtype", "temperature")
@@ -34,7 +34,7 @@ def from_config(config: dict, surrogate=None) -> tuple[dict, float]:
         raise ValueError(f"this network has the built-in surrogate {saved['kind']}; surrogate= is for a Custom one")
     else:
         arguments["surrogate"] = storage.from_json(saved, surrogates.BUILT_IN, "surrogate")
-    for name, kinds in (("recurrence", recurrences.KINDS), ("neuron", (LIF, PLIF))):
+    for name, kinds in (("recurrence", recurrences.KINDS), ("neuron", neurons.KINDS)):
         arguments[name] = [storage.from_json(each, kinds, name) for each in arguments[name]]
     return arguments, config["temperature"]
 

@@ -15,9 +15,9 @@ from minisnn.compilation import prepare, prepare_halves
 from minisnn.core import batch, parameters, readout
 from minisnn.core import recurrence as recurrences
 from minisnn.core import surrogate as surrogates
-from minisnn.core.neuron import LIF, PLIF
+from minisnn.core.neuron import KINDS, LIF, Neuron
 from minisnn.core.parameters import Params, Structure
-from minisnn.core.reference import Layer, Readout
+from minisnn.core.reference import Cut, Layer, Penalty, Readout
 from minisnn.core.tape import Adjoint, Evaluation, Tape, gather
 from minisnn.initial import initial
 
@@ -31,16 +31,16 @@ class Network:
         Inputs, the neurons of each hidden layer, classes (>= 2), e.g. [1, 64, 10].
     recurrence : Feedforward, Recurrent, SRC, ASRC or Mixture, or a list of them
         One for all hidden layers, or one per layer. Default: Recurrent().
-    neuron : LIF or PLIF, or a list of them
+    neuron : LIF, PLIF or ALIF, or a list of them
         One for all hidden layers, or one per layer. Default: LIF().
     surrogate : Triangle, Rectangle, Exponential, Sigmoid, Gaussian, ATan, FastSigmoid or Custom
         What stands in for the derivative of the spike. Default: Triangle().
     readout_window : int, optional
         The readout sums spikes over the last `readout_window` steps of each sequence; default: over all.
     seed : int
-        Of the initial weights. They depend only on the seed, and on the name and shape of a parameter.
+        Seed of the initial weights, which depend only on the seed, and on the name and shape of a parameter.
     dtype : {"float32", "float64"}
-        Of parameters and computation.
+        Precision of parameters and computation.
 
     Attributes
     ----------
@@ -67,14 +67,14 @@ class Network:
 
     def __init__(
         self, sizes: Sequence[int], recurrence: PerLayer[recurrences.Recurrence] | None = None,
-        neuron: PerLayer[LIF | PLIF] | None = None, surrogate: surrogates.Surrogate | None = None,
+        neuron: PerLayer[Neuron] | None = None, surrogate: surrogates.Surrogate | None = None,
         readout_window: int | None = None, seed: int = 0, dtype: DTypeLike = "float32",
     ):  # fmt: skip
         self.sizes = validate.sizes(sizes)
         hidden = self.sizes[1:-1]
         recurrence = recurrences.Recurrent() if recurrence is None else recurrence
         self.recurrence = validate.per_layer(recurrence, len(hidden), recurrences.KINDS, "recurrence")
-        self.neuron = validate.per_layer(LIF() if neuron is None else neuron, len(hidden), (LIF, PLIF), "neuron")
+        self.neuron = validate.per_layer(LIF() if neuron is None else neuron, len(hidden), KINDS, "neuron")
         self.surrogate = surrogates.checked(surrogate)
         self.readout_window = None if readout_window is None else validate.integer(readout_window, "readout_window", 1)
         self.seed = validate.integer(seed, "seed", 0)
@@ -102,7 +102,7 @@ class Network:
     # The network as numbers
 
     def structure(self, span_mode: SpanMode = "soft") -> Structure:
-        """Return what turns parameters into numbers, for `minisnn.core.parameters`.
+        """Return the settings that map parameters to layers: sizes, kinds, temperature, span mode.
 
         Parameters
         ----------
@@ -172,6 +172,7 @@ class Network:
 
     def loss_and_grad(
         self, x: ArrayLike, y: ArrayLike, lengths: Lengths = None, span_mode: SpanMode = "soft", masks: Masks = None, *,
+        hops: bool = True, truncate: int | None = None, rate_penalty: float = 0.0, target_rate: float = 0.0,
         threads: int | None = None,
     ) -> tuple[float, Params]:  # fmt: skip
         """Compute the loss of a batch, equation (6), and its surrogate gradients, (7) to (12).
@@ -188,6 +189,12 @@ class Network:
             The ASRC mixture, or its arg-max span alone; then the gradient of the span logits is 0.
         masks : list of array (B, N), optional
             Dropout masks m, one per hidden layer. Default: no dropout.
+        hops : bool
+            False drops q W_recᵀ from (8): no error passes through W_rec. With one layer this is e-prop's gradient.
+        truncate : int, optional
+            Number of steps after which no error passes backwards: truncated BPTT. Default: errors pass everywhere.
+        rate_penalty, target_rate : float
+            μ >= 0 and r* in [0, 1] of the firing-rate penalty (14), which is added to the loss.
         threads : int, optional
             At most this many; the result has the same bits for any number. Default: NUMBA_NUM_THREADS, or one per core.
 
@@ -212,8 +219,9 @@ class Network:
         x, lengths, masks = self._check_batch(x, lengths, masks)
         y = validate.labels(y, len(x), self.sizes[-1])
         threads = None if threads is None else validate.integer(threads, "threads", 1)
+        left_out = Cut(*validate.cut(hops, truncate)), Penalty(*validate.penalty(rate_penalty, target_rate))
         layers = self.layers(span_mode)
-        loss, grads = batch.gradients(layers, self.readout(), self.surrogate, x, y, lengths, masks, threads)
+        loss, grads = batch.gradients(layers, self.readout(), self.surrogate, x, y, lengths, masks, threads, *left_out)
         return loss, parameters.from_layers(grads, layers, self.params, self.structure(span_mode))
 
     def logits(self, x: ArrayLike, lengths: Lengths = None, span_mode: SpanMode = "hard") -> np.ndarray:
@@ -222,7 +230,7 @@ class Network:
         Parameters
         ----------
         x, lengths, span_mode
-            As in `loss_and_grad`, as are the errors.
+            See `loss_and_grad`; raises the same errors.
         """
         return self._logits_and_rates(x, lengths, span_mode)[0]
 
@@ -232,7 +240,7 @@ class Network:
         Parameters
         ----------
         x, lengths
-            As in `loss_and_grad`, as are the errors.
+            See `loss_and_grad`; raises the same errors.
         """
         return self.logits(x, lengths).argmax(axis=1)
 
@@ -242,7 +250,7 @@ class Network:
         Parameters
         ----------
         data : Split, or any object with `x`, `y` and perhaps `lengths`
-            As in `loss_and_grad`, as are the errors.
+            See `loss_and_grad`; raises the same errors.
         span_mode : {"soft", "hard"}
             As in `loss_and_grad`; hard by default, as in the paper.
 
@@ -268,7 +276,7 @@ class Network:
         Parameters
         ----------
         x, lengths, span_mode, masks
-            As in `loss_and_grad`, as are the errors.
+            See `loss_and_grad`; raises the same errors.
 
         Examples
         --------
@@ -292,7 +300,7 @@ class Network:
             structure=self.structure(span_mode),
         )
 
-    def adjoint(self, tape: Tape, e: ArrayLike) -> Adjoint:
+    def adjoint(self, tape: Tape, e: ArrayLike, hops: bool = True, truncate: int | None = None) -> Adjoint:
         """Run the backward half for any e: equations (7) to (12), with the parameters that were recorded.
 
         Returns δ and q of each hidden layer, (B, T, N), dx (B, T, n_in), and the gradients of the hidden layers.
@@ -303,6 +311,8 @@ class Network:
             From this network's `record`.
         e : array (B, T, N)
             ∂L/∂s of the last hidden layer, for any L; as finite as x. Steps after the end of a sequence are ignored.
+        hops, truncate
+            As in `loss_and_grad`.
 
         Raises
         ------
@@ -325,10 +335,12 @@ class Network:
         if e.shape != shape:
             raise ValueError(f"e must have the shape of the last layer's spikes, (B, T, N) = {shape}, got {e.shape}")
         e = validate.finite(e, "e", str(tape.x.dtype), tape.lengths)
-        layers = parameters.to_layers(tape.params, tape.structure)
-        deltas, dx, grads = batch.adjoint(layers, self.readout(), self.surrogate, tape.x, e, tape.lengths, tape.masks)
+        layers, left_out = parameters.to_layers(tape.params, tape.structure), Cut(*validate.cut(hops, truncate))
+        recorded = (tape.x, e, tape.lengths, tape.masks)
+        deltas, dx, grads = batch.adjoint(layers, self.readout(), self.surrogate, *recorded, left_out)
         grads = parameters.from_layers(grads, layers, tape.params, tape.structure)
-        return Adjoint(deltas, [gather(delta, layer) for delta, layer in zip(deltas, layers)], dx, grads)
+        qs = [gather(delta, layer, left_out.truncate) for delta, layer in zip(deltas, layers)]
+        return Adjoint(deltas, qs, dx, grads)
 
     # Files
 
@@ -337,7 +349,7 @@ class Network:
         return files.to_config(self)
 
     def save(self, path: PathLike) -> None:
-        """Write configuration, parameters and temperature to an npz file, whole or not at all.
+        """Write configuration, parameters and temperature to an npz file, atomically.
 
         Parameters
         ----------

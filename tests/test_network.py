@@ -58,8 +58,8 @@ def test_wrong_sizes(sizes, error, words):
         ),
         ({"recurrence": [ms.SRC(2)] * 3}, ValueError, "recurrence has 3 entries"),
         ({"recurrence": []}, ValueError, "recurrence has 0 entries"),
-        ({"neuron": ms.LIF}, TypeError, r"neuron must be LIF or PLIF.*did you mean LIF\(\)\?"),
-        ({"neuron": [ms.LIF(), None]}, TypeError, "neuron must be LIF or PLIF, got None"),
+        ({"neuron": ms.LIF}, TypeError, r"neuron must be LIF or PLIF or ALIF.*did you mean LIF\(\)\?"),
+        ({"neuron": [ms.LIF(), None]}, TypeError, "neuron must be LIF or PLIF or ALIF, got None"),
         ({"neuron": [ms.LIF()]}, ValueError, "neuron has 1 entries, expected one for each of the 2 hidden layers"),
         ({"neuron": []}, ValueError, "neuron has 0 entries"),
         (

@@ -31,6 +31,7 @@ ALIASES = {  # here: elsewhere, in lower case and without hyphens, underscores a
     "Recurrent": "rnn rsnn",
     "LIF": "leaky lifcell lifboxcell lifnode",
     "PLIF": "parametriclif parametriclifnode",
+    "ALIF": "adaptivelif adaptive lsnncell lsnn",
     "Triangle": "piecewisequadratic triangular",
     "Rectangle": "boxcar rect",
     "Exponential": "exp piecewiseexp",

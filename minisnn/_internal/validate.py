@@ -228,6 +228,16 @@ def masks(masks, n_sequences: int, sizes: Sequence[int], dtype: str = "float64")
     return masks
 
 
+def cut(hops, truncate) -> tuple[bool, int | None]:
+    """Return what a gradient leaves out: whether errors pass through W_rec, after how many steps they stop."""
+    return flag(hops, "hops"), None if truncate is None else integer(truncate, "truncate", 1)
+
+
+def penalty(rate_penalty, target_rate) -> tuple[float, float]:
+    """Return the strength of a firing-rate penalty, and the target: spikes per neuron and step."""
+    return number(rate_penalty, "rate_penalty", 0.0, np.inf), number(target_rate, "target_rate", 0.0, 1.0)
+
+
 def sizes(sizes) -> list[int]:
     """Return sizes as a list: inputs, hidden layers, classes."""
     try:
@@ -255,10 +265,9 @@ def per_layer(value, n_layers: int, kinds, name: str) -> list:
 
 
 def neurons_fit(neurons: list, sizes: Sequence[int]) -> None:
-    """Check that decays and thresholds per neuron have as many values as their layer has neurons."""
+    """Check that values per neuron, e.g. decays, are as many as their layer has neurons."""
     for i, (neuron, n) in enumerate(zip(neurons, sizes)):
-        for name in ("decay", "threshold"):
-            value = getattr(neuron, name)
+        for name, value in vars(neuron).items():
             if isinstance(value, tuple) and len(value) != n:
                 raise ValueError(f"{name} of layer {i} has {len(value)} values, the layer has {n} neurons")
 

@@ -22,7 +22,7 @@ from minisnn._internal import validate
 from minisnn._internal.display import counted
 from minisnn._internal.types import ArrayLike, SpanMode
 from minisnn.core import readout
-from minisnn.core.reference import Layer
+from minisnn.core.reference import Layer, thresholds
 from minisnn.core.tape import LayerTape
 from minisnn.network import Network
 
@@ -182,13 +182,16 @@ def _flow(net: Network, tape, e, at) -> GradientFlow:
 
 def slopes(net: Network, tape, layer: int) -> np.ndarray:
     """Evaluate σ′[t] of a layer along a tape, (B, T, N)."""
-    return np.asarray(
-        net.surrogate.derivative(tape.layers[layer].v - net.layers(tape.structure.span_mode)[layer].threshold)
-    )
+    recorded, numbers = tape.layers[layer], net.layers(tape.structure.span_mode)[layer]
+    return np.asarray(net.surrogate.derivative(recorded.v - thresholds(numbers, recorded.s)))
 
 
 def leak_factors(layer: Layer, tape: LayerTape, slope) -> np.ndarray:
     """Return f[t] = β (1 - h s[t] - σ′[t] (a θ + h v[t])), (B, T, N); without the last term if detached."""
+    if layer.adaptation is not None:
+        raise ValueError(
+            "no Jacobian of v alone says how a layer that adapts goes on: A[t] is state too; use LIF or PLIF"
+        )
     a, h, detached = layer.reset
     through_reset = slope * (a * layer.threshold + h * tape.v)
     return layer.decay * (1 - h * tape.s - (1 - detached) * through_reset)

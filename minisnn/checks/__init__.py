@@ -29,7 +29,7 @@ from minisnn.checks.rungs import (
 )
 from minisnn.checks.structure import structure
 from minisnn.checks.student import StudentParams, StudentTape, check_backward
-from minisnn.core.neuron import LIF, PLIF, RESETS
+from minisnn.core.neuron import ALIF, LIF, PLIF, RESETS
 from minisnn.core.recurrence import ASRC, SRC, Feedforward, Mixture, Recurrent
 from minisnn.core.surrogate import BUILT_IN
 from minisnn.network import Network
@@ -80,11 +80,18 @@ OPTIONS = {
         "lif": lambda **reset: LIF(0.6, 0.8, **reset),
         "plif": lambda **reset: PLIF(0.6, 0.8, **reset),
         "plif-per-neuron": lambda **reset: PLIF(0.4, 0.7, **reset, per_neuron=True),
+        "alif": lambda **reset: ALIF(0.6, 0.8, **reset, adaptation_decay=0.7, adaptation_strength=0.3),
     },
     "reset": {
         f"{reset}{'-detached' if detach else ''}": {"reset": reset, "detach_reset": detach}
         for reset in RESETS
         for detach in (False, True)
+    },
+    "gradient": {
+        "whole": {},
+        "no-hops": {"hops": False},
+        "truncated": {"truncate": 3},
+        "penalty": {"rate_penalty": 0.7, "target_rate": 0.15},
     },
     "surrogate": {kind.__name__.lower(): kind() for kind in BUILT_IN},
 }
@@ -165,6 +172,7 @@ def check_all(
     neuron: Sequence[str] | None = None,
     reset: Sequence[str] | None = None,
     surrogate: Sequence[str] | None = None,
+    gradient: Sequence[str] | None = None,
     dtype: str | None = None,
     rungs: Sequence[str] | None = None,
     show: Callable[[str], None] | None = None,
@@ -176,10 +184,10 @@ def check_all(
     Parameters
     ----------
     seed : int
-        Names the draws of weights and input.
+        Seed of weights and input.
     sizes : sequence of int
         As in `Network`.
-    recurrence, neuron, reset, surrogate : list of str, optional
+    recurrence, neuron, reset, surrogate, gradient : list of str, optional
         Names from `OPTIONS`; None: all.
     dtype : {"float64", "float32"}, optional
         Climb only the rungs that check this precision; None: both.
@@ -205,7 +213,7 @@ def check_all(
     >>> ms.checks.check_all(rungs=["1 surrogate", "4 frozen"], **kinds).ok
     True
     """
-    chosen = {"recurrence": recurrence, "neuron": neuron, "reset": reset, "surrogate": surrogate}
+    chosen = {"recurrence": recurrence, "neuron": neuron, "reset": reset, "surrogate": surrogate, "gradient": gradient}
     lists = {}
     for option, names in chosen.items():
         lists[option] = [validate.choice(name, option, OPTIONS[option]) for name in names or OPTIONS[option]]
@@ -216,7 +224,7 @@ def check_all(
         climbed = [name for name in climbed if (dtype == "float32") == (name == "6 float32")]
     if not climbed:
         raise ValueError(f"none of the rungs {', '.join(rungs)} checks {dtype}")
-    networks = [_random_case(seed, sizes, **names) for names in all_pairs(lists)]
+    networks = [_random_case(seed, sizes, **names) for names in _cases(lists)]
     rows = []
     for name in climbed:
         for label, net, batch in networks:
@@ -228,6 +236,18 @@ def check_all(
         if not report.ok:
             raise GradientError(report)
     return Report(tuple(rows))
+
+
+def _cases(lists: dict[str, list]) -> list[dict]:
+    """Choose networks, all pairs with the whole gradient; and with each other gradient every recurrence."""
+    kinds = {option: names for option, names in lists.items() if option != "gradient"}
+    cases = [{**case, "gradient": "whole"} for case in all_pairs(kinds) if "whole" in lists["gradient"]]
+    others = [name for name in lists["gradient"] if name != "whole"]
+    turns = {option: itertools.cycle(names) for option, names in kinds.items() if option != "recurrence"}
+    for recurrence in lists["recurrence"]:
+        names = {option: next(turn) for option, turn in turns.items()}
+        cases += [{"recurrence": recurrence, **names, "gradient": other} for other in others]
+    return cases
 
 
 def all_pairs(lists: dict[str, list]) -> list[dict]:
@@ -245,9 +265,9 @@ def all_pairs(lists: dict[str, list]) -> list[dict]:
     return chosen
 
 
-def _random_case(seed: int, sizes, recurrence: str, neuron: str, reset: str, surrogate: str):
+def _random_case(seed: int, sizes, recurrence: str, neuron: str, reset: str, surrogate: str, gradient: str):
     """Make a network with perturbed parameters, and a batch with lengths and masks: (label, net, batch)."""
-    label = ", ".join((recurrence, neuron, reset, surrogate))
+    label = ", ".join((recurrence, neuron, reset, surrogate, *([gradient] if gradient != "whole" else [])))
     rng = stream(seed, "gradcheck", label)
     kinds = (OPTIONS["recurrence"][recurrence], OPTIONS["neuron"][neuron](**OPTIONS["reset"][reset]))
     net = Network(sizes, *kinds, OPTIONS["surrogate"][surrogate], readout_window=6, dtype="float64")
@@ -258,4 +278,4 @@ def _random_case(seed: int, sizes, recurrence: str, neuron: str, reset: str, sur
     x, y = rng.standard_normal((B, T, net.sizes[0])), rng.integers(0, net.sizes[-1], B)
     masks = [(rng.random((B, n)) < 0.8) / 0.8 for n in net.sizes[1:-1]]
     lengths = [8, 3, 8, 1, 7, 8, 8, 5, 8, 6]
-    return label, net, make_batch(net, x, y, lengths, masks)
+    return label, net, make_batch(net, x, y, lengths, masks, **OPTIONS["gradient"][gradient])

@@ -14,6 +14,7 @@ from minisnn._internal.rng import stream
 from minisnn._internal.types import ArrayLike, Lengths, Masks, SpanMode
 from minisnn.core import readout, reference
 from minisnn.core.parameters import Params, span_logits_name, to_layers
+from minisnn.core.reference import NO_PENALTY, WHOLE, Cut, Penalty
 from minisnn.core.tape import Tape
 from minisnn.network import Network
 
@@ -30,6 +31,14 @@ class Batch:
     lengths: np.ndarray
     masks: list[np.ndarray]
     span_mode: str
+    cut: Cut = WHOLE
+    penalty: Penalty = NO_PENALTY
+
+    @property
+    def options(self) -> dict:
+        """What `Network.loss_and_grad` gets besides the arrays."""
+        rate_penalty, target_rate = self.penalty
+        return {**self.cut._asdict(), "rate_penalty": rate_penalty, "target_rate": target_rate}
 
     def __repr__(self) -> str:
         sizes = ", ".join(counted(n, thing) for n, thing in zip(self.x.shape, ("sequence", "step", "input")))
@@ -42,14 +51,23 @@ class Batch:
 
 
 def make_batch(
-    net: Network, x: ArrayLike, y: ArrayLike, lengths: Lengths = None, masks: Masks = None, span_mode: SpanMode = "soft"
+    net: Network,
+    x: ArrayLike,
+    y: ArrayLike,
+    lengths: Lengths = None,
+    masks: Masks = None,
+    span_mode: SpanMode = "soft",
+    hops: bool = True,
+    truncate: int | None = None,
+    rate_penalty: float = 0.0,
+    target_rate: float = 0.0,
 ) -> Batch:
     """Check a batch as `Network.loss_and_grad` does, and return it in one object, for `check_backward` and the rungs.
 
     Parameters
     ----------
     net : Network
-    x, y, lengths, masks, span_mode
+    x, y, lengths, masks, span_mode, hops, truncate, rate_penalty, target_rate
         As in `Network.loss_and_grad`.
 
     Returns
@@ -76,6 +94,8 @@ def make_batch(
         lengths=validate.lengths(lengths, *x.shape[:2]),
         masks=masks if masks is not None else [np.ones((len(x), n)) for n in net.sizes[1:-1]],
         span_mode=validate.choice(span_mode, "span_mode", validate.SPAN_MODES),
+        cut=Cut(*validate.cut(hops, truncate)),
+        penalty=Penalty(*validate.penalty(rate_penalty, target_rate)),
     )
 
 
@@ -87,15 +107,16 @@ def spec_forward(net: Network, params: Params, batch: Batch, fires=None, replays
     """
     layers = spec_layers(net, params, batch.span_mode)
     output = reference.Readout(params["readout.w"], params["readout.bias"], net.readout_window)
-    tapes, logits = [], []
+    tapes, logits, penalties = [], [], []
     for i, (x, masks) in enumerate(batch.sequences()):
         fire = fires(i) if fires else None
         replay = replays(i) if replays else None
         tape, _, row = reference.sequence_forward(x, layers, output, masks, fire, replay)
         tapes.append(tape)
         logits.append(row)
+        penalties.append(sum(reference.rate_penalty(of_layer.s, batch.penalty) for of_layer in tape))
     logits = np.array(logits)
-    return losses(logits, batch.y).mean(), logits, tapes
+    return (losses(logits, batch.y) + penalties).mean(), logits, tapes
 
 
 def losses(logits, y) -> np.ndarray:
@@ -118,7 +139,9 @@ def spec_layers(net: Network, params: Params, span_mode: str) -> list[reference.
 
 def slopes(net: Network, layers, tapes) -> list[np.ndarray]:
     """Evaluate σ′(v - θ) of each layer of a sequence."""
-    return [net.surrogate.derivative(tape.v - layer.threshold) for tape, layer in zip(tapes, layers)]
+    return [
+        net.surrogate.derivative(tape.v - reference.thresholds(layer, tape.s)) for tape, layer in zip(tapes, layers)
+    ]
 
 
 def spec_gradients(net: Network, batch: Batch, fires=None) -> tuple[float, Params]:
@@ -127,7 +150,9 @@ def spec_gradients(net: Network, batch: Batch, fires=None) -> tuple[float, Param
     grads = Params.zeros(net.params.blocks, np.float64)
     for (x, masks), y in zip(batch.sequences(), batch.y):
         loss, d = reference.sequence_gradients(
-            *(x, y, layers, net.readout(), masks, net.surrogate.derivative, net.temperature, len(batch.y), fires)
+            *(x, y, layers, net.readout(), masks, net.surrogate.derivative, net.temperature, len(batch.y), fires),
+            batch.cut,
+            batch.penalty,
         )
         losses.append(loss)
         add_sequence(grads, net, layers, d, batch.span_mode)
@@ -179,7 +204,7 @@ def frozen_linearisation(net: Network, batch: Batch):
     _, _, tapes = spec_forward(net, net.params, batch)
     fires = [
         [
-            reference.frozen(t, slope, layer.threshold)
+            reference.frozen(t, slope, reference.thresholds(layer, t.s))
             for t, slope, layer in zip(tape, slopes(net, layers, tape), layers)
         ]
         for tape in tapes
@@ -218,7 +243,9 @@ def draw_entries(grads: Params, entries: int, seed: int) -> dict[str, list[tuple
     return drawn
 
 
-def spec_adjoint(net: Network, tape: Tape, e) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray, Params]:
+def spec_adjoint(
+    net: Network, tape: Tape, e, cut=WHOLE
+) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray, Params]:
     """Compute `Network.adjoint` by the spec, in float64 along a tape: (δ, q of each layer, dx, gradients)."""
     net = net.astype("float64")
     span_mode, temperature = tape.structure.span_mode, tape.structure.temperature
@@ -229,7 +256,8 @@ def spec_adjoint(net: Network, tape: Tape, e) -> tuple[list[np.ndarray], list[np
     for b, (length, masks) in enumerate(zip(tape.lengths, zip(*tape.masks))):
         x, tapes = tape.x[b, :length].astype(np.float64), sequence_tapes(tape, b)
         masks = [mask.astype(np.float64) for mask in masks]
-        of_layers = reference.sequence_backward(e[b, :length], x, tapes, slopes(net, layers, tapes), layers, masks)
+        of_slopes = slopes(net, layers, tapes)
+        of_layers = reference.sequence_backward(e[b, :length], x, tapes, of_slopes, layers, masks, cut)
         for i, d in enumerate(of_layers):
             delta[i][b, :length], q[i][b, :length] = d.delta, d.q
         dx[b, :length] = of_layers[0].dx

@@ -22,7 +22,7 @@ from minisnn.checks.oracle import Batch
 from minisnn.checks.report import Row, compare
 from minisnn.checks.tangent import spike_tangent
 from minisnn.core import batch as batches
-from minisnn.core import kernels
+from minisnn.core import kernels, reference
 from minisnn.core.parameters import SPAN_LOGIT, Params
 from minisnn.core.surrogate import BUILT_IN, Rectangle
 from minisnn.network import Network
@@ -46,8 +46,9 @@ def surrogate_pair(net: Network, batch: Batch) -> list[Row]:
         u = u[np.abs(u - kink) > 10 * h]
     slope = surrogate.derivative(u)
     differences = (surrogate.primitive(u + h) - surrogate.primitive(u - h)) / (2 * h)
-    note = "" if surrogate.kinks or type(surrogate) in BUILT_IN else "if σ′ has kinks, pass them as kinks="
-    rows = [compare("1 surrogate", "derivative", slope, differences, DIFFERENCES, note=note)]
+    hint = "" if surrogate.kinks or type(surrogate) in BUILT_IN else "if σ′ has kinks, pass them as kinks="
+    pair = compare("1 surrogate", "derivative", slope, differences, DIFFERENCES)
+    rows = [pair if pair.ok else replace(pair, note=hint)]
     edges = np.concatenate([np.array(surrogate.kinks), [-1e4, 0.0, 1e4]])
     # The area by Simpson's rule between the kinks, against the rise of the primitive.
     borders = sorted({-4.0 * width, *surrogate.kinks, 4.0 * width})
@@ -93,6 +94,8 @@ def replayed_resets(net: Network, batch: Batch) -> list[Row]:
 
 
 def _differences(rung: str, net: Network, batch: Batch) -> list[Row]:
+    if batch.cut != reference.WHOLE:  # then it is no derivative of a loss
+        return []
     net = away_from_kinks(net.astype("float64"), batch)
     loss, grads = oracle.smooth_mode(net, batch)
     drawn = oracle.draw_entries(grads, ENTRIES, seed=0)
@@ -125,9 +128,10 @@ def away_from_kinks(net: Network, batch: Batch, step: float = oracle.DIFFERENCE_
         moved = net.astype(net.dtype)
         if attempt > 0:
             moved.params.flat += 1e-3 * stream(0, "kinks", attempt).standard_normal(net.params.flat.size)
-        thresholds = [layer.threshold for layer in moved.layers("soft")]
+        layers = moved.layers("soft")
         runs = oracle.smooth_tapes(moved, batch)
-        u = np.concatenate([(r.v - threshold).ravel() for run in runs for r, threshold in zip(run, thresholds)])
+        pairs = [(tape, layer) for tapes in runs for tape, layer in zip(tapes, layers)]
+        u = np.concatenate([(tape.v - reference.thresholds(layer, tape.s)).ravel() for tape, layer in pairs])
         if np.abs(u[:, np.newaxis] - kinks).min() > 10 * step:
             return moved
     raise ValueError(
@@ -193,9 +197,11 @@ def frozen_complex_steps(net: Network, batch: Batch) -> list[Row]:
     Im loss(w + ih) / h with h = 1e-30 has no rounding error to speak of, so the kernels, as they run in training, are
     held to 1e-12. Can't see a wrong σ′ (rung 1).
     """
+    if batch.cut != reference.WHOLE:
+        return []
     net = net.astype("float64")
     loss = oracle.frozen_linearisation(net, batch)
-    _, grads = net.loss_and_grad(batch.x, batch.y, batch.lengths, batch.span_mode, batch.masks)
+    _, grads = net.loss_and_grad(batch.x, batch.y, batch.lengths, batch.span_mode, batch.masks, **batch.options)
     drawn = oracle.draw_entries(grads, ENTRIES, seed=0)
     floor = 1e-3 * max(1.0, np.abs(grads.flat).max())  # a complex step resolves 1e-16 of the largest quantities
     floors = _floors(net, batch, grads, floor)
@@ -224,7 +230,7 @@ def tangent_against_adjoint(net: Network, batch: Batch) -> list[Row]:
     tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
     rng = stream(0, "tangent")
     e = rng.standard_normal(tape.layers[-1].s.shape)
-    adjoint, sizes = net.adjoint(tape, e), oracle.cancelled(net, tape, e)
+    adjoint, sizes = net.adjoint(tape, e, *batch.cut), oracle.cancelled(net, tape, e)
     rows = []
     for name in [*net.params, "dx"]:
         if name.startswith("readout"):
@@ -232,7 +238,7 @@ def tangent_against_adjoint(net: Network, batch: Batch) -> list[Row]:
         direction, dx = Params.zeros(net.params.blocks, np.float64), np.zeros_like(tape.x)
         moved, got = (dx, adjoint.dx) if name == "dx" else (direction[name], adjoint.grads[name])
         moved[...] = rng.standard_normal(moved.shape)
-        terms = e * spike_tangent(net, tape, direction, dx)
+        terms = e * spike_tangent(net, tape, direction, dx, batch.cut)
         # A sum can't be more exact than its terms.
         floor = max(np.abs(terms).sum(), np.abs(got * moved).sum(), sizes.get(name, 0.0) * np.abs(moved).sum(), 1e-9)
         rows.append(compare("5 tangent", name, (got * moved).sum(), terms.sum(), EXACT, floor))
@@ -256,15 +262,15 @@ def kernels_against_spec(net: Network, batch: Batch) -> list[Row]:
             for b, length in enumerate(batch.lengths):
                 expected[b, :length] = getattr(runs[b][i], name)
             rows.append(compare("6 spec", f"layers.{i}.{name}", getattr(recorded, name), expected, EXACT))
-    kernel_loss, grads = net.loss_and_grad(batch.x, batch.y, *arguments)
+    kernel_loss, grads = net.loss_and_grad(batch.x, batch.y, *arguments, **batch.options)
     rows.append(compare("6 spec", "loss", kernel_loss, loss, EXACT, 1.0))
     rows += _same_gradients("", net, batch, grads)
-    rows += _adjoints("6 spec", net, tape, EXACT)
+    rows += _adjoints("6 spec", net, tape, EXACT, batch.cut)
     long = _more_than_a_piece(batch)
-    _, got = net.loss_and_grad(long.x, long.y, long.lengths, long.span_mode, long.masks)
+    _, got = net.loss_and_grad(long.x, long.y, long.lengths, long.span_mode, long.masks, **long.options)
     rows += _same_gradients("long: ", net, long, got)
-    _, alone = net.loss_and_grad(batch.x, batch.y, *arguments, threads=1)
-    _, shared = net.loss_and_grad(batch.x, batch.y, *arguments, threads=3)
+    _, alone = net.loss_and_grad(batch.x, batch.y, *arguments, threads=1, **batch.options)
+    _, shared = net.loss_and_grad(batch.x, batch.y, *arguments, threads=3, **batch.options)
     rows.append(compare("6 spec", "three threads", shared.flat, alone.flat, 0.0))
     return rows
 
@@ -290,14 +296,14 @@ def float32_on_a_shared_tape(net: Network, batch: Batch) -> list[Row]:
     """
     net = net.astype("float32")
     tape = net.record(batch.x.astype(np.float32), batch.lengths, batch.span_mode, batch.masks)
-    return _adjoints("6 float32", net, tape, SINGLE)
+    return _adjoints("6 float32", net, tape, SINGLE, batch.cut)
 
 
-def _adjoints(rung: str, net: Network, tape, tolerance: float) -> list[Row]:
+def _adjoints(rung: str, net: Network, tape, tolerance: float, cut) -> list[Row]:
     """Compare δ, q, dx and all gradients for a random e."""
     e = stream(0, "adjoints").standard_normal(tape.layers[-1].s.shape).astype(net.dtype)
-    adjoint = net.adjoint(tape, e)
-    delta, q, dx, grads = oracle.spec_adjoint(net, tape, e)
+    adjoint = net.adjoint(tape, e, *cut)
+    delta, q, dx, grads = oracle.spec_adjoint(net, tape, e, cut)
     rows = [compare(rung, "dx", adjoint.dx, dx, tolerance)]
     for i in range(len(delta)):
         rows.append(compare(rung, f"layers.{i}.delta", adjoint.delta[i], delta[i], tolerance))

@@ -111,7 +111,7 @@ def batches(net: Network, batch: Batch) -> list[Row]:
         one = slice(b, b + 1)
         masks = [mask[one] for mask in batch.masks]
         arguments.append((batch.x[one], batch.y[one], batch.lengths[one], batch.span_mode, masks))
-    (loss, grads), *singles = [net.loss_and_grad(*a) for a in arguments]
+    (loss, grads), *singles = [net.loss_and_grad(*a, **batch.options) for a in arguments]
     tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
     floor, sizes = np.abs(grads.flat).max(), oracle.cancelled(net, tape, oracle.loss_error(net, tape, batch.y))
     rows = [compare(RUNG, "batch loss = mean", loss, np.mean([single[0] for single in singles]), 1e-12, 1.0)]

@@ -81,6 +81,8 @@ class StudentParams(NamedTuple):
         β and θ.
     reset : array (3,)
         a, h and detached (0 or 1).
+    adaptation : array (2, N) or None
+        ρ and κ of (13); None: no adaptation.
     temperature : float
         T° of the span softmax.
 
@@ -102,6 +104,7 @@ class StudentParams(NamedTuple):
     decay: np.ndarray
     threshold: np.ndarray
     reset: np.ndarray
+    adaptation: np.ndarray | None
     temperature: float
 
 
@@ -158,7 +161,7 @@ def check_backward(net: Network, batch: oracle.Batch, backward: Callable) -> Rep
             if isinstance(net.recurrence[i], ASRC) and batch.span_mode == "soft":
                 expected["d_span_logits"] = reference.span_logit_gradient(layers[i], spec.d_tap_weights, temperature)
                 floor = max(floor, oracle.cancelled_terms(layers[i], recorded, spec.delta, temperature))
-            got = backward(student_tape, e.copy(), StudentParams(*(a.copy() for a in layers[i]), temperature))
+            got = backward(student_tape, e.copy(), StudentParams(*map(_copied, layers[i]), temperature))
             if not isinstance(got, dict):
                 raise TypeError(f"backward must return a dict of named arrays, got {type(got).__name__}")
             pairs.append((got, expected))
@@ -166,11 +169,16 @@ def check_backward(net: Network, batch: oracle.Batch, backward: Callable) -> Rep
     return Report(tuple(rows))
 
 
+def _copied(array):
+    return None if array is None else array.copy()
+
+
 def _tapes(net, tape, i, b, length) -> tuple[reference.LayerTape, StudentTape]:
     """Return the recorded run of layer i in sequence b, for the spec and for the student."""
     recorded = reference.LayerTape(*(array[b, :length].copy() for array in tape.layers[i]))
     x = (tape.layers[i - 1].s if i > 0 else tape.x)[b, :length].copy()
-    slope = net.surrogate.derivative(recorded.v - net.layers(tape.structure.span_mode)[i].threshold)
+    layer = net.layers(tape.structure.span_mode)[i]
+    slope = net.surrogate.derivative(recorded.v - reference.thresholds(layer, recorded.s))
     return recorded, StudentTape(x, *recorded, slope, tape.masks[i][b].copy())
 
 

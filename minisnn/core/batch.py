@@ -18,16 +18,18 @@ from minisnn._internal.flat import Flat
 from minisnn._internal.threads import in_threads, n_threads
 from minisnn.core import kernels
 from minisnn.core.kernels import SLABS, Events, Net, Weights, Work
-from minisnn.core.reference import Layer, LayerTape, Readout
+from minisnn.core.reference import NO_PENALTY, WHOLE, Layer, LayerTape, Readout
 from minisnn.core.surrogate import BUILT_IN
 from minisnn.core.tape import layer_tape
 
 NEURON_STEPS = 100_000  # of work, below which another thread is not worth starting
 
 
-def gradients(layers, output, surrogate, x, y, lengths, masks, threads=None) -> tuple[float, list[Weights]]:
+def gradients(
+    layers, output, surrogate, x, y, lengths, masks, threads=None, cut=WHOLE, penalty=NO_PENALTY
+) -> tuple[float, list[Weights]]:
     """Return the loss, and the gradients by layer, the readout's last, as `w_in` and `bias`; y is (B,) of int64."""
-    net, x, masks = _packed(layers, output, surrogate, x, masks)
+    net, x, masks = _packed(layers, output, surrogate, x, masks, cut, penalty)
     slabs = np.empty((min(SLABS, len(x)), net.weights.size), x.dtype)
     losses = np.zeros(len(x), x.dtype)
 
@@ -42,7 +44,8 @@ def gradients(layers, output, surrogate, x, y, lengths, masks, threads=None) -> 
             kernels.sequence_forward(x[b, :T], masks[b % len(masks)], net, work)
             _fill_slopes(surrogate, layers, net, work, T)
             losses[b] = kernels.loss_and_error(T, y[b], share, net, work, slabs[slab])
-            kernels.sequence_backward(masks[b % len(masks)], np.zeros((T, 0), x.dtype), net, work, slabs[slab])
+            no_dx = np.zeros((T, 0), x.dtype)
+            losses[b] += kernels.sequence_backward(masks[b % len(masks)], no_dx, share, net, work, slabs[slab])
 
     in_threads(run, len(slabs), lambda: _new_work(net, x), threads or _worth(lengths, layers))
     return float(losses.mean(dtype=np.float64)), _summed(slabs, net)
@@ -66,22 +69,28 @@ def record(layers, output, surrogate, x, lengths, masks) -> tuple[list[LayerTape
     net, x, masks = _packed(layers, output, surrogate, x, masks)
     B, T_max = x.shape[:2]
     vs = [np.zeros((B, T_max, len(layer.bias)), x.dtype) for layer in layers]
+    lowered = [v if layer.adaptation is None else np.zeros_like(v) for layer, v in zip(layers, vs)]
     counts, result = np.zeros((B, len(output.w)), x.dtype), np.zeros((B, len(output.bias)), x.dtype)
 
     def run(b, work):
         T = int(lengths[b])
         kernels.sequence_forward(x[b, :T], masks[b % len(masks)], net, work)
         counts[b], result[b] = work.counts, work.logits
-        for i, v in enumerate(vs):
-            v[b, :T] = _rows(work.v, net, i, T_max, T)
+        for i, layer in enumerate(layers):
+            vs[i][b, :T] = _rows(work.v, net, i, T_max, T)
+            if layer.adaptation is not None:
+                lowered[i][b, :T] = _rows(work.lowered, net, i, T_max, T)
 
     in_threads(run, B, lambda: _new_work(net, x), _worth(lengths, layers))
-    return [layer_tape(layer, v, lengths) for layer, v in zip(layers, vs)], counts, result
+    tapes = [layer_tape(layer, v, met, lengths) for layer, v, met in zip(layers, vs, lowered)]
+    return tapes, counts, result
 
 
-def adjoint(layers, output, surrogate, x, e, lengths, masks) -> tuple[list[np.ndarray], np.ndarray, list[Weights]]:
+def adjoint(
+    layers, output, surrogate, x, e, lengths, masks, cut=WHOLE
+) -> tuple[list[np.ndarray], np.ndarray, list[Weights]]:
     """Run the backward half for any e (B, T, N): return δ (B, T, N) per layer, dx (B, T, n_in), gradients by layer."""
-    net, x, masks = _packed(layers, output, surrogate, x, masks)
+    net, x, masks = _packed(layers, output, surrogate, x, masks, cut)
     B, T_max = x.shape[:2]
     deltas = [np.zeros((B, T_max, len(layer.bias)), x.dtype) for layer in layers]
     dx, slabs = np.zeros_like(x), np.zeros((min(SLABS, B), net.weights.size), x.dtype)
@@ -94,7 +103,7 @@ def adjoint(layers, output, surrogate, x, e, lengths, masks) -> tuple[list[np.nd
             rows[-1][...] = e[b, :T]
             if net.surrogate[0] < 0:
                 _fill_slopes(surrogate, layers, net, work, T)
-            kernels.sequence_backward(masks[b % len(masks)], dx[b, :T], net, work, slabs[slab])
+            kernels.sequence_backward(masks[b % len(masks)], dx[b, :T], x.dtype.type(1), net, work, slabs[slab])
             for delta, of_sequence in zip(deltas, rows):
                 delta[b, :T] = of_sequence
 
@@ -111,7 +120,7 @@ def _worth(lengths, layers) -> int:
 # Numbers in flat arrays
 
 
-def pack(layers: list[Layer], output: Readout, surrogate) -> Net:
+def pack(layers: list[Layer], output: Readout, surrogate, cut=WHOLE, penalty=NO_PENALTY) -> Net:
     """Pack a network into a `kernels.Net`."""
     dtype, C = layers[0].bias.dtype, len(output.bias)
     weights, constants, delays, table, neurons = Flat(), Flat(), Flat(), [], 0
@@ -119,11 +128,12 @@ def pack(layers: list[Layer], output: Readout, surrogate) -> Net:
     for layer in [*layers, as_layer]:
         n_in, N, J = *layer.w_in.shape, len(layer.delays)
         w_rec = layer.w_rec if J > 0 else layer.w_rec[:0]
+        adaptation = np.zeros((0, N)) if layer.adaptation is None else layer.adaptation
         table.append(
             [n_in, N, J, neurons]
             + [weights.add(a) for a in (layer.w_in, layer.bias, w_rec, layer.decay, layer.tap_weights)]
             + [constants.add(a) for a in (layer.threshold, layer.reset, layer.w_in.T, w_rec.T)]
-            + [delays.add(layer.delays)]
+            + [delays.add(layer.delays), constants.add(adaptation), len(adaptation) // 2]
         )
         neurons += N
     code, peak, width = slope_numbers(surrogate)
@@ -135,12 +145,15 @@ def pack(layers: list[Layer], output: Readout, surrogate) -> Net:
         surrogate=(code, dtype.type(peak), dtype.type(width)),
         window=np.iinfo(np.int64).max if output.window is None else output.window,
         tiny=dtype.type(np.finfo(dtype).tiny * 1e8),
+        hops=cut.hops,
+        truncate=2**62 if cut.truncate is None else cut.truncate,
+        penalty=(dtype.type(penalty.strength), dtype.type(penalty.rate)),
     )
 
 
-def _packed(layers, output, surrogate, x, masks) -> tuple[Net, np.ndarray, np.ndarray]:
+def _packed(layers, output, surrogate, x, masks, cut=WHOLE, penalty=NO_PENALTY) -> tuple[Net, np.ndarray, np.ndarray]:
     """Return the packed network; x in its dtype, contiguous, writable; masks side by side, (B or 1, all neurons)."""
-    net, dtype = pack(layers, output, surrogate), layers[0].bias.dtype
+    net, dtype = pack(layers, output, surrogate, cut, penalty), layers[0].bias.dtype
     ones = [np.ones((1, len(layer.bias))) for layer in layers]  # without dropout one mask serves all sequences
     side_by_side = np.concatenate(ones if masks is None else masks, axis=1)
     return net, *(np.require(array, dtype, ["C", "A", "W"]) for array in (x, side_by_side))
@@ -158,11 +171,12 @@ def _new_work(net: Net, x) -> Work:
     return Work(
         T,
         Events(empty(T * n_in, np.int64), empty(T * n_in), empty(T + 1, np.int64)),
-        *(empty(T * all_neurons, dtype) for dtype in (x.dtype, x.dtype, np.int64, x.dtype)),
+        *(empty(T * all_neurons, dtype) for dtype in (x.dtype, x.dtype, x.dtype, np.int64, x.dtype)),
         start=empty((T + 1) * len(sizes), np.int64),
         e=empty((T + 1) * all_neurons),
         slope=empty(T * all_neurons if net.surrogate[0] < 0 else piece),
         q=empty(piece),
+        row=empty(sizes.max()),
         z_delta=empty((net.table[:-1, kernels.N_TAPS] * sizes).max()),
         counts=empty(net.table[-1, kernels.N_IN]),
         logits=empty(net.table[-1, kernels.N_OUT]),
@@ -178,7 +192,8 @@ def _rows(flat, net: Net, i: int, room: int, T: int) -> np.ndarray:
 def _fill_slopes(surrogate, layers, net: Net, work: Work, T: int) -> None:
     """Fill `work.slope` with σ′(v - θ) of all layers, by a user's own derivative."""
     for i, layer in enumerate(layers):
-        u = _rows(work.v, net, i, work.room, T) - layer.threshold
+        met = work.v if layer.adaptation is None else work.lowered
+        u = _rows(met, net, i, work.room, T) - layer.threshold
         _rows(work.slope, net, i, work.room, T)[...] = validate.slope(surrogate, u)
 
 

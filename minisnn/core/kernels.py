@@ -37,19 +37,22 @@ PIECE = 64  # steps that go through all equations of the backward pass while the
 
 # Columns of `Net.table`: sizes of a layer, its first neuron, and where its blocks start.
 N_IN, N_OUT, N_TAPS, NEURON, W_IN, BIAS, W_REC, DECAY, TAP_WEIGHTS = range(9)
-THRESHOLD, RESET, W_IN_T, W_REC_T, DELAYS = range(9, 14)
+THRESHOLD, RESET, W_IN_T, W_REC_T, DELAYS, ADAPTATION, ADAPTS = range(9, 16)
 
 
 class Net(NamedTuple):
     """A network as numbers. Row i of `table` is layer i; the last is the readout, W_out and b_out as W_in and b."""
 
-    table: np.ndarray  # (L + 1, 14) int64, see the columns above
+    table: np.ndarray  # (L + 1, 16) int64, see the columns above
     weights: np.ndarray  # flat: W_in, b, W_rec, β and p of all layers; gradients lie in an array of the same layout
-    constants: np.ndarray  # flat: θ, reset and transposes
+    constants: np.ndarray  # flat: θ, reset, transposes, ρ and κ
     delays: np.ndarray  # flat, int64
     surrogate: tuple  # (code, peak, width) for `fill_slope`; code -1: slopes are filled by Python
     window: int  # R is the last `window` steps
     tiny: float  # smaller numbers become 0
+    hops: bool  # whether errors pass through W_rec, in (8)
+    truncate: int  # number of steps after which no error passes backwards
+    penalty: tuple  # (μ, r*) of (14)
 
 
 class Weights(NamedTuple):
@@ -71,6 +74,7 @@ class Layer(NamedTuple):
     reset: np.ndarray  # (3,) a, h, detached
     w_in_T: np.ndarray  # (N, n_in), a transposed copy, as is w_rec_T
     w_rec_T: np.ndarray
+    adaptation: np.ndarray  # (2, N) ρ and κ, or (0, N)
 
 
 class Events(NamedTuple):
@@ -85,6 +89,7 @@ class Tape(NamedTuple):
     """What the forward pass of a layer leaves behind for the backward pass."""
 
     v: np.ndarray  # (T, N)
+    lowered: np.ndarray  # (T, N) v - κ A, which meets θ; without adaptation v itself
     z: np.ndarray  # (T, N), or (0, N) with a single tap: then its rows are computed when they arrive
     s: Events
 
@@ -94,7 +99,8 @@ class Work(NamedTuple):
 
     room: int  # T
     x: Events
-    v: np.ndarray  # (T · all neurons,), as are z, columns and values
+    v: np.ndarray  # (T · all neurons,), as are lowered, z, columns and values
+    lowered: np.ndarray
     z: np.ndarray
     columns: np.ndarray
     values: np.ndarray
@@ -103,6 +109,7 @@ class Work(NamedTuple):
     slope: np.ndarray  # σ′: a piece of one layer; all steps of all layers if Python fills it
     q: np.ndarray  # a piece of one layer
     z_delta: np.ndarray  # (J N,) of one layer
+    row: np.ndarray  # (N,) of one layer: A, then rates, then φ
     counts: np.ndarray  # (N,) of the last layer
     logits: np.ndarray  # (classes,), then g
 
@@ -113,8 +120,7 @@ def sequence_gradients(x, y, mask, share, net, work, grads):
     dx = matrix(work.e, 0, len(x), 0)  # the gradient with respect to the input: not asked for
     sequence_forward(x, mask, net, work)
     loss = loss_and_error(len(x), y, share, net, work, grads)
-    sequence_backward(mask, dx, net, work, grads)
-    return loss
+    return loss + sequence_backward(mask, dx, share, net, work, grads)
 
 
 @jit_step
@@ -125,7 +131,7 @@ def sequence_forward(x, mask, net, work):
     for i in range(len(net.table) - 1):
         N, neuron = net.table[i, N_OUT], net.table[i, NEURON]
         tape = tape_of(net, work, i, len(x))
-        layer_forward(below, layer_of(net, i), mask[neuron : neuron + N], net.tiny, tape)
+        layer_forward(below, layer_of(net, i), mask[neuron : neuron + N], net.tiny, work.row[:N], tape)
         below = tape.s
     # (6) counts = Σ_{t in R} s[t]
     T, counts, logits, output = len(x), work.counts, work.logits, weights_of(net, len(net.table) - 1, net.weights)
@@ -184,9 +190,12 @@ def loss_and_error(T, y, share, net, work, grads):
 
 
 @jit_step
-def sequence_backward(mask, dx, net, work, grads):
-    """Run all layers downwards, (7) to (12): turn `work.e` into δ, add to `grads`, fill dx (T, n_in) or (T, 0)."""
-    T, by_python = len(dx), net.surrogate[0] < 0
+def sequence_backward(mask, dx, share, net, work, grads):
+    """Run all layers downwards, (7) to (12): turn `work.e` into δ, add to `grads`, fill dx (T, n_in) or (T, 0).
+
+    Return the firing-rate penalty of all layers (14).
+    """
+    T, by_python, loss = len(dx), net.surrogate[0] < 0, net.tiny - net.tiny
     for i in range(len(net.table) - 2, -1, -1):
         layer, N, neuron = layer_of(net, i), net.table[i, N_OUT], net.table[i, NEURON]
         x, d_below = work.x, dx
@@ -198,20 +207,24 @@ def sequence_backward(mask, dx, net, work, grads):
         slope = matrix(work.slope, neuron * work.room if by_python else 0, T if by_python else PIECE, N)
         q = matrix(work.q, 0, PIECE, N)
         z_delta = matrix(work.z_delta, 0, layer.delays.size, N)
-        layer_backward(x, tape, layer, m, net.surrogate, net.tiny, slope, q, z_delta, delta, d_below, d)
+        row = work.row[:N]
+        if net.penalty[0] != 0:
+            loss += rate_penalty(tape.s, share, net.penalty, row, delta)
+        layer_backward(x, tape, layer, m, net, slope, q, z_delta, row, delta, d_below, d)
+    return loss
 
 
 # One layer
 
 
 @jit_inner
-def layer_forward(x, layer, mask, tiny, tape):
-    """Run (1) to (5) for one layer: from the events of x to v, z and the events of s."""
-    (w_in, bias, w_rec, decay, tap_weights), delays, threshold, reset, _, _ = layer
-    v, z, s = tape
-    a, h = reset[0], reset[1]
+def layer_forward(x, layer, mask, tiny, trace, tape):
+    """Run (1) to (5) for one layer: from the events of x to v, z and the events of s. `trace` is room for A."""
+    (w_in, bias, w_rec, _, tap_weights), delays, threshold, _, _, _, adaptation = layer
+    v, lowered, z, s = tape
     T, N = v.shape
     s.start[0] = 0
+    clear(trace)
     for t in range(T):
         # (2) I[t] = m ⊙ (x[t] W_in + b) + Σ_j p_j z[t - k_j], gathered in v[t]
         for n in range(N):
@@ -224,12 +237,14 @@ def layer_forward(x, layer, mask, tiny, tape):
             add_rows(tap_weights, z, delays, 0, n_taps, t, -1, v[t])
         elif n_taps == 1:
             add_event_rows(s, t - delays[0], w_rec, v[t])
-        # (3) v[t] = β v⁺[t-1] + I[t], with (5)
-        if t > 0:
-            for n in range(N):
-                v[t, n] = flushed(v[t, n] + decay[n] * after_reset(v[t - 1, n], threshold[n], a, h), tiny)
-        # (4) s[t] = Θ(v[t] - θ)
-        find_spikes(v[t], threshold, t, s)
+        # (3) v[t] = β v⁺[t-1] + I[t]
+        if len(adaptation) == 0:
+            add_leak(t, v, v, layer, tiny)
+        else:
+            add_leak(t, v, lowered, layer, tiny)
+            adapt(t, v, layer, tiny, trace, lowered)
+        # (4) s[t] = Θ(v[t] - θ), by (13) less κ A[t]
+        find_spikes(lowered[t], threshold, t, s)
         # (1) z[t] = s[t] W_rec
         if len(z) > 0:
             clear(z[t])
@@ -237,19 +252,41 @@ def layer_forward(x, layer, mask, tiny, tape):
 
 
 @jit_step
-def layer_backward(x, tape, layer, mask, surrogate, tiny, slope, q, z_delta, delta, dx, grads):
+def add_leak(t, v, lowered, layer, tiny):
+    """Add β v⁺[t-1] to v[t], with (5); `lowered` is v itself without adaptation, and the loop then knows it."""
+    decay, threshold, a, h = layer.weights.decay, layer.threshold, layer.reset[0], layer.reset[1]
+    if t > 0:
+        for n in range(v.shape[1]):
+            v_before = after_reset(v[t - 1, n], lowered[t - 1, n], threshold[n], a, h)
+            v[t, n] = flushed(v[t, n] + decay[n] * v_before, tiny)
+
+
+@jit_inner
+def adapt(t, v, layer, tiny, trace, lowered):
+    """Run (13): turn `trace` into A[t] = ρ A[t-1] + s[t-1], and fill lowered[t] with v[t] - κ A[t]."""
+    threshold, rho, kappa = layer.threshold, layer.adaptation[0], layer.adaptation[1]
+    zero, one = trace.dtype.type(0), trace.dtype.type(1)
+    for n in range(trace.size):
+        s_before = one if t > 0 and lowered[t - 1, n] >= threshold[n] else zero
+        trace[n] = flushed(rho[n] * trace[n] + s_before, tiny)
+        lowered[t, n] = v[t, n] - kappa[n] * trace[n]
+
+
+@jit_step
+def layer_backward(x, tape, layer, mask, net, slope, q, z_delta, phi, delta, dx, grads):
     """Run (7) to (10) and (12) for one layer, last piece first: turn `delta` from e into δ, fill dx, add to `grads`."""
     T, N = tape.v.shape
-    code, peak, width = surrogate
+    code, peak, width = net.surrogate
     clear(delta[T])
+    clear(phi)
     for j in range(len(z_delta)):
         clear(z_delta[j])
     for last in range(T, 0, -PIECE):
         first = max(0, last - PIECE)
         slopes = slope[first:last] if code < 0 else slope[: last - first]
         if code >= 0:
-            fill_slope(code, peak, width, tape.v[first:last], layer.threshold, slopes)
-        potential_gradients(first, last, tape.v, slopes, layer, tiny, delta, q)
+            fill_slope(code, peak, width, tape.lowered[first:last], layer.threshold, slopes)
+        potential_gradients(first, last, tape, slopes, layer, net.tiny, net.hops, net.truncate, phi, delta, q)
         parameter_gradients(first, last, x, tape, layer, mask, delta, q, grads)
         if len(tape.z) > 0:
             tap_gradients(first, last, tape.z, delta, layer.delays, z_delta)
@@ -261,15 +298,14 @@ def layer_backward(x, tape, layer, mask, surrogate, tiny, slope, q, z_delta, del
 
 
 @jit_inner
-def potential_gradients(first, last, v, slope, layer, tiny, delta, q):
+def potential_gradients(first, last, tape, slope, layer, tiny, hops, truncate, phi, delta, q):
     """Run (7) to (9) for the steps first .. last - 1, once all later steps are done.
 
     `delta` holds e in these steps on entry; (8) turns it into ε and (9) into δ, a block of steps at a time. Fill q.
-    Row 0 of q and of `slope` is step `first`.
+    Row 0 of q and of `slope` is step `first`. `phi` (N,) is φ of step `last`, and then of step `first`.
     """
-    (_, _, _, decay, tap_weights), delays, threshold, reset, _, w_rec_T = layer
-    a, h, detached = reset[0], reset[1], reset[2]
-    zero = delta.dtype.type(0)
+    (_, _, _, _, tap_weights), delays, _, _, _, w_rec_T, adaptation = layer
+    v, zero, one = tape.v, delta.dtype.type(0), delta.dtype.type(1)
     T, N = v.shape
     block = min(BLOCK, delays[0]) if delays.size > 0 else BLOCK
     for stop in range(last, first, -block):
@@ -277,28 +313,56 @@ def potential_gradients(first, last, v, slope, layer, tiny, delta, q):
         # (7) q[t] = Σ_j p_j δ[t + k_j]
         for t in range(start, stop):
             clear(q[t - first])
-            add_rows(tap_weights, delta, delays, 0, taps_within(delays, T - 1 - t), t, 1, q[t - first])
+            end = min(T, (t // truncate + 1) * truncate)  # no error comes from there
+            add_rows(tap_weights, delta, delays, 0, taps_within(delays, end - 1 - t), t, 1, q[t - first])
             if delays.size > 1:
                 for n in range(N):
                     q[t - first, n] = flushed(q[t - first, n], tiny)
         # (8) ε[t] = e[t] + q[t] W_recᵀ
-        if delays.size > 0 and start + delays[0] < T:
+        if hops and delays.size > 0 and start + delays[0] < T:
             add_product(q[start - first : stop - first], w_rec_T, delta[start:stop])
         # (9) δ[t] = (1 - h s[t]) c[t] + σ′[t] (ε[t] - (a θ + h v[t]) c[t]),  c[t] = β δ[t+1]
         for t in range(stop - 1, start - 1, -1):
-            for n in range(N):
-                c = decay[n] * delta[t + 1, n]
-                through_reset = (a * threshold[n] + h * v[t, n]) * c
-                through_reset -= detached * through_reset
-                h_s = h if v[t, n] >= threshold[n] else zero  # h s[t]
-                delta[t, n] = flushed(c - h_s * c + slope[t - first, n] * (delta[t, n] - through_reset), tiny)
+            kept = zero if (t + 1) % truncate == 0 else one
+            if len(adaptation) == 0:
+                step_back(t, v, v, slope[t - first], layer, kept, tiny, delta)
+            else:
+                adaptation_gradients(t, v, slope[t - first], layer, kept, tiny, phi, delta)
+                step_back(t, v, tape.lowered, slope[t - first], layer, kept, tiny, delta)
+
+
+@jit_step
+def step_back(t, v, lowered, slope, layer, kept, tiny, delta):
+    """Run (9): turn ε[t], which `delta` holds, into δ[t]. `kept` is 0 where no error passes from t + 1, else 1."""
+    decay, threshold, zero = layer.weights.decay, layer.threshold, delta.dtype.type(0)
+    a, h, detached = layer.reset[0], layer.reset[1], layer.reset[2]
+    for n in range(v.shape[1]):
+        c = kept * decay[n] * delta[t + 1, n]
+        through_reset = (a * threshold[n] + h * v[t, n]) * c
+        through_reset -= detached * through_reset
+        h_s = h if lowered[t, n] >= threshold[n] else zero  # h s[t]
+        delta[t, n] = flushed(c - h_s * c + slope[n] * (delta[t, n] - through_reset), tiny)
+
+
+@jit_inner
+def adaptation_gradients(t, v, slope, layer, kept, tiny, phi, delta):
+    """Run (13) before (9): add φ[t+1] to ε[t], which `delta` holds, and turn `phi` into φ[t]; `kept` is 0 at a cut."""
+    decay, threshold = layer.weights.decay, layer.threshold
+    rho, kappa = layer.adaptation[0], layer.adaptation[1]
+    a, h, detached = layer.reset[0], layer.reset[1], layer.reset[2]
+    for n in range(phi.size):
+        phi[n] *= kept
+        delta[t, n] += phi[n]
+        # φ[t] = ρ φ[t+1] - κ σ′[t] r[t],  r[t] = ε[t] - (a θ + h v[t]) c[t]
+        through_reset = (a * threshold[n] + h * v[t, n]) * (kept * decay[n] * delta[t + 1, n])
+        r = delta[t, n] - (through_reset - detached * through_reset)
+        phi[n] = flushed(rho[n] * phi[n] - kappa[n] * slope[n] * r, tiny)
 
 
 @jit_inner
 def parameter_gradients(first, last, x, tape, layer, mask, delta, q, grads):
     """Add (10) of the steps first .. last - 1 to `grads`, except for the taps. Row 0 of q is step `first`."""
-    v, _, s = tape
-    threshold, a, h = layer.threshold, layer.reset[0], layer.reset[1]
+    v, lowered, _, s = tape
     d_w_in, d_bias, d_w_rec, d_decay, _ = grads
     N = v.shape[1]
     for t in range(first, last):
@@ -316,9 +380,19 @@ def parameter_gradients(first, last, x, tape, layer, mask, delta, q, grads):
                 for n in range(N):
                     d_w_rec[i, n] += q[t - first, n]
         # d_decay = Σ v⁺[t-1] ⊙ δ[t]
-        if t > 0:
-            for n in range(N):
-                d_decay[n] += after_reset(v[t - 1, n], threshold[n], a, h) * delta[t, n]
+        if len(layer.adaptation) == 0:
+            add_d_decay(t, v, v, layer, delta, d_decay)
+        else:
+            add_d_decay(t, v, lowered, layer, delta, d_decay)
+
+
+@jit_step
+def add_d_decay(t, v, lowered, layer, delta, d_decay):
+    """Add (10) of the decay, v⁺[t-1] ⊙ δ[t]."""
+    threshold, a, h = layer.threshold, layer.reset[0], layer.reset[1]
+    if t > 0:
+        for n in range(v.shape[1]):
+            d_decay[n] += after_reset(v[t - 1, n], lowered[t - 1, n], threshold[n], a, h) * delta[t, n]
 
 
 @jit_inner
@@ -347,6 +421,25 @@ def input_gradients(first, last, mask, delta, w_in_T, m_delta, dx):
             m_delta[t - first, n] = mask[n] * delta[t, n]
         clear(dx[t])
     add_product(m_delta[: last - first], w_in_T, dx[first:last])
+
+
+@jit_inner
+def rate_penalty(s, share, penalty, rates, e):
+    """Add (14) to e (T + 1, N) of a layer with the events s, but for row T, and return its part of the loss."""
+    T, (strength, target) = len(e) - 1, penalty
+    two, n_steps = rates.dtype.type(2), rates.dtype.type(len(e) - 1)
+    clear(rates)
+    for k in range(s.start[T]):
+        rates[s.columns[k]] += s.values[k]
+    loss = two - two
+    for n in range(rates.size):
+        excess = rates[n] / n_steps - target
+        loss += strength / two * excess * excess
+        rates[n] = share * strength * excess / n_steps
+    for t in range(T):
+        for n in range(rates.size):
+            e[t, n] += rates[n]
+    return loss
 
 
 @jit
@@ -432,7 +525,8 @@ def layer_of(net, i):
     reset, delays = net.constants[at[RESET] : at[RESET] + 3], net.delays[at[DELAYS] : at[DELAYS] + J]
     w_in_T = matrix(net.constants, at[W_IN_T], N, n_in)
     w_rec_T = matrix(net.constants, at[W_REC_T], N if J > 0 else 0, N)
-    return Layer(weights_of(net, i, net.weights), delays, threshold, reset, w_in_T, w_rec_T)
+    adaptation = matrix(net.constants, at[ADAPTATION], 2 * at[ADAPTS], N)
+    return Layer(weights_of(net, i, net.weights), delays, threshold, reset, w_in_T, w_rec_T, adaptation)
 
 
 @jit_inner
@@ -441,7 +535,8 @@ def tape_of(net, work, i, T):
     N, at = net.table[i, N_OUT], net.table[i, NEURON] * work.room
     first, stop = i * (work.room + 1), (i + 1) * (work.room + 1)
     s = Events(work.columns[at : at + T * N], work.values[at : at + T * N], work.start[first:stop])
-    return Tape(matrix(work.v, at, T, N), matrix(work.z, at, T if net.table[i, N_TAPS] > 1 else 0, N), s)
+    v, z = matrix(work.v, at, T, N), matrix(work.z, at, T if net.table[i, N_TAPS] > 1 else 0, N)
+    return Tape(v, matrix(work.lowered, at, T, N) if net.table[i, ADAPTS] > 0 else v, z, s)
 
 
 # Primitives
@@ -461,9 +556,9 @@ def clear(row):
 
 
 @jit_inner
-def after_reset(v, threshold, a, h):
+def after_reset(v, lowered, threshold, a, h):
     """Return v⁺ = v - s (a θ + h v) by (5), with s by (4)."""
-    return v - (a * threshold + h * v) if v >= threshold else v
+    return v - (a * threshold + h * v) if lowered >= threshold else v
 
 
 @jit_inner

@@ -1,6 +1,6 @@
-"""Neurons: leaky integrate-and-fire (LIF), and with a learned decay (PLIF).
+"""Neurons: leaky integrate-and-fire (LIF), with a learned decay (PLIF), and adaptive (ALIF).
 
-Both follow equations (3) to (5): the membrane leaks and integrates, fires at the threshold, and is reset. Potentials
+All follow equations (3) to (5): the membrane leaks and integrates, fires at the threshold, and is reset. Potentials
 are plain numbers, whose scale the threshold sets; time is counted in steps. A decay β is a membrane time constant of
 -1 / ln β steps: 1.44 for β = 0.5, 9.5 for β = 0.9.
 """
@@ -86,6 +86,54 @@ class PLIF:
             raise ValueError("one decay per neuron needs per_neuron=True: otherwise the layer has a single logit")
 
 
+@suggesting
+@dataclass(frozen=True)
+class ALIF:
+    """LIF neurons that adapt: each spike raises the threshold, and the rise decays, equation (13).
+
+    The threshold of step t is θ + κ A[t], with A[t] = ρ A[t-1] + s[t-1]. After Bellec et al. (2018), where κ is written
+    β (1 - ρ).
+
+    Parameters
+    ----------
+    decay, threshold, reset, detach_reset
+        As in `LIF`.
+    adaptation_decay : float or sequence of N floats
+        ρ in [0, 1); a time constant of -1 / ln ρ steps: 19.5 for 0.95.
+    adaptation_strength : float or sequence of N floats
+        κ >= 0: how much a spike raises the threshold.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is of the wrong kind or out of range.
+
+    Examples
+    --------
+    >>> net = ms.Network([1, 1, 2], neuron=ms.ALIF(decay=0, adaptation_decay=0.5, adaptation_strength=1.0))
+    >>> net.params["layers.0.w_in"], net.params["layers.0.bias"], net.params["layers.0.w_rec"] = 1.75, 0, 0
+    >>> net.record(np.ones((1, 8, 1))).layers[0].s[0, :, 0].astype(int).tolist()  # the rate falls
+    [1, 0, 1, 0, 1, 0, 1, 0]
+    """
+
+    decay: float | tuple[float, ...] = 0.5
+    threshold: float | tuple[float, ...] = 1.0
+    reset: str = "soft"
+    detach_reset: bool = False
+    adaptation_decay: float | tuple[float, ...] = 0.95
+    adaptation_strength: float | tuple[float, ...] = 0.1
+
+    def __post_init__(self):
+        _check(self, open_ends=False)
+        below_1 = float(np.nextafter(1.0, 0.0))
+        for name, high in (("adaptation_decay", below_1), ("adaptation_strength", np.inf)):
+            object.__setattr__(self, name, validate.per_neuron(getattr(self, name), name, 0.0, high))
+
+
+KINDS = (LIF, PLIF, ALIF)
+Neuron = LIF | PLIF | ALIF
+
+
 def _check(neuron, open_ends: bool) -> None:
     """Check the fields that both kinds have; turn sequences into tuples, so that neurons compare and hash."""
     decay = validate.per_neuron(neuron.decay, "decay", 0.0, 1.0, open_ends)
@@ -99,6 +147,13 @@ def _check(neuron, open_ends: bool) -> None:
 def reset_numbers(neuron) -> tuple[float, float, float]:
     """Return (a, h, detached) of equations (5) and (9)."""
     return (*RESETS[neuron.reset], float(neuron.detach_reset))
+
+
+def adaptation_numbers(neuron, n: int) -> np.ndarray | None:
+    """Return ρ and κ of equation (13) for n neurons, (2, n); None for neurons that don't adapt."""
+    if not isinstance(neuron, ALIF):
+        return None
+    return np.stack([np.broadcast_to(values, n) for values in (neuron.adaptation_decay, neuron.adaptation_strength)])
 
 
 @np.errstate(under="ignore")

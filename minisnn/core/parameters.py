@@ -189,6 +189,7 @@ def to_layers(params: Params, structure: Structure) -> list[Layer]:
             decay = neurons.decay_from_logit(params[f"layers.{i}.decay_logit"], n)
         else:
             decay = np.broadcast_to(neuron[i].decay, n)
+        adaptation = neurons.adaptation_numbers(neuron[i], n)
         no_recurrence = isinstance(recurrence[i], Feedforward)
         layers.append(
             Layer(
@@ -200,6 +201,7 @@ def to_layers(params: Params, structure: Structure) -> list[Layer]:
                 decay=decay.astype(dtype),
                 threshold=np.broadcast_to(neuron[i].threshold, n).astype(real),
                 reset=np.array(neurons.reset_numbers(neuron[i]), real),
+                adaptation=None if adaptation is None else adaptation.astype(real),
             )
         )
     return layers

@@ -73,13 +73,16 @@ class SRC:
 class ASRC:
     """Adaptive skip recurrent connection: λ is learned among the spans 1 .. K, through one logit per span.
 
+    In training the recurrent input is a mixture over all spans, with weights softmax(span_logits / T°). `fit` lowers T°
+    until one span has nearly all the weight; `evaluate` and `predict` use that span alone.
+
     Parameters
     ----------
     max_span : int
         K >= 1; otherwise TypeError or ValueError.
     shared : bool
-        Whether all layers with a shared ASRC learn one set of logits, the parameter `span_logits`; then their K must
-        agree. Otherwise each layer learns its own, `layers.0.span_logits` and so on; entry k - 1 belongs to span k.
+        Whether the layers share one set of logits, the parameter `span_logits`; then their K must agree. Otherwise each
+        layer learns its own, `layers.0.span_logits` and so on. Entry k - 1 belongs to span k.
 
     Examples
     --------

@@ -27,6 +27,18 @@ Given e[t] = ∂L/∂s[t] from above, with δ[t] = ∂L/∂v[t] and c[t] = β δ
    (12) dx[t] = (m ⊙ δ[t]) W_inᵀ is e[t] of the layer below.  Of the last layer e[t] = g W_outᵀ for t in R, with
         g = (softmax(logits) - onehot(y)) / B;  d_w_out = countsᵀ g,  d_b_out = |R| g
 
+A layer may adapt (ALIF): each spike raises its threshold by κ, and the rise decays with ρ. With φ[t] = ∂L/∂A[t], and
+r[t] the bracket behind σ′[t] in (9),
+
+   (13) A[t] = ρ A[t-1] + s[t-1],  and θ + κ A[t] in place of θ in (4) and in σ′[t];
+        ε[t] gets φ[t+1] as well, and φ[t] = ρ φ[t+1] - κ σ′[t] r[t]
+
+Two contrasts leave something out of the gradient (`Cut`). Without *hops*, q[t] W_recᵀ is dropped from (8): what a
+spike does through W_rec is learned, but no error passes through it. *Truncated*, no error passes from step t + 1 to
+step t where t + 1 is a multiple of a number of steps. A firing-rate penalty adds to the loss, for each layer,
+
+   (14) μ/2 Σ_i (r_i - r*)²,  r_i = Σ_t s_i[t] / T;  so e[t] gets μ (r - r*) / (B T), with r* the target rate
+
 This file is the definition; `kernels.py` says the same in fast loops. It leaves out batches (call it for each sequence
 and add up), the kinds of neuron and recurrence (they arrive as numbers), and checks of its input. Weights are
 [pre, post], vectors are rows.
@@ -50,6 +62,7 @@ class Layer(NamedTuple):
     decay: np.ndarray  # (N,) β
     threshold: np.ndarray  # (N,) θ
     reset: np.ndarray  # (3,) a, h, detached (0 or 1)
+    adaptation: np.ndarray | None = None  # (2, N) ρ and κ of (13); None: no adaptation
 
 
 class Readout(NamedTuple):
@@ -58,6 +71,23 @@ class Readout(NamedTuple):
     w: np.ndarray  # (N, classes)
     bias: np.ndarray  # (classes,)
     window: int | None  # R is the last `window` steps; None: all
+
+
+class Cut(NamedTuple):
+    """What a gradient leaves out, for comparison; by default nothing."""
+
+    hops: bool = True  # whether errors pass through W_rec, in (8)
+    truncate: int | None = None  # number of steps after which no error passes backwards; None: errors pass everywhere
+
+
+class Penalty(NamedTuple):
+    """The firing-rate penalty (14)."""
+
+    strength: float = 0.0  # μ
+    rate: float = 0.0  # r*, spikes per neuron and step
+
+
+WHOLE, NO_PENALTY = Cut(), Penalty()
 
 
 class LayerTape(NamedTuple):
@@ -94,7 +124,9 @@ class Gradients(NamedTuple):
     d_b_out: np.ndarray  # (classes,)
 
 
-def sequence_gradients(x, y, layers, output, masks, derivative, temperature=1.0, batch_size=1, fires=None):
+def sequence_gradients(
+    x, y, layers, output, masks, derivative, temperature=1.0, batch_size=1, fires=None, cut=WHOLE, penalty=NO_PENALTY
+):
     """Run the whole algorithm for one sequence: return its loss and its share of the gradients, (float, Gradients).
 
     Parameters
@@ -111,17 +143,21 @@ def sequence_gradients(x, y, layers, output, masks, derivative, temperature=1.0,
         T° of the softmax behind the tap weights, for `d_span_logits`; B.
     fires : list of callable, optional
         Stand in for Θ in (4), one per layer; see `layer_forward`.
+    cut, penalty : Cut, Penalty
+        What the gradient leaves out; the penalty on firing rates.
     """
     # Layers up: (1) to (5)
     tapes, counts, logits = sequence_forward(x, layers, output, masks, fires)
-    # Readout and loss: (6), and (12) from the loss to e of the last layer
-    loss = readout.cross_entropy(logits, y)
+    # Readout and loss: (6) and (14), and (12) from the loss to e of the last layer
+    loss = readout.cross_entropy(logits, y) + sum(rate_penalty(tape.s, penalty) for tape in tapes)
     g = readout.d_logits(logits, y) / batch_size
     start, stop = readout.window(len(x), output.window)
     d_w_out, d_b_out = np.outer(counts, g), (stop - start) * g
     # Layers down: (7) to (10) and (12)
-    slopes = [derivative(tape.v - layer.threshold) for tape, layer in zip(tapes, layers)]
-    grads = sequence_backward(readout_error(g, len(x), output), x, tapes, slopes, layers, masks)
+    slopes = [derivative(tape.v - thresholds(layer, tape.s)) for tape, layer in zip(tapes, layers)]
+    from_rates = [rate_error(tape.s, penalty, batch_size) for tape in tapes]
+    e = readout_error(g, len(x), output)
+    grads = sequence_backward(e, x, tapes, slopes, layers, masks, cut, from_rates)
     # (11) From tap weights and decays to the logits behind them
     d_span_logits = [span_logit_gradient(layer, d.d_tap_weights, temperature) for layer, d in zip(layers, grads)]
     d_decay_logit = [decay_logit_gradient(layer, d.d_decay) for layer, d in zip(layers, grads)]
@@ -145,12 +181,17 @@ def sequence_forward(x, layers, output, masks, fires=None, reset_spikes=None):
     return tapes, counts, readout.logits(counts, stop - start, output.w, output.bias)
 
 
-def sequence_backward(e, x, tapes, slopes, layers, masks):
-    """Run all layers downwards, for any e (T, N) on the spikes of the last: return one LayerGrads per layer."""
+def sequence_backward(e, x, tapes, slopes, layers, masks, cut=WHOLE, from_rates=None):
+    """Run all layers downwards, for any e (T, N) on the spikes of the last: return one LayerGrads per layer.
+
+    `from_rates`, one row (N,) per layer, is what (14) adds to its e[t].
+    """
     grads = []
     for i in reversed(range(len(layers))):
         below = tapes[i - 1].s if i > 0 else x
-        grads.append(layer_backward(e, below, tapes[i], slopes[i], layers[i], masks[i]))
+        if from_rates is not None:
+            e = e + from_rates[i]
+        grads.append(layer_backward(e, below, tapes[i], slopes[i], layers[i], masks[i], cut))
         e = grads[-1].dx
     return grads[::-1]
 
@@ -161,6 +202,27 @@ def readout_error(g, length, output):
     start, stop = readout.window(length, output.window)
     e[start:stop] = g @ output.w.T
     return e
+
+
+def thresholds(layer, s):
+    """Return θ + κ A[t] by (13), in the shape of the spikes, (T, N) or (B, T, N); without adaptation θ, (N,)."""
+    if layer.adaptation is None:
+        return layer.threshold
+    rho, kappa = layer.adaptation
+    trace = np.zeros(s.shape, np.result_type(s, rho, kappa))  # A
+    for t in range(1, s.shape[-2]):
+        trace[..., t, :] = rho * trace[..., t - 1, :] + s[..., t - 1, :]
+    return layer.threshold + kappa * trace
+
+
+def rate_penalty(s, penalty):
+    """Return (14) for the spikes (T, N) of a layer: μ/2 Σ_i (r_i - r*)²."""
+    return penalty.strength / 2 * ((s.mean(axis=0) - penalty.rate) ** 2).sum()
+
+
+def rate_error(s, penalty, batch_size):
+    """Return what (14) adds to e[t] of a layer, the same for all steps: μ (r - r*) / (B T), (N,)."""
+    return penalty.strength * (s.mean(axis=0) - penalty.rate) / (batch_size * len(s))
 
 
 def heaviside(t, u):
@@ -174,11 +236,12 @@ def smooth(surrogate):
 
 
 def frozen(tape, slope, threshold):
-    """Return a `fire` for checks: s = s0 + σ′0 (v - v0), the linearisation of (4) around a recorded tape.
+    """Return a `fire` for checks: s = s0 + σ′0 (u - u0), the linearisation of (4) around a recorded tape.
 
     At the recorded point it gives the recorded hard spikes, and its true derivative there is the surrogate's.
     """
-    return lambda t, u: tape.s[t] + slope[t] * (u - (tape.v[t] - threshold))
+    recorded = tape.v - threshold  # (N,), or (T, N) from `thresholds`
+    return lambda t, u: tape.s[t] + slope[t] * (u - recorded[t])
 
 
 def layer_forward(x, layer, mask, fire=heaviside, reset_spikes=None):
@@ -188,11 +251,12 @@ def layer_forward(x, layer, mask, fire=heaviside, reset_spikes=None):
     `fire(t, u)` gives s[t] from u = v[t] - θ. `reset_spikes` (T, N), if given, drive the reset in place of the layer's
     own spikes: to replay recorded ones is what `detach_reset` means.
     """
-    w_in, bias, w_rec, delays, tap_weights, decay, threshold, (a, h, _) = layer
+    w_in, bias, w_rec, delays, tap_weights, decay, threshold, (a, h, _), adaptation = layer
     T, N = len(x), len(bias)
+    rho, kappa = np.zeros((2, N)) if adaptation is None else adaptation
     dtype = np.result_type(x, w_in, bias, w_rec, tap_weights, decay)
     current, v, v_reset, s, z = (np.zeros((T, N), dtype) for _ in range(5))
-    v_before = np.zeros(N, dtype)  # v⁺[-1]
+    v_before, trace = np.zeros(N, dtype), np.zeros(N, dtype)  # v⁺[-1], A[0]
     for t in range(T):
         # (2) I[t] = m ⊙ (x[t] W_in + b) + Σ_j p_j z[t - k_j]
         current[t] = mask * (x[t] @ w_in + bias)
@@ -201,8 +265,9 @@ def layer_forward(x, layer, mask, fire=heaviside, reset_spikes=None):
                 current[t] += p * z[t - k]
         # (3) v[t] = β v⁺[t-1] + I[t]
         v[t] = decay * v_before + current[t]
-        # (4) s[t] = Θ(v[t] - θ)
-        s[t] = fire(t, v[t] - threshold)
+        # (4) s[t] = Θ(v[t] - θ), by (13) less κ A[t]
+        s[t] = fire(t, v[t] - threshold - kappa * trace)
+        trace = rho * trace + s[t]
         # (5) v⁺[t] = v[t] - s[t] (a θ + h v[t])
         s_reset = s[t] if reset_spikes is None else reset_spikes[t]
         v_reset[t] = v[t] - s_reset * (a * threshold + h * v[t])
@@ -212,31 +277,37 @@ def layer_forward(x, layer, mask, fire=heaviside, reset_spikes=None):
     return LayerTape(current, v, v_reset, s, z)
 
 
-def layer_backward(e, x, tape, slope, layer, mask):
+def layer_backward(e, x, tape, slope, layer, mask, cut=WHOLE):
     """Run equations (7) to (10) and (12), the adjoint of `layer_forward`: return LayerGrads.
 
     e (T, N) is what reaches s[t] from the layer above, or from the readout; x, `layer` and `mask` are what the forward
     pass got, `tape` is what it left, and `slope` (T, N) is σ′(v[t] - θ).
     """
-    w_in, _, w_rec, delays, tap_weights, decay, threshold, (a, h, detached) = layer
+    w_in, _, w_rec, delays, tap_weights, decay, threshold, (a, h, detached), adaptation = layer
     T, N = e.shape
+    rho, kappa = np.zeros((2, N)) if adaptation is None else adaptation
     dtype = np.result_type(e, tape.v, w_rec, tap_weights)
     eps, delta, q = (np.zeros((T, N), dtype) for _ in range(3))
     dx, d_w_in, d_bias, d_w_rec, d_decay, d_tap_weights = (
         np.zeros(shape, dtype) for shape in (x.shape, w_in.shape, N, w_rec.shape, N, len(delays))
     )
-    delta_after = np.zeros(N, dtype)  # δ[T]
+    delta_after, phi_after = np.zeros(N, dtype), np.zeros(N, dtype)  # δ[T], φ[T]
     for t in reversed(range(T)):
+        end = T if cut.truncate is None else min(T, (t // cut.truncate + 1) * cut.truncate)  # no error from there
+        if t + 1 == end:
+            delta_after, phi_after = np.zeros(N, dtype), np.zeros(N, dtype)
         # (7) q[t] = Σ_j p_j δ[t + k_j]                          from (2): z[t] went into I[t + k_j] with weight p_j
         for k, p in zip(delays, tap_weights):
-            if t + k < T:
+            if t + k < end:
                 q[t] += p * delta[t + k]
-        # (8) ε[t] = e[t] + q[t] W_recᵀ                          from (1): z[t] = s[t] W_rec
-        eps[t] = e[t] + q[t] @ w_rec.T
+        # (8) ε[t] = e[t] + q[t] W_recᵀ                          from (1): z[t] = s[t] W_rec, and (13)
+        eps[t] = e[t] + cut.hops * (q[t] @ w_rec.T) + phi_after
         # (9) δ[t] = (1 - h s[t]) c[t] + σ′[t] (ε[t] - (a θ + h v[t]) c[t])          from (3), (4), (5)
         c = decay * delta_after
         through_reset = (1 - detached) * (a * threshold + h * tape.v[t]) * c
         delta[t] = (1 - h * tape.s[t]) * c + slope[t] * (eps[t] - through_reset)
+        # (13) φ[t] = ρ φ[t+1] - κ σ′[t] r[t]
+        phi_after = rho * phi_after - kappa * slope[t] * (eps[t] - through_reset)
         delta_after = delta[t]
         # (10) from (2), (1) and (3)
         d_w_in += np.outer(x[t], mask * delta[t])

@@ -54,7 +54,8 @@ class _Pair:
 
 @dataclass(frozen=True)
 class Triangle(_Pair):
-    """σ′(u) = peak · max(0, 1 - |u| / width), as in the paper's code: 0 from |u| = `width` on; area peak · width."""
+    """Triangular surrogate, the default and the paper's: σ′(u) = peak · max(0, 1 - |u| / width), 0 from |u| =
+    `width` on; area peak · width."""
 
     width: float = 1.0
     unit_kinks = (-1, 0, 1)
@@ -64,7 +65,7 @@ class Triangle(_Pair):
 
 @dataclass(frozen=True)
 class Rectangle(_Pair):
-    """σ′(u) = peak where |u| < width, else 0, on the edges as well; area 2 · peak · width."""
+    """Rectangular surrogate: σ′(u) = peak where |u| < width, else 0, on the edges as well; area 2 · peak · width."""
 
     width: float = 0.5
     unit_kinks = (-1, 1)
@@ -74,7 +75,8 @@ class Rectangle(_Pair):
 
 @dataclass(frozen=True)
 class Exponential(_Pair):
-    """σ′(u) = peak · exp(-|u| / width), which falls to peak / e at `width`; area 2 · peak · width."""
+    """Exponential surrogate: σ′(u) = peak · exp(-|u| / width), which falls to peak / e at `width`; area 2 · peak ·
+    width."""
 
     width: float = 0.5
     unit_kinks = (0,)
@@ -84,7 +86,8 @@ class Exponential(_Pair):
 
 @dataclass(frozen=True)
 class Sigmoid(_Pair):
-    """σ′(u) = peak · 4 p (1 - p), p = 1 / (1 + exp(-u / width)), the logistic function; area 4 · peak · width."""
+    """Sigmoid surrogate: σ′(u) = peak · 4 p (1 - p), p = 1 / (1 + exp(-u / width)), the logistic function; area 4 ·
+    peak · width."""
 
     width: float = 0.25
     phi = staticmethod(lambda x: 4.0 * (tail := np.exp(-np.abs(x))) / (1.0 + tail) ** 2)
@@ -93,7 +96,8 @@ class Sigmoid(_Pair):
 
 @dataclass(frozen=True)
 class Gaussian(_Pair):
-    """σ′(u) = peak · exp(-(u / width)² / 2), with the standard deviation `width`; area √(2π) · peak · width."""
+    """Gaussian surrogate: σ′(u) = peak · exp(-(u / width)² / 2), with the standard deviation `width`; area √(2π) ·
+    peak · width."""
 
     width: float = 1.0 / math.sqrt(2.0 * math.pi)
     phi = staticmethod(lambda x: np.exp(-0.5 * x * x))
@@ -102,7 +106,8 @@ class Gaussian(_Pair):
 
 @dataclass(frozen=True)
 class ATan(_Pair):
-    """σ′(u) = peak / (1 + (u / width)²), of an arc tangent: it halves at `width`; area π · peak · width."""
+    """Arctangent surrogate: σ′(u) = peak / (1 + (u / width)²), of an arc tangent: it halves at `width`; area π ·
+    peak · width."""
 
     width: float = 1.0 / math.pi
     phi = staticmethod(lambda x: 1.0 / (1.0 + x * x))
@@ -111,7 +116,8 @@ class ATan(_Pair):
 
 @dataclass(frozen=True)
 class FastSigmoid(_Pair):
-    """σ′(u) = peak / (1 + |u| / width)², of SuperSpike: it falls to a quarter at `width`; area 2 · peak · width."""
+    """Fast-sigmoid surrogate: σ′(u) = peak / (1 + |u| / width)², of SuperSpike: it falls to a quarter at `width`;
+    area 2 · peak · width."""
 
     width: float = 0.5
     unit_kinks = (0,)
@@ -170,6 +176,8 @@ BUILT_IN = (Triangle, Rectangle, Exponential, Sigmoid, Gaussian, ATan, FastSigmo
 """Their positions are the integer codes in `kernels.fill_slope`; rung 1 of the checks compares the two."""
 
 _SHARED_HELP = """
+
+    u = v - θ is the distance of the potential from the threshold.
 
     Parameters
     ----------

@@ -60,10 +60,13 @@ def _sizes(x, layers: list) -> str:
     return f"{', '.join(numbers)}, layers of {neurons} neurons"
 
 
-def layer_tape(layer: Layer, v, lengths) -> LayerTape:
-    """Return the tape of a layer from v (B, T, N): s by (4), v⁺ by (5), z by (1), and I by (3) solved for it."""
+def layer_tape(layer: Layer, v, lowered, lengths) -> LayerTape:
+    """Return the tape of a layer from v (B, T, N): s by (4), v⁺ by (5), z by (1), and I by (3) solved for it.
+
+    `lowered` is v - κ A, which meets θ by (13); without adaptation v itself.
+    """
     a, h, _ = layer.reset
-    s = (v >= layer.threshold).astype(v.dtype)
+    s = (lowered >= layer.threshold).astype(v.dtype)
     v_reset = v - s * (a * layer.threshold + h * v)
     current = v.copy()
     current[:, 1:] -= layer.decay * v_reset[:, :-1]
@@ -72,12 +75,14 @@ def layer_tape(layer: Layer, v, lengths) -> LayerTape:
     return LayerTape(current, v, v_reset, s, s @ layer.w_rec)
 
 
-def gather(delta, layer: Layer) -> np.ndarray:
+def gather(delta, layer: Layer, truncate: int | None = None) -> np.ndarray:
     """Return q[t] = Σ_j p_j δ[t + k_j], equation (7), (B, T, N): the kernels keep only a few steps of it."""
     T, q = delta.shape[1], np.zeros_like(delta)
     for k, p in zip(layer.delays, layer.tap_weights):
         if k < T:
-            q[:, : T - k] += p * delta[:, k:]
+            steps = np.arange(T - k)
+            passes = truncate is None or (steps // (truncate or 1) == (steps + k) // (truncate or 1))[:, np.newaxis]
+            q[:, : T - k] += p * delta[:, k:] * passes
     return q
 
 

@@ -37,7 +37,7 @@ def from_arrays(
         The shares of validation and test, their sum below 1. That of test may be 0, e.g. if you have test data of your
         own; that of validation may not, as `fit` chooses its best epoch by validation data.
     seed : int
-        Names the random split; at least 0.
+        Seed of the random split; at least 0.
     n_classes : int, optional
         At least 2. None: the largest label + 1; then each class must occur in y.
 

@@ -42,7 +42,7 @@ def delayed_match(
         Number of sequences, at least 2; `n_test` is that of validation and that of test. The three splits are drawn
         independently, so the test split does not depend on `n_train`.
     seed : int
-        Names the random draws; at least 0. It is kept in `record`.
+        Seed of the random draws; at least 0. It is kept in `record`.
 
     Returns
     -------

@@ -22,7 +22,7 @@ def digits(permute: bool = False, seed: int = 0) -> Dataset[Split]:
         Whether to read the pixels in one random order, the same for all images, instead of row by row. What is close in
         the image is then anywhere in time.
     seed : int
-        Names that order; at least 0. It is kept in `record`.
+        Seed of that order; at least 0. It is kept in `record`.
 
     Returns
     -------

@@ -60,7 +60,7 @@ def heidelberg(
     channels : int
         Divides 700.
     seed : int
-        Names the speakers of validation; at least 0. Only SHD needs it, since it has no validation data: there all
+        Seed of the speakers of validation; at least 0. Only SHD needs it, since it has no validation data: there all
         recordings by two of the ten speakers in the training file are held out, and `record` says whose. For SSC it is
         the official validation file.
     folder : path, optional

@@ -63,7 +63,7 @@ def mnist(
     rows : bool
         Whether to read one row per step instead of one pixel; not together with `permute`.
     seed : int
-        Names the order of `permute`; at least 0. It is kept in `record`.
+        Seed of the order of `permute`; at least 0. It is kept in `record`.
     n_train : int, optional
         Number of training images to keep, 10 .. 55,000: the same share of each class, the same images for all seeds.
         None: all of them.

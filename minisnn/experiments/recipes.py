@@ -16,7 +16,7 @@ from minisnn import datasets
 from minisnn._internal import validate
 from minisnn._internal.rng import stream
 from minisnn.core import surrogate as surrogates
-from minisnn.core.neuron import LIF, PLIF
+from minisnn.core.neuron import ALIF, LIF, PLIF
 from minisnn.core.recurrence import ASRC, SRC, Feedforward, Mixture, Recurrent
 from minisnn.network import Network
 from minisnn.training import optim
@@ -76,6 +76,12 @@ class Recipe:
         Whether the decay is learned, as in `PLIF`.
     per_neuron : bool
         Whether each neuron learns a decay of its own, instead of one per layer (learn_decay).
+    adaptive : bool
+        Whether spikes raise the threshold, as in `ALIF`; not with learn_decay.
+    adaptation_decay : float
+        Decay ρ of the threshold's rise (adaptive).
+    adaptation_strength : float
+        Rise κ of the threshold per spike (adaptive).
     surrogate : {"triangle", "rectangle", "exponential", "sigmoid", "gaussian", "atan", "fastsigmoid"}
         Surrogate gradient of the spike.
     surrogate_width : float, optional
@@ -104,6 +110,14 @@ class Recipe:
         Upper bound of the gradient's norm; None: no clipping.
     dropout : float
         Probability that a neuron's input from below is cut.
+    hops : bool
+        Whether errors pass through the recurrent weights; without, one hidden layer learns by e-prop's gradient.
+    truncate : int, optional
+        Number of steps after which no error passes backwards; None: errors pass everywhere.
+    rate_penalty : float
+        Strength μ of the firing-rate penalty.
+    target_rate : float
+        Firing rate that the penalty aims at, spikes per neuron and step (rate_penalty).
     seed : int
         Seed of initial weights, shuffling and dropout, and of the spans of random.
 
@@ -140,6 +154,9 @@ class Recipe:
     detach_reset: bool = False
     learn_decay: bool = False
     per_neuron: bool = False
+    adaptive: bool = False
+    adaptation_decay: float = 0.95
+    adaptation_strength: float = 0.1
     surrogate: str = "triangle"
     surrogate_width: float | None = None
     readout_window: int | None = None
@@ -154,6 +171,10 @@ class Recipe:
     last_temperature: float = 2.8e-4
     clip_norm: float | None = None
     dropout: float = 0.0
+    hops: bool = True
+    truncate: int | None = None
+    rate_penalty: float = 0.0
+    target_rate: float = 0.05
     seed: int = 0
 
     def __post_init__(self):
@@ -233,7 +254,7 @@ def recipe(name: str, **settings) -> Recipe:
     if unused:
         raise ValueError(
             f"{', '.join(unused)} would change nothing: the recipe has data={changed.data!r}, model={changed.model!r}, "
-            f"learn_decay={changed.learn_decay!r}"
+            f"learn_decay={changed.learn_decay!r}, adaptive={changed.adaptive!r}"
         )
     return changed
 
@@ -246,6 +267,10 @@ def matters(recipe: Recipe, setting: str) -> bool:
         return recipe.model in of_models[setting]
     if setting in ("neuron_lr", "per_neuron"):
         return bool(recipe.learn_decay)
+    if setting in ("adaptation_decay", "adaptation_strength"):
+        return bool(recipe.adaptive)
+    if setting == "target_rate":
+        return recipe.rate_penalty > 0
     of_data = {name for names in DATA.values() for name in names}
     return setting not in of_data or setting in DATA[recipe.data]
 
@@ -277,11 +302,17 @@ def make_network(recipe: Recipe) -> Network:
     }
     width = {} if recipe.surrogate_width is None else {"width": recipe.surrogate_width}
     neuron = (recipe.decay, recipe.threshold, recipe.reset, recipe.detach_reset)
-    learn_decay = validate.flag(recipe.learn_decay, "learn_decay")
+    adaptation = (recipe.adaptation_decay, recipe.adaptation_strength)
+    if validate.flag(recipe.learn_decay, "learn_decay") and validate.flag(recipe.adaptive, "adaptive"):
+        raise ValueError("learn_decay and adaptive exclude each other: there is no neuron with both")
     return Network(
         [steps_and_inputs(recipe)[1], *recipe.hidden, N_CLASSES[recipe.data]],
         recurrence=recurrence[recipe.model],
-        neuron=PLIF(*neuron, recipe.per_neuron) if learn_decay else LIF(*neuron),
+        neuron=PLIF(*neuron, recipe.per_neuron)
+        if recipe.learn_decay
+        else ALIF(*neuron, *adaptation)
+        if recipe.adaptive
+        else LIF(*neuron),
         surrogate=SURROGATES[recipe.surrogate](**width),
         readout_window=recipe.readout_window,
         seed=recipe.seed,
@@ -300,6 +331,10 @@ def fit_options(recipe: Recipe) -> dict:
         "temperatures": (recipe.first_temperature, recipe.last_temperature),
         "clip_norm": recipe.clip_norm,
         "dropout": recipe.dropout,
+        "gradient": {
+            **{"hops": recipe.hops, "truncate": recipe.truncate},
+            **{"rate_penalty": recipe.rate_penalty, "target_rate": recipe.target_rate},
+        },
         "seed": recipe.seed,
     }
 

@@ -8,7 +8,7 @@ a run that resumes from a checkpoint does what it would have done.
 import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,6 +69,7 @@ def train_step(
     state: optim.State,
     lr_factor: float = 1.0,
     clip_norm: float | None = None,
+    gradient: Mapping | None = None,
 ) -> tuple[float, float]:
     """Train for one step: forward, backward, update.
 
@@ -84,6 +85,8 @@ def train_step(
         Factor of the learning rates, as returned by a schedule.
     clip_norm : float, optional
         Upper bound of the gradient's norm, above 0; None: no clipping.
+    gradient : dict, optional
+        Any of hops, truncate, rate_penalty and target_rate, as in `Network.loss_and_grad`.
 
     Returns
     -------
@@ -103,7 +106,7 @@ def train_step(
     >>> losses[-1] < losses[0]
     True
     """
-    loss, grads = net.loss_and_grad(batch.x, batch.y, batch.lengths, masks=batch.masks)  # forward and backward
+    loss, grads = net.loss_and_grad(*batch[:3], masks=batch.masks, **(gradient or {}))  # forward and backward
     norm = optim.clip(grads, clip_norm)
     optimizer.update(net.params, grads, state, lr_factor)  # update
     return loss, norm
@@ -119,6 +122,7 @@ def fit(
     temperatures: tuple[float, float] = (1.0, 2.8e-4),
     clip_norm: float | None = None,
     dropout: float = 0.0,
+    gradient: Mapping | None = None,
     seed: int = 0,
     callback: Callable[[Network, History], bool | None] | None = None,
     progress: bool = True,
@@ -126,7 +130,7 @@ def fit(
     checkpoint_minutes: float = 5.0,
     resume: bool = False,
 ) -> History:
-    """Train a network; it ends in its state after the epoch with the best hard validation accuracy.
+    """Train a network, and leave it as it was after its best epoch: that of the highest hard validation accuracy.
 
     Parameters
     ----------
@@ -152,15 +156,17 @@ def fit(
     dropout : float
         Probability, in [0, 1), that a neuron's input from below is cut (m of equation 2), drawn once per sequence and
         layer; the input of the other neurons is scaled by 1 / (1 - dropout).
+    gradient : dict, optional
+        What the gradient leaves out, or a firing-rate penalty, as in `train_step`, e.g. `{"truncate": 20}`.
     seed : int
-        Names the random streams of shuffling and dropout; at least 0.
+        Seed of shuffling and dropout; at least 0.
     callback : callable, optional
         Called as `callback(net, history)` after each epoch; if it returns True, training stops. The stop is kept in the
         checkpoint: resumed, the run is over.
     progress : bool
         Whether to show progress bars, one for the run and one for the epoch.
     checkpoint : path, optional
-        A file to write after each epoch, and within an epoch every `checkpoint_minutes`; whole or not at all.
+        A file to write after each epoch, and within an epoch every `checkpoint_minutes`. It is never half written.
     checkpoint_minutes : float
         A crash costs at most this much time and one batch; 0: write after each batch. Ctrl-C costs one batch.
     resume : bool
@@ -200,7 +206,8 @@ def fit(
     """
     optimizer = optim.AdamW() if optimizer is None else optimizer
     options = {"epochs": epochs, "batch_size": batch_size, "temperatures": temperatures, "clip_norm": clip_norm}
-    run = settings.checked(net, data, optimizer, schedule, {**options, "dropout": dropout, "seed": seed})
+    options |= {"dropout": dropout, "gradient": gradient, "seed": seed}
+    run = settings.checked(net, data, optimizer, schedule, options)
     minutes = validate.number(checkpoint_minutes, "checkpoint_minutes", 0.0, np.inf)
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to continue from")
@@ -297,7 +304,7 @@ def _train_epoch(net, train, epoch, optimizer, done: Progress, run, save, progre
         start = time.perf_counter()
         masks = dropout_masks(net, len(x), run["dropout"], stream(run["seed"], "dropout", epoch, number))
         batch = Batch(x, y, lengths, masks)
-        loss, norm = train_step(net, batch, optimizer, done.state, lr_factor, run["clip_norm"])
+        loss, norm = train_step(net, batch, optimizer, done.state, lr_factor, run["clip_norm"], run["gradient"])
         if not (np.isfinite(loss) and np.isfinite(norm) and np.isfinite(net.params.flat).all()):
             raise FloatingPointError(
                 f"epoch {epoch + 1}, batch {number + 1}: loss {loss}, gradient norm {norm}, or a parameter is not "

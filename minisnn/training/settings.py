@@ -37,10 +37,21 @@ def checked(net, data, optimizer, schedule, options: dict) -> dict:
         "temperatures": [validate.temperature(t, "temperatures", net.dtype) for t in temperatures],
         "clip_norm": clip_norm,
         "dropout": validate.number(options["dropout"], "dropout", 0.0, float(np.nextafter(1.0, 0.0))),
+        "gradient": gradient_options(options["gradient"]),
         "seed": validate.integer(options["seed"], "seed", 0),
     }
     check_data(net, data)  # at last, since it may take a while
     return run
+
+
+def gradient_options(gradient) -> dict:
+    """Check what `loss_and_grad` is to get besides the batch, and return all of it."""
+    known = {"hops": True, "truncate": None, "rate_penalty": 0.0, "target_rate": 0.0}
+    for name in gradient or ():
+        validate.choice(name, "gradient", known)
+    chosen = known | dict(gradient or {})
+    cut = validate.cut(chosen["hops"], chosen["truncate"])
+    return dict(zip(known, (*cut, *validate.penalty(chosen["rate_penalty"], chosen["target_rate"]))))
 
 
 def check_data(net, data: Dataset) -> None:

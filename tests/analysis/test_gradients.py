@@ -318,3 +318,11 @@ def test_wrong_steps(options, words):
         ms.gradient_flow(net, x, at=12)
     with pytest.raises(TypeError, match="net must be a Network, got str"):
         ms.gradient_flow("net", x)
+
+
+def test_a_layer_that_adapts_has_no_jacobian_of_v_alone():
+    net = ms.Network([1, 4, 2], ms.SRC(2), ms.ALIF())
+    for measure in (ms.jacobian, ms.hops):
+        with pytest.raises(ValueError, match=r"A\[t\] is state too"):
+            measure(net, np.ones((1, 9, 1)), 0, 3)
+    assert ms.gradient_flow(net, np.ones((3, 9, 1)), [0, 1, 0]).norms[0].shape == (3, 9)

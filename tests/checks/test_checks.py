@@ -43,7 +43,7 @@ def test_check_all_with_other_options():
 
 
 def test_check_all_shows_each_rung_and_stops_at_a_wrong_one(monkeypatch):
-    options = {"recurrence": ["src-3"], "neuron": ["lif"], "reset": ["hard"]}
+    options = {"recurrence": ["src-3"], "neuron": ["lif"], "reset": ["hard"], "gradient": ["whole"]}
     lines = []
     report = checks.check_all(
         **options, surrogate=["triangle", "rectangle", "exponential", "fastsigmoid"], show=lines.append
@@ -179,7 +179,7 @@ def test_step_sweep_is_a_valley(rng):
 
 def right_backward(tape, e, params):
     """What a student could write: equations (7) to (12), one line each."""
-    w_in, _, w_rec, delays, weights, decay, threshold, (a, h, detached), temperature = params
+    w_in, _, w_rec, delays, weights, decay, threshold, (a, h, detached), _, temperature = params
     T, N = e.shape
     q, eps, delta = np.zeros((3, T + 1, N))
     for t in range(T - 1, -1, -1):

@@ -38,6 +38,9 @@ OTHER = {  # for each setting a value that is allowed everywhere and that no rec
     "detach_reset": True,
     "learn_decay": lambda now: not now,
     "per_neuron": True,
+    "adaptive": lambda now: not now,
+    "adaptation_decay": 0.625,
+    "adaptation_strength": 0.3,
     "surrogate": "atan",
     "surrogate_width": 0.625,
     "readout_window": 6,
@@ -52,6 +55,10 @@ OTHER = {  # for each setting a value that is allowed everywhere and that no rec
     "last_temperature": 0.05,
     "clip_norm": 0.7,
     "dropout": 0.15,
+    "hops": False,
+    "truncate": 12,
+    "rate_penalty": 0.4,
+    "target_rate": 0.2,
     "seed": 9,
 }
 
@@ -77,6 +84,8 @@ def made(recipe: Recipe) -> tuple:
         options["optimizer"] = replace(options["optimizer"], span_lr=0.0)
     if not any(isinstance(n, ms.PLIF) for n in net.neuron):
         options["optimizer"] = replace(options["optimizer"], neuron_lr=0.0)
+    if recipe.rate_penalty == 0:
+        del options["gradient"]["target_rate"]
     return net.config(), recipes.make_data(recipe).record, options
 
 
@@ -309,6 +318,8 @@ def test_other_values_are_of_all_settings():
 def test_a_setting_changes_what_is_made_exactly_if_it_matters(no_download, setting):
     """And `recipe` refuses it where it does not."""
     for task, model, learn_decay in itertools.product(("smnist", "psdigits", "match"), recipes.MODELS, (False, True)):
+        if setting == "adaptive" and learn_decay:  # which exclude each other
+            continue
         name, given = f"{task}-src", {"model": model, "learn_decay": learn_decay}
         base = replace(RECIPES[name], **given)
         before = replace(base, hidden=(4, 3))
@@ -369,7 +380,12 @@ def test_each_setting_arrives_where_it_belongs(no_download):
         assert net.neuron == [plif] * 2
         assert net.surrogate == ms.ATan(width=0.625)
         assert (net.readout_window, net.seed, net.dtype) == (6, 9, "float32")
-    assert recipes.make_network(replace(match, learn_decay=False)).neuron[0] == ms.LIF(0.75, 1.25, "hard", True)
+    fixed = replace(match, learn_decay=False)
+    assert recipes.make_network(fixed).neuron[0] == ms.LIF(0.75, 1.25, "hard", True)
+    alif = ms.ALIF(0.75, 1.25, "hard", True, adaptation_decay=0.625, adaptation_strength=0.3)
+    assert recipes.make_network(replace(fixed, adaptive=True)).neuron == [alif] * 2
+    with pytest.raises(ValueError, match="learn_decay and adaptive exclude each other"):
+        recipes.make_network(replace(match, adaptive=True))
     assert recipes.fit_options(match) == {
         "epochs": 11,
         "batch_size": 13,
@@ -378,6 +394,7 @@ def test_each_setting_arrives_where_it_belongs(no_download):
         "temperatures": (2.0, 0.05),
         "clip_norm": 0.7,
         "dropout": 0.15,
+        "gradient": {"hops": False, "truncate": 12, "rate_penalty": 0.4, "target_rate": 0.2},
         "seed": 9,
     }
     assert recipes.fit_options(replace(match, schedule="constant"))["schedule"] is ms.constant

@@ -44,9 +44,9 @@ def spy(monkeypatch) -> list[tuple]:
     """The arguments (x, y, lengths, span_mode, masks) of every call of `loss_and_grad` from here on."""
     seen, original = [], ms.Network.loss_and_grad
 
-    def loss_and_grad(self, x, y, lengths=None, span_mode="soft", masks=None):
+    def loss_and_grad(self, x, y, lengths=None, span_mode="soft", masks=None, **options):
         seen.append((x, y, lengths, span_mode, masks))
-        return original(self, x, y, lengths, span_mode, masks)
+        return original(self, x, y, lengths, span_mode, masks, **options)
 
     monkeypatch.setattr(ms.Network, "loss_and_grad", loss_and_grad)
     return seen
