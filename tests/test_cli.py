@@ -263,6 +263,8 @@ def test_train_with_a_setting(calls, field):
     """
     names = ("psmnist-src", "smnist-large-asrc", "match-src")
     learned = {"learn_decay": True} if field.name in ("neuron_lr", "per_neuron") else {}
+    learned |= {"adaptive": True} if field.name.startswith("adaptation_") else {}
+    learned |= {"rate_penalty": 0.5} if field.name == "target_rate" else {}
     bases = {name: replace(recipes.RECIPES[name], **learned) for name in names}
     name, base = next((name, base) for name, base in bases.items() if recipes.matters(base, field.name))
     for value in {other(base, field), getattr(base, field.name)} - {None}:

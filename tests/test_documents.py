@@ -216,7 +216,7 @@ def test_commands_can_be_read(line):
 
 
 @pytest.mark.compiled
-@pytest.mark.filterwarnings("ignore:after the first epoch layer:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:after epoch:RuntimeWarning")
 def test_commands_run(tmp_path, monkeypatch, capsys):
     """One of each kind that takes seconds when it is small, in an empty folder."""
     monkeypatch.chdir(tmp_path)

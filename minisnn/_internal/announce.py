@@ -60,7 +60,8 @@ def watched() -> bool:
         return False
     if sys.stderr is None or getattr(sys.stderr, "closed", False):
         return False
-    return "ipykernel" in sys.modules or (hasattr(sys.stderr, "isatty") and sys.stderr.isatty())
+    in_notebook = type(sys.stderr).__module__.startswith("ipykernel")
+    return in_notebook or (hasattr(sys.stderr, "isatty") and sys.stderr.isatty())
 
 
 @contextmanager

@@ -253,8 +253,8 @@ def layer_forward(x, layer, mask, fire=heaviside, reset_spikes=None):
     """
     w_in, bias, w_rec, delays, tap_weights, decay, threshold, (a, h, _), adaptation = layer
     T, N = len(x), len(bias)
-    rho, kappa = np.zeros((2, N)) if adaptation is None else adaptation
     dtype = np.result_type(x, w_in, bias, w_rec, tap_weights, decay)
+    rho, kappa = np.zeros((2, N), dtype) if adaptation is None else adaptation
     current, v, v_reset, s, z = (np.zeros((T, N), dtype) for _ in range(5))
     v_before, trace = np.zeros(N, dtype), np.zeros(N, dtype)  # v⁺[-1], A[0]
     for t in range(T):
@@ -285,8 +285,8 @@ def layer_backward(e, x, tape, slope, layer, mask, cut=WHOLE):
     """
     w_in, _, w_rec, delays, tap_weights, decay, threshold, (a, h, detached), adaptation = layer
     T, N = e.shape
-    rho, kappa = np.zeros((2, N)) if adaptation is None else adaptation
     dtype = np.result_type(e, tape.v, w_rec, tap_weights)
+    rho, kappa = np.zeros((2, N), dtype) if adaptation is None else adaptation
     eps, delta, q = (np.zeros((T, N), dtype) for _ in range(3))
     dx, d_w_in, d_bias, d_w_rec, d_decay, d_tap_weights = (
         np.zeros(shape, dtype) for shape in (x.shape, w_in.shape, N, w_rec.shape, N, len(delays))
