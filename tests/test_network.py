@@ -958,3 +958,19 @@ def test_a_mixture_is_an_asrc_whose_logits_stay_equal(rng, tmp_path):
     assert net.spans() == [None, None] and net.span_weights() == [None, None]
     net.save(tmp_path / "net.npz")
     assert ms.Network.load(tmp_path / "net.npz").recurrence == [ms.Mixture(4)] * 2
+
+
+@pytest.mark.compiled
+def test_large_inputs_are_evaluated_in_parts(rng, monkeypatch):
+    """With the same bits, and without a copy of all of it."""
+    net = random_network(rng, recurrence=ms.SRC(2), dtype="float32")
+    x, lengths = rng.standard_normal((23, 9, 3)).astype(np.float16), rng.integers(1, 10, 23)
+    split = ms.datasets.Split(x, rng.integers(0, 2, 23), lengths)
+    logits, evaluation = net.logits(x, lengths), net.evaluate(split)
+    cast = []
+    original = engine._packed
+    monkeypatch.setattr(engine, "_packed", lambda *a, **k: cast.append(len(a[3])) or original(*a, **k))
+    monkeypatch.setattr(engine, "PART", 5 * 9 * 3)
+    np.testing.assert_array_equal(net.logits(x, lengths), logits)
+    assert cast == [5, 5, 5, 5, 3]
+    assert net.evaluate(split) == evaluation

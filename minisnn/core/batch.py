@@ -22,6 +22,7 @@ from minisnn.core.reference import NO_PENALTY, WHOLE, Layer, LayerTape, Readout
 from minisnn.core.surrogate import BUILT_IN
 from minisnn.core.tape import layer_tape
 
+PART = 2**26  # numbers of x that `logits` casts at once: 256 MB in float32
 NEURON_STEPS = 100_000  # of work, below which another thread is not worth starting
 
 
@@ -52,7 +53,14 @@ def gradients(
 
 
 def logits(layers, output, surrogate, x, lengths) -> tuple[np.ndarray, np.ndarray]:
-    """Return logits (B, classes), and the number of spikes that each layer fired, (L,)."""
+    """Return logits (B, classes), and the number of spikes that each layer fired, (L,); x may be larger than memory."""
+    n = max(1, PART // x[0].size)
+    parts = [_logits(layers, output, surrogate, x[i : i + n], lengths[i : i + n]) for i in range(0, len(x), n)]
+    return np.concatenate([part for part, _ in parts]), sum(n_spikes for _, n_spikes in parts)
+
+
+def _logits(layers, output, surrogate, x, lengths) -> tuple[np.ndarray, np.ndarray]:
+    """Do so for a part of the sequences."""
     net, x, masks = _packed(layers, output, surrogate, x, None)
     result = np.zeros((len(x), len(output.bias)), x.dtype)
     n_spikes = np.zeros((min(SLABS, len(x)), len(layers)), np.int64)
