@@ -25,9 +25,12 @@ from minisnn.experiments import sweep as sweeps
 from minisnn.experiments.findings import EXPERIMENTS, TASKS
 
 
+DESCRIPTION = "Train, check and measure recurrent spiking networks with skip connections. Begin with `minisnn compare`."
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line: all commands with their options."""
-    parser = argparse.ArgumentParser(prog="minisnn", description=minisnn.__doc__)
+    parser = argparse.ArgumentParser(prog="minisnn", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"minisnn {minisnn.__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     for add in (
