@@ -1,10 +1,10 @@
 """Recurrent spiking networks with skip recurrence, by hand: dynamics, surrogate gradients, backpropagation.
 
-    Network, LIF, PLIF                                   a network and its neurons
+    Network, LIF, PLIF, ALIF                             a network and its neurons
     Recurrent, SRC, ASRC, Feedforward, Mixture           from which earlier steps a layer hears itself
     Triangle, Rectangle, ..., Custom                     surrogate derivatives
     fit, train_step, AdamW, Adam, SGD, History           training
-    datasets                                             digits, MNIST, delayed match, your own arrays
+    datasets                                             digits, speech, events, delayed match, your own arrays
     gradcheck, checks                                    are the gradients right?
     gradient_flow, jacobian, hops, robustness            analysis
     plots, sweep, exercises                              figures, many runs, the course

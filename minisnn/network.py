@@ -47,6 +47,7 @@ class Network:
     params : Params
         `net.params["layers.0.w_rec"]` is a view: writing into it changes the network.
     temperature : float
+        T° > 0 of the softmax over spans; `fit` lowers it.
 
     Raises
     ------
