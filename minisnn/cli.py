@@ -24,7 +24,6 @@ from minisnn.experiments import run as runs
 from minisnn.experiments import sweep as sweeps
 from minisnn.experiments.findings import EXPERIMENTS, TASKS
 
-
 DESCRIPTION = "Train, check and measure recurrent spiking networks with skip connections. Begin with `minisnn compare`."
 
 

@@ -230,6 +230,7 @@ def without_progress(err: str) -> str:
 
 
 WORDS = {"data": "digits", "model": "rsnn", "reset": "hard", "surrogate": "atan", "schedule": "cosine"}
+WORDS |= {"held_out": "theo", "words": "commands"}
 
 
 def other(recipe: recipes.Recipe, field):
@@ -261,7 +262,7 @@ def test_train_with_a_setting(calls, field):
 
     Both ways, if it is true or false.
     """
-    names = ("psmnist-src", "smnist-large-asrc", "match-src")
+    names = ("psmnist-src", "smnist-large-asrc", "match-src", "spoken-src", "gsc-src", "shd-src")
     learned = {"learn_decay": True} if field.name in ("neuron_lr", "per_neuron") else {}
     learned |= {"adaptive": True} if field.name.startswith("adaptation_") else {}
     learned |= {"rate_penalty": 0.5} if field.name == "target_rate" else {}

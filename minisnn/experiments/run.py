@@ -141,7 +141,7 @@ def _check_same_recipe(where: Path, there: Recipe, recipe: Recipe) -> None:
 def check(recipe: Recipe) -> None:
     """Check all settings of a recipe but those of its data; raise TypeError or ValueError."""
     one = Split(np.zeros((1, *recipes.steps_and_inputs(recipe)), np.float32), np.zeros(1, np.int64))
-    data, options = Dataset(one, one, one, recipes.N_CLASSES[recipe.data]), recipes.fit_options(recipe)
+    data, options = Dataset(one, one, one, recipes.n_classes(recipe)), recipes.fit_options(recipe)
     settings.checked(recipes.make_network(recipe), data, options.pop("optimizer"), options.pop("schedule"), options)
 
 

@@ -26,10 +26,13 @@ OTHER = {  # for each setting a value that is allowed everywhere and that no rec
     "cues": 6,
     "distractors": 2,
     "data_seed": 5,
-    "data": lambda now: {"digits": "mnist", "mnist": "delayed_match", "delayed_match": "digits"}[now],
+    "held_out": "theo",
+    "classes": 35,
+    "words": lambda now: {"digits": "commands", "commands": "digits"}[now],
+    "data": lambda now: {"digits": "mnist", "mnist": "delayed_match"}.get(now, "digits"),
     "model": lambda now: "rsnn" if now == "ff" else "ff",
     "hidden": (5, 4),
-    "span": 3,
+    "span": 5,
     "max_span": 7,
     "shared_spans": True,
     "decay": 0.75,
@@ -73,7 +76,8 @@ def other(recipe: Recipe, setting: str):
 @pytest.fixture
 def no_download(monkeypatch):
     """MNIST is not read: its record is what `datasets.mnist` was called with."""
-    monkeypatch.setattr(datasets, "mnist", lambda **options: SimpleNamespace(record=options, n_classes=10))
+    for name in ("mnist", "spoken_digits", "speech_commands", "heidelberg"):
+        monkeypatch.setattr(datasets, name, lambda **options: SimpleNamespace(record=options, n_classes=10))
 
 
 def made(recipe: Recipe) -> tuple:
@@ -146,6 +150,7 @@ def test_the_default_is_the_paper_for_permuted_mnist_with_src():
 
 def test_a_recipe_for_each_task_and_model():
     tasks = ["smnist", "psmnist", "smnist-large", "psmnist-large", "psmnist14", "psdigits", "match"]
+    tasks += ["spoken", "gsc", "shd", "ssc"]
     assert sorted(RECIPES) == sorted(f"{task}-{model}" for task in tasks for model in ("ff", "rsnn", "src", "asrc"))
     for name, recipe in RECIPES.items():
         task, _, model = name.rpartition("-")
@@ -307,6 +312,8 @@ def test_values_out_of_range_are_reported_with_their_name(settings, tmp_path, mo
     assert not list(tmp_path.iterdir())
 
 
+TASKS = ("smnist", "psdigits", "match", "spoken", "gsc", "ssc")  # one of each data set
+
 # Every setting is handed on
 
 
@@ -317,7 +324,7 @@ def test_other_values_are_of_all_settings():
 @pytest.mark.parametrize("setting", FIELDS)
 def test_a_setting_changes_what_is_made_exactly_if_it_matters(no_download, setting):
     """And `recipe` refuses it where it does not."""
-    for task, model, learn_decay in itertools.product(("smnist", "psdigits", "match"), recipes.MODELS, (False, True)):
+    for task, model, learn_decay in itertools.product(TASKS, recipes.MODELS, (False, True)):
         if setting == "adaptive" and learn_decay:  # which exclude each other
             continue
         name, given = f"{task}-src", {"model": model, "learn_decay": learn_decay}
@@ -369,7 +376,7 @@ def test_each_setting_arrives_where_it_belongs(no_download):
     for model, recurrence in (
         ("ff", ms.Feedforward()),
         ("rsnn", ms.Recurrent()),
-        ("src", ms.SRC(3)),
+        ("src", ms.SRC(5)),
         ("asrc", ms.ASRC(7, shared=True)),
     ):
         match = Recipe(data="delayed_match", model=model, **settings)
@@ -449,7 +456,7 @@ def test_settings_that_do_nothing_without(model, setting, learn_decay):
 # How large, how long
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if "mnist" not in name])
+@pytest.mark.parametrize("name", [name for name in RECIPES if RECIPES[name].data in ("digits", "delayed_match")])
 def test_sizes_are_those_of_the_data(name):
     """Steps, inputs, classes and training sequences are known without making the data."""
     for settings in ({}, {"permute": False}, {"lag": 12, "n_train": 23}, {"lag": 12, "distractors": 1}):
@@ -576,5 +583,5 @@ def test_the_table_measures_no_kind_of_network_twice(measured):
 
     recipes.table()
     kinds = [kind(recipe) for recipe in measured]
-    assert len(kinds) == len(set(kinds)) == 22
+    assert len(kinds) == len(set(kinds)) == 34
     assert set(kinds) == {kind(recipe) for recipe in RECIPES.values()}

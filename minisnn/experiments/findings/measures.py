@@ -19,7 +19,7 @@ def signed(interval: Interval, digits: int = 1) -> str:
 def guesses(results, name: str, task: Task) -> bool:
     """Check whether the RSNN is no better than guessing: then noise has nothing to take from it."""
     interval = mean_interval(by_seed(read(results, name, "accuracy"), "test_accuracy", network=task.baseline))
-    return interval.low <= 1 / recipes.N_CLASSES[recipes.RECIPES[task.recipe].data] <= interval.high
+    return interval.low <= 1 / recipes.n_classes(recipes.RECIPES[task.recipe]) <= interval.high
 
 
 def area(rows: list[dict], network: str, noise: str) -> np.ndarray:
