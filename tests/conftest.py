@@ -1,5 +1,7 @@
 """Shared by all tests: small networks with random parameters, in sizes in which all dimensions differ."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -21,3 +23,18 @@ def random_batch(rng, net: ms.Network, B=7, T=11):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def heeded_signals():
+    """SIGINT, SIGTERM and SIGHUP as in a terminal, here and in processes started here: `nohup`, or a job in the
+    background of a script, has the tests ignore some of them."""
+    defaults = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, default) for number, default in defaults.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -438,7 +438,7 @@ def commands(folder) -> dict[tuple, tuple]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=str)
-def test_interruptions_are_told_in_a_line(tmp_path, monkeypatch, capsys, number):
+def test_interruptions_are_told_in_a_line(tmp_path, monkeypatch, capsys, heeded_signals, number):
     """Status 128 + the number of the signal, how to go on, no traceback."""
 
     def interrupted(*arguments, **options):

@@ -19,6 +19,7 @@ import minisnn as ms
 from minisnn._internal import locks
 from minisnn.experiments import workers
 
+pytestmark = pytest.mark.usefixtures("heeded_signals")
 GRACE = 5.0  # seconds within which everything has ended
 RUNS = "--recipe match-src --grid span=2,3 n-train=3000 epochs=300 --seeds 2".split()  # minutes
 LONG = ["sweep", *RUNS]
@@ -26,13 +27,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 
 def start(folder: Path, *words, **options) -> subprocess.Popen:
-    """A command that Ctrl-C can end, as in a terminal: what a test is run by may ignore that."""
+    """A command in a session of its own."""
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     return subprocess.Popen(
         [sys.executable, "-m", "minisnn", *words, "--folder", str(folder), "--quiet"],
         env=environment,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

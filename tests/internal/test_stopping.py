@@ -11,6 +11,7 @@ import pytest
 
 from minisnn._internal import stopping
 
+pytestmark = pytest.mark.usefixtures("heeded_signals")
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
