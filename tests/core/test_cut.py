@@ -18,7 +18,6 @@ NEURONS = {
 }
 
 
-@pytest.mark.compiled
 @pytest.mark.parametrize("neuron", NEURONS)
 @pytest.mark.parametrize("recurrence", [ms.Recurrent(), ms.SRC(3), ms.ASRC(4), ms.Feedforward()])
 def test_without_hops_it_is_e_prop(rng, recurrence, neuron):
