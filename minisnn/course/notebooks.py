@@ -17,6 +17,7 @@ from minisnn._internal import storage
 NUMBERED = "[0-9][0-9]_*.ipynb"
 FILES = (
     "*.md",
+    "*.png",
     NUMBERED,
     f"solutions/{NUMBERED}",
     *(f"findings/{part}" for part in ("*.md", "results/*.csv", "results/*.json", "figures/*.png")),
