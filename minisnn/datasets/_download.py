@@ -13,15 +13,20 @@ from minisnn._internal import storage
 
 
 def data_folder(folder, extra: str, by_hand: str) -> Path:
+    """Return the folder of the files, as `folder_or_cache`; `by_hand` names those that can be put there by hand."""
+    return folder_or_cache(folder, lambda where: import_pooch(extra, f"By hand: put {by_hand} into {where}"))
+
+
+def folder_or_cache(folder, pooch_for: Callable) -> Path:
     """Return the folder of the files: `folder`, else MINISNN_DATA, else the user's cache.
 
-    `by_hand` names the files that can be put there instead of a download.
+    That cache is pooch's, which `pooch_for(where)` imports; its ImportError says what to put where by hand instead.
     """
     if folder is None:
         folder = os.environ.get("MINISNN_DATA") or None
     if folder is None:
         where = "a folder named by folder= or by the environment variable MINISNN_DATA"
-        folder = import_pooch(extra, f"By hand: put {by_hand} into {where}").os_cache("minisnn")
+        folder = pooch_for(where).os_cache("minisnn")
     if not isinstance(folder, str | os.PathLike):
         raise TypeError(f"folder must be a path, got {folder!r}")
     return Path(folder).expanduser()

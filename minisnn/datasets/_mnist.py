@@ -13,6 +13,7 @@ import numpy as np
 from minisnn._internal import storage, validate
 from minisnn._internal.rng import stream
 from minisnn.datasets._dataset import Dataset, Split, permutation, stratified
+from minisnn.datasets._download import folder_or_cache, import_extra
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -104,7 +105,9 @@ def mnist(
         raise ValueError("permute reorders single pixels, rows=True reads whole rows; set one of the two to False")
     n_train = _checked_n_train(n_train)
 
-    images, labels, test_images, test_labels = _read_files(_data_folder(folder))
+    images, labels, test_images, test_labels = _read_files(
+        folder_or_cache(folder, lambda where: _import_pooch(_by_hand(FILES, where)))
+    )
     train, validation = _split(labels, n_train)
     height, width = images.shape[1] // pool, images.shape[2] // pool
     order = permutation(height if rows else height * width, permute, seed)
@@ -154,18 +157,6 @@ def _sequences(images: np.ndarray, pool: int, order: np.ndarray) -> np.ndarray:
     x = images.reshape(n, len(order), -1)[:, order].astype(np.float32)
     x /= 255 * pool**2
     return x
-
-
-def _data_folder(folder) -> Path:
-    """Return the folder of the files: `folder`, else MINISNN_DATA, else the user's cache."""
-    if folder is None:
-        folder = os.environ.get("MINISNN_DATA") or None
-    if folder is None:
-        by_hand = _by_hand(FILES, "a folder named by folder= or by the environment variable MINISNN_DATA")
-        folder = _import_pooch(by_hand).os_cache("minisnn")
-    if not isinstance(folder, str | os.PathLike):
-        raise TypeError(f"folder must be a path, got {folder!r}")
-    return Path(folder).expanduser()
 
 
 def _read_files(folder: Path) -> list[np.ndarray]:
@@ -250,11 +241,7 @@ def _download(name: str, pooch, by_hand: str) -> bytes:
 
 def _import_pooch(by_hand: str):
     """Import pooch; an ImportError says how to proceed with and without it."""
-    try:
-        import pooch
-    except ImportError as error:
-        raise ImportError(f'MNIST is downloaded with pooch: pip install "minisnn[data]". {by_hand}') from error
-    return pooch
+    return import_extra("pooch", "data", "MNIST is downloaded", by_hand)
 
 
 def _by_hand(names, folder) -> str:

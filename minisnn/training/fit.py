@@ -172,8 +172,8 @@ def fit(
     resume : bool
         Whether to continue from `checkpoint` if it exists. The run must have been started with the same arguments and
         the same data; of batches made on the fly only the record is compared. The result is then equal, bit for bit, to
-        that of an uninterrupted run, unless other versions of minisnn, NumPy or Numba go on, which is told. To train
-        for more epochs, start a new run with the trained network.
+        that of an uninterrupted run, unless other versions of minisnn, NumPy or Numba go on, which is reported. To
+        train for more epochs, start a new run with the trained network.
 
     Returns
     -------

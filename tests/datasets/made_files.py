@@ -30,10 +30,11 @@ def contents(folder) -> dict[str, bytes]:
 def web_server(monkeypatch):
     """A web server: `files` maps paths to contents, others give 404; `asked` lists what was asked for."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    state = SimpleNamespace(files={}, asked=[])
+    state = SimpleNamespace(files={}, asked=[], before=lambda: None)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
+            state.before()
             state.asked.append(self.path)
             if self.path not in state.files:
                 self.send_error(404)

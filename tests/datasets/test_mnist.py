@@ -7,18 +7,17 @@ this process. No test uses a network. The tests of the real files are slow and n
 import errno
 import gzip
 import hashlib
-import http.server
 import json
 import os
 import socket
 import sys
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pooch
 import pytest
+from made_files import web_server
 
 import minisnn as ms
 from minisnn.datasets import _mnist
@@ -67,32 +66,10 @@ def folder(small, tmp_path) -> Path:
 
 @pytest.fixture
 def server(monkeypatch):
-    """A web server: `files` maps paths to contents, others give 404; `asked` lists what was asked for."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    state = SimpleNamespace(files={}, asked=[], before=lambda: None)
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            state.before()
-            state.asked.append(self.path)
-            if self.path not in state.files:
-                self.send_error(404)
-                return
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(state.files[self.path])))
-            self.end_headers()
-            self.wfile.write(state.files[self.path])
-
-        def log_message(self, *args):
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as running:
-        state.url = f"http://127.0.0.1:{running.server_port}"
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    """Its `url` without a slash at the end."""
+    with web_server(monkeypatch) as state:
+        state.url = state.url.removesuffix("/")
         yield state
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture
