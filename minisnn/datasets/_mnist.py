@@ -38,7 +38,6 @@ FILES = {  # shape, SHA-256 of the unpacked file
     ),
 }
 N_VALIDATION = 5_000
-SPLIT_SEED = 0  # the split is fixed: `seed` only changes the order of the pixels
 
 
 def mnist(
@@ -53,7 +52,7 @@ def mnist(
 
     One pixel per step, row by row: T = 784, n_in = 1; with `pool=2` T = 196. Or, with `rows`, one row per step:
     T = n_in = 28; with `pool=2` T = n_in = 14. The test split is that of MNIST, 10,000 images. The 60,000 training
-    images are split into 55,000 for training and 5,000 for validation, stratified and the same for all seeds.
+    images are split into 55,000 for training and 5,000 for validation, with the same share of each class.
 
     Parameters
     ----------
@@ -64,10 +63,10 @@ def mnist(
     rows : bool
         Whether to read one row per step instead of one pixel; not together with `permute`.
     seed : int
-        Seed of the order of `permute`; at least 0. It is kept in `record`.
+        Seed of the order of `permute`, and of which images are for validation and training; at least 0. It is kept in
+        `record`.
     n_train : int, optional
-        Number of training images to keep, 10 .. 55,000: the same share of each class, the same images for all seeds.
-        None: all of them.
+        Number of training images to keep, 10 .. 55,000, with the same share of each class. None: all of them.
     folder : path, optional
         Holds the four files, gzipped or unpacked; missing ones are downloaded into it (12 MB).
         Default: the environment variable MINISNN_DATA; without it, the user's cache folder.
@@ -108,7 +107,7 @@ def mnist(
     images, labels, test_images, test_labels = _read_files(
         folder_or_cache(folder, lambda where: _import_pooch(_by_hand(FILES, where)))
     )
-    train, validation = _split(labels, n_train)
+    train, validation = _split(labels, n_train, seed)
     height, width = images.shape[1] // pool, images.shape[2] // pool
     order = permutation(height if rows else height * width, permute, seed)
     record = {"name": "mnist", "permute": permute, "pool": pool, "rows": rows, "seed": seed, "n_train": n_train}
@@ -136,11 +135,11 @@ def _checked_n_train(n_train) -> int | None:
     return n_train
 
 
-def _split(labels: np.ndarray, n_train: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _split(labels: np.ndarray, n_train: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw the indices of the training and of the validation images, ascending."""
-    train, validation, _ = stratified(labels, (N_VALIDATION / len(labels), 0.0), stream(SPLIT_SEED, "split", "mnist"))
+    train, validation, _ = stratified(labels, (N_VALIDATION / len(labels), 0.0), stream(seed, "split", "mnist"))
     if n_train is not None:
-        rng = stream(SPLIT_SEED, "subset", "mnist")
+        rng = stream(seed, "subset", "mnist")
         _, chosen, _ = stratified(labels[train], (n_train / len(train), 0.0), rng)
         train = train[chosen]
     return train, validation

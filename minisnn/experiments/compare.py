@@ -2,7 +2,7 @@
 
 The settings are those of the recipes psdigits-rsnn, -src and -asrc, chosen on validation data for a seed that is not
 among those compared. Networks of one seed start with equal weights (except for the span logits, which RSNN and SRC
-don't have) and see equal data in equal order. The best epoch is chosen on validation data; test data is read once, at
+don't have) and see equal data in equal order; each seed has a permutation of its own. The best epoch is chosen on validation data; test data is read once, at
 the end.
 """
 
@@ -18,6 +18,7 @@ from minisnn._internal import announce, locks, storage, validate
 from minisnn._internal.version import __version__
 from minisnn.analysis import gradients
 from minisnn.compilation import prepare
+from minisnn.datasets import Dataset
 from minisnn.experiments import recipes
 from minisnn.experiments import run as runs
 from minisnn.experiments.recipes import Recipe
@@ -45,7 +46,7 @@ def compare(
     folder : path
         Gets `config.json`, `results.json`, `table.txt`, `histories/` (JSON and CSV) and `figures/` (PNG).
     seeds : int
-        How many: 0 .. seeds - 1. The permutation of the pixels is the same for all.
+        How many: 0 .. seeds - 1. Each has its own permutation of the pixels.
     epochs, batch_size : int
         Of every run.
     span, max_span : int
@@ -91,12 +92,9 @@ def _compare(seeded: dict[str, list[Recipe]], config: dict, folder: Path, progre
     """Train, measure and draw in a folder that this process holds."""
     start = time.perf_counter()
     prepare("float32")
-    data = recipes.make_data(DEFAULT)
+    data = [recipes.make_data(recipe) for recipe in next(iter(seeded.values()))]  # one set per seed
     nets, histories = _train_all(seeded, data, folder / "histories", progress)
-    outcomes = {
-        name: [_outcome(recipe, net, data, h) for recipe, net, h in zip(seeded[name], nets[name], histories[name])]
-        for name in seeded
-    }
+    outcomes = {name: [_outcome(*run) for run in zip(seeded[name], nets[name], data, histories[name])] for name in seeded}
     results = {"config": config, "seconds": time.perf_counter() - start, "models": outcomes}
     storage.write_text(folder / "results.json", json.dumps(results, indent=1))
     storage.write_text(folder / "table.txt", table(results) + "\n")
@@ -144,20 +142,20 @@ def _configuration(models: dict[str, Recipe], n_seeds: int) -> dict:
     }
 
 
-def _train_all(seeded: dict[str, list[Recipe]], data, folder: Path, progress: bool):
+def _train_all(seeded: dict[str, list[Recipe]], data: list[Dataset], folder: Path, progress: bool):
     """Train all models with all seeds and return networks and histories, written as they come."""
     nets, histories = {name: [] for name in seeded}, {name: [] for name in seeded}
     n_epochs = sum(recipe.epochs for of_model in seeded.values() for recipe in of_model)
     with announce.progress(n_epochs, "epoch", progress) as advance:
         for name, of_model in seeded.items():
-            for recipe in of_model:
+            for recipe, of_seed in zip(of_model, data):
                 net = recipes.make_network(recipe)
                 options = recipes.fit_options(recipe)
 
                 def show(net, history, now=f"{name}, seed {recipe.seed}"):
                     advance(training=now)
 
-                history = training.fit(net, data, **options, progress=False, callback=show)
+                history = training.fit(net, of_seed, **options, progress=False, callback=show)
                 history.to_json(folder / f"{recipe.model}-{recipe.seed}.json")
                 history.to_csv(folder / f"{recipe.model}-{recipe.seed}.csv")
                 nets[name].append(net)
@@ -237,7 +235,7 @@ def draw_histories(folder: Path, histories: dict[str, list[History]]) -> list[Pa
     return drawn
 
 
-def draw(folder: Path, histories: dict[str, list[History]], nets: dict[str, list], data) -> None:
+def draw(folder: Path, histories: dict[str, list[History]], nets: dict[str, list], data: list[Dataset]) -> None:
     """Write all figures of a comparison as PNG files: the README's picture, and four with every seed."""
 
     def flow(axes):
@@ -246,8 +244,8 @@ def draw(folder: Path, histories: dict[str, list[History]], nets: dict[str, list
 
     def rasters(axes):
         for ax, (name, (net, *_)) in zip(axes, nets.items()):
-            plots.spikes(net.record(x[:1], span_mode="hard"), ax=ax)
-            ax.set_title(f"{name}: the digit {y[0]}", fontsize="medium")
+            plots.spikes(net.record(first.x[:1], span_mode="hard"), ax=ax)
+            ax.set_title(f"{name}: the digit {first.y[0]}", fontsize="medium")
 
     def overview(axes):
         rsnn, src, asrc = nets
@@ -255,8 +253,12 @@ def draw(folder: Path, histories: dict[str, list[History]], nets: dict[str, list
         shown = {name: flows[name][:1] for name in (rsnn, src)}
         plots.overview(max(skip, 2), histories[asrc][0], shown, n_layers - 1, axes)
 
-    x, y = data.validation.x, data.validation.y
-    flows = {name: [gradients.gradient_flow(net, x, y, span_mode="hard") for net in nets[name]] for name in nets}
+    splits = [of_seed.validation for of_seed in data]
+    first = splits[0]
+    flows = {
+        name: [gradients.gradient_flow(net, split.x, split.y, span_mode="hard") for net, split in zip(of_model, splits)]
+        for name, of_model in nets.items()
+    }
     n_layers = len(next(iter(nets.values()))[0].recurrence)
     plots.save(folder / "overview.png", overview, 2, 2, 11, 4.9)
     draw_histories(folder, histories)

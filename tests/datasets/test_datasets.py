@@ -26,9 +26,9 @@ def permuted() -> Dataset:
 
 @pytest.fixture(scope="module")
 def images():
-    """The file itself: images (1797, 8, 8) of 0 .. 16, and labels."""
+    """The file itself: images (B, 8, 8) of 0 .. 16 and labels, first those of 30 writers, then those of 13 others."""
     with (files("minisnn.datasets") / "digits.npz").open("rb") as file, np.load(file) as arrays:
-        return arrays["images"], arrays["labels"]
+        return {part: (arrays[f"{part}_images"], arrays[f"{part}_labels"]) for part in ("train", "test")}
 
 
 def rows(data: Dataset) -> np.ndarray:
@@ -45,7 +45,7 @@ def ordered(a) -> np.ndarray:
 @pytest.mark.parametrize("permute", [False, True])
 def test_shapes_and_types(plain, permuted, permute):
     data = permuted if permute else plain
-    for name, n in zip(SPLITS, (1437, 180, 180)):
+    for name, n in zip(SPLITS, (3323, 500, 1797)):
         split = getattr(data, name)
         assert split.x.shape == (n, 64, 1)
         assert split.x.dtype == np.float32
@@ -59,19 +59,27 @@ def test_shapes_and_types(plain, permuted, permute):
     assert (data.n_in, data.n_classes) == (1, 10)
 
 
-def test_split_is_disjoint_and_complete(plain, images):
+def test_training_and_validation_are_drawn_from_thirty_writers(plain, images):
     """Every image is in exactly one split: as many rows as images, and the same ones."""
-    pixels, labels = images
-    assert len(pixels) == 1797
-    whole = np.column_stack([pixels.reshape(1797, 64) / 16, labels])
-    np.testing.assert_array_equal(ordered(rows(plain)), ordered(whole))
+    pixels, labels = images["train"]
+    whole = np.column_stack([pixels.reshape(3823, 64) / 16, labels])
+    np.testing.assert_array_equal(ordered(rows(plain)[:3823]), ordered(whole))
+
+
+def test_the_official_test_is_left_as_it_is(plain, images):
+    """By its images, in their order, and by the counts of classes that the data set's publishers name."""
+    pixels, labels = images["test"]
+    np.testing.assert_array_equal(plain.test.x[:, :, 0] * 16, pixels.reshape(1797, 64))
+    np.testing.assert_array_equal(plain.test.y, labels)
+    published = {"train": [376, 389, 380, 389, 387, 376, 377, 387, 380, 382],
+                 "test": [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]}  # fmt: skip
+    for part, counts in published.items():
+        assert np.bincount(images[part][1]).tolist() == counts
 
 
 def test_split_is_stratified(plain):
-    counts = np.array([np.bincount(getattr(plain, name).y, minlength=10) for name in SPLITS])
-    for part, share in zip(counts, (0.8, 0.1, 0.1)):
-        assert np.abs(part - share * counts.sum(axis=0)).max() <= 2
-    assert np.abs(counts[1:] - 0.1 * counts.sum(axis=0)).max() <= 1
+    train, validation = (np.bincount(part.y, minlength=10) for part in (plain.train, plain.validation))
+    assert np.abs(validation - 500 / 3823 * (train + validation)).max() <= 1
 
 
 def test_stratified_indices(rng):
@@ -89,21 +97,24 @@ def test_stratified_indices(rng):
     assert not np.array_equal(parts[1], other[1])
 
 
-def test_split_is_the_same_for_all_seeds(plain, permuted):
-    """Undoing the permutation gives the same images in the same splits, in the same order."""
-    for data in (permuted, ms.datasets.digits(permute=True, seed=8), ms.datasets.digits(seed=5)):
+def test_seeds_draw_the_validation_images_and_leave_the_test(plain, permuted):
+    """Undoing the permutation gives the same test images for all seeds, and other images for validation."""
+    for data in (permuted, ms.datasets.digits(seed=5)):
         order = np.array(data.record["permutation"])
-        for name in SPLITS:
-            split, expected = getattr(data, name), getattr(plain, name)
-            np.testing.assert_array_equal(split.y, expected.y)
-            np.testing.assert_array_equal(split.x, expected.x[:, order])
+        np.testing.assert_array_equal(data.test.x, plain.test.x[:, order])
+        np.testing.assert_array_equal(data.test.y, plain.test.y)
+        drawn = {x.tobytes() for x in data.validation.x}
+        expected = {x.tobytes() for x in np.ascontiguousarray(plain.validation.x[:, order])}
+        assert len(drawn & expected) < 150  # by chance 500² / 3823, 65
+    same, row_by_row = ms.datasets.digits(permute=True, seed=5), ms.datasets.digits(seed=5)
+    np.testing.assert_array_equal(same.validation.x, row_by_row.validation.x[:, same.record["permutation"]])
 
 
 def test_without_permutation_pixels_come_row_by_row(plain, images):
-    """The first test images, looked up in the file by their pixels."""
-    pixels, labels = images
-    for x, y in zip(plain.test.x[:20], plain.test.y[:20]):
-        hits = [i for i in range(1797) if np.array_equal(pixels[i], x.reshape(8, 8) * 16)]
+    """The first training images, looked up in the file by their pixels."""
+    pixels, labels = images["train"]
+    for x, y in zip(plain.train.x[:20], plain.train.y[:20]):
+        hits = [i for i in range(3823) if np.array_equal(pixels[i], x.reshape(8, 8) * 16)]
         assert [labels[i] for i in hits] == [y] * len(hits)
         assert hits
     assert plain.record["permutation"] == list(range(64))

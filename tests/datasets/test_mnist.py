@@ -151,18 +151,25 @@ def test_pooling(folder, small):
 
 @pytest.mark.parametrize("pool, n_steps", [(1, 48), (2, 12)])
 def test_permutation(folder, pool, n_steps):
-    """One order for all images and splits; the seed names it and changes nothing else."""
-    plain = ms.datasets.mnist(folder=folder, pool=pool, seed=9)
-    assert plain.record["permutation"] == list(range(n_steps))
+    """One order for all images and splits; the seed names it, and which images are for validation."""
     orders = []
     for seed in (0, 3, 3):
+        plain = ms.datasets.mnist(folder=folder, pool=pool, seed=seed)
+        assert plain.record["permutation"] == list(range(n_steps))
         data = ms.datasets.mnist(folder=folder, pool=pool, permute=True, seed=seed)
         orders.append(data.record["permutation"])
         assert sorted(orders[-1]) == list(range(n_steps))
         for name in SPLITS:
             np.testing.assert_array_equal(getattr(data, name).x, getattr(plain, name).x[:, orders[-1]])
             np.testing.assert_array_equal(getattr(data, name).y, getattr(plain, name).y)
-    assert orders[0] != orders[1] == orders[2] != plain.record["permutation"]
+    assert orders[0] != orders[1] == orders[2] != list(range(n_steps))
+
+
+def test_seeds_draw_the_validation_images_and_leave_the_test(folder):
+    one, other = (ms.datasets.mnist(folder=folder, seed=seed) for seed in (0, 3))
+    np.testing.assert_array_equal(one.test.x, other.test.x)
+    drawn = [{x.tobytes() for x in data.validation.x} for data in (one, other)]
+    assert drawn[0] != drawn[1] and len(drawn[0]) == len(drawn[1])
 
 
 def test_split_is_stratified(folder):
@@ -174,10 +181,10 @@ def test_split_is_stratified(folder):
 
 @pytest.mark.parametrize("n_train", [10, 23, 55, 56])
 def test_fewer_training_images(folder, n_train):
-    """A stratified part of the training images, the same for all seeds; the other splits stay."""
+    """A stratified part of the training images, drawn by the seed; the other splits stay."""
     whole = ms.datasets.mnist(folder=folder)
     part = ms.datasets.mnist(folder=folder, n_train=n_train)
-    other = ms.datasets.mnist(folder=folder, n_train=n_train, permute=True, seed=4)
+    other = ms.datasets.mnist(folder=folder, n_train=n_train, permute=True)
     assert len(part.train) == n_train
     counts, all_counts = (np.bincount(data.train.y, minlength=10) for data in (part, whole))
     assert np.abs(counts - n_train / 56 * all_counts).max() <= 1
