@@ -19,7 +19,7 @@ from minisnn import checks
 from minisnn._internal import announce, locks, storage
 from minisnn._internal.names import did_you_mean
 from minisnn._internal.stopping import interruptible, number_of
-from minisnn.experiments import recipes
+from minisnn.experiments import own_data, recipes
 from minisnn.experiments import run as runs
 from minisnn.experiments import sweep as sweeps
 from minisnn.experiments.findings import EXPERIMENTS, TASKS
@@ -51,7 +51,8 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command, and return the exit status.
 
-    0; 1 if a check or a run failed; 2 if the input is invalid; 128 + the number of the signal that interrupted it.
+    0; 1 if a check or a run failed; 2 if the input is invalid, or an extra is missing; 128 + the number of the signal
+    that interrupted it.
     """
     announce.replace_unknown_characters()
     options = vars(make_parser().parse_args(arguments))
@@ -65,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with interruptible(last_words):
             return run(**options)
-    except (ValueError, TypeError, OSError, FloatingPointError) as error:
+    except (ValueError, TypeError, OSError, FloatingPointError, ImportError) as error:
         announce.say(f"minisnn: {error}")
         return 2
     except KeyboardInterrupt as interrupt:
@@ -191,7 +192,7 @@ def _argument(field, kind: str, text: str | None) -> dict:
     if field.type == int | tuple[int, ...]:
         return {**given, "type": int, "nargs": "+", "metavar": "N", "action": _OneOrPerLayer}
     if field.type is str:
-        return {**given, "metavar": re.sub('[" ]', "", kind)}  # {"a", "b"} as {a,b}
+        return {**given, "metavar": re.sub('[" ]', "", kind.replace(" or ", "|"))}  # {"a", "b"} or "c" as {a,b}|c
     number = float if float in (field.type, *get_args(field.type)) else int
     optional = type(None) in get_args(field.type)
     read = (lambda text: None if text.lower() == "none" else number(text)) if optional else number
@@ -199,8 +200,11 @@ def _argument(field, kind: str, text: str | None) -> dict:
 
 
 def _folder_of(recipe, folder, settings: dict) -> Path:
-    """Return the folder of a run, by default one that is named after recipe and seed."""
-    return folder or Path("runs") / f"{recipe}-{settings.get('seed', recipes.RECIPES[recipe].seed)}"
+    """Return the folder of a run, by default one that is named after recipe and seed; or file, model and seed."""
+    base = recipes.RECIPES[recipe]
+    if own_data.is_file(settings.get("data")):
+        recipe = f"{Path(settings['data']).stem}-{settings.get('model', base.model)}"
+    return folder or Path("runs") / f"{recipe}-{settings.get('seed', base.seed)}"
 
 
 def _go_on_training(recipe, folder, resume, checkpoint_minutes, quiet, **settings) -> str:
@@ -273,7 +277,13 @@ def _add_sweep(commands) -> None:
         "--grid model=src span=1,2,4 --grid model=asrc (default: the recipe as it is)",
     )
     parser.add_argument(
-        "--seeds", type=int, default=3, metavar="N", help="number of seeds: 0, 1, ... (default: %(default)s)"
+        "--data", metavar="FILE.npz", help="your own arrays in place of the recipe's data; see `minisnn train --help`"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="number of seeds: 0, 1, ... (default: 3, or as --grid seed=... lists them)",
     )
     _folder(parser, "runs/sweep")
     parser.add_argument(
@@ -289,8 +299,14 @@ def _go_on(folder, **options) -> str:
     return f"the same command goes on; what has ended is kept in {folder}"
 
 
-def _sweep(recipe, grid, seeds, folder, scheduler, quiet) -> int:
+def _sweep(recipe, grid, data, seeds, folder, scheduler, quiet) -> int:
     grids = [_grid(words) for words in grid or [[]]]
+    if data is not None:
+        if any("data" in grid for grid in grids):
+            raise ValueError("data appears as --data and in --grid; several files are --grid data=A.npz,B.npz")
+        grids = [{"data": [data], **grid} for grid in grids]
+    if seeds is None and not any("seed" in grid for grid in grids):
+        seeds = 3
     try:
         if scheduler is None:
             rows = sweeps.sweep(recipe, grids, seeds, folder=folder, progress=not quiet)
@@ -414,12 +430,6 @@ def _add_findings(commands) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"experiments to run: {', '.join(EXPERIMENTS)}")
     parser.add_argument("--all", action="store_true", help="run all experiments and, without --tasks, make the report")
     _some_of(parser, "--tasks", TASKS, "tasks to run them on")
-    parser.add_argument(
-        "--networks",
-        nargs="+",
-        metavar="NETWORK",
-        help='networks of one task, e.g. "SRC λ=8"; stored results of the others stay (default: all)',
-    )
     parser.add_argument("--report", action="store_true", help="make tables and figures anew from stored results")
     parser.add_argument(
         "--folder",
@@ -439,7 +449,7 @@ def _add_findings(commands) -> None:
     parser.set_defaults(run=_findings, go_on=_go_on)
 
 
-def _findings(names, tasks, networks, report, folder, page, quiet, **options) -> int:
+def _findings(names, tasks, report, folder, page, quiet, **options) -> int:
     from minisnn.experiments import findings
 
     run_all = options["all"]
@@ -447,19 +457,17 @@ def _findings(names, tasks, networks, report, folder, page, quiet, **options) ->
     if unknown or bool(names) + run_all + report != 1:
         listed = ", ".join(EXPERIMENTS)
         raise ValueError(f"name experiments ({listed}), or --all, or --report; got {' '.join(names)!r}")
-    if report and (tasks or networks):
-        raise ValueError("a report is made from all stored results: --report takes no --tasks or --networks")
-    if networks and len(tasks or ()) != 1:
-        raise ValueError("--networks belong to one task: name it with --tasks")
+    if report and tasks:
+        raise ValueError("a report is made from all stored results: --report takes no --tasks")
     report = report or (run_all and not tasks)
     try:
         if report:
             import scipy.stats  # noqa: F401  missing? say so now, not after hours
-        chosen = [(name, task) for name in (EXPERIMENTS if run_all else names) for task in tasks or TASKS]
+        chosen = [(name, task) for task in tasks or TASKS for name in (EXPERIMENTS if run_all else names)]
         with locks.hold(storage.make_folder(folder)) if chosen else contextlib.nullcontext():
             for name, task in chosen:
                 if findings.applies(name, task) or (names and tasks):  # asked for by name: it says why not
-                    print(findings.run(name, task, folder, page / "results", networks, progress=not quiet))
+                    print(findings.run(name, task, folder, page / "results", progress=not quiet))
         for path in findings.report(page) if report else ():
             print(path)
     except (ImportError, RuntimeError) as error:
@@ -478,6 +486,7 @@ def _add_tutorials(commands) -> None:
         help="execute notebooks and solutions, and write them back; e.g. 02, solutions/02 (default: all)",
     )
     task.add_argument("--copy", type=Path, metavar="DIR", help="copy notebooks, results and solutions to this folder")
+    task.add_argument("--animation", type=Path, metavar="FILE", help="draw the animation of 05, a GIF, to this file")
     parser.add_argument("--student", action="store_true", help="with --copy: leave out solutions and outputs")
     parser.add_argument(
         "--folder",
@@ -488,7 +497,8 @@ def _add_tutorials(commands) -> None:
     parser.set_defaults(run=_tutorials)
 
 
-def _tutorials(execute, copy, student, folder) -> int:
+def _tutorials(execute, copy, animation, student, folder) -> int:
+    from minisnn import plots
     from minisnn.course import notebooks
 
     if copy is not None:
@@ -498,6 +508,11 @@ def _tutorials(execute, copy, student, folder) -> int:
         return 0
     if student:
         raise ValueError("--student goes with --copy")
+    if animation is not None:
+        if folder is not None:
+            raise ValueError("--folder goes with --execute; --animation takes the name of a file")
+        print(plots.animate(animation))
+        return 0
     try:
         notebooks.execute(folder or notebooks.folder(), execute)
     except (ImportError, RuntimeError) as error:

@@ -2,29 +2,30 @@
 
 import numpy as np
 
-from minisnn._internal import storage
+from minisnn._internal import classes, storage
 from minisnn.core import neuron as neurons
 from minisnn.core import recurrence as recurrences
 from minisnn.core import surrogate as surrogates
 from minisnn.core.parameters import Params
 
-SETTINGS = ("sizes", "recurrence", "neuron", "surrogate", "readout_window", "seed", "dtype", "temperature")
+SETTINGS = ("sizes", "recurrence", "neuron", "surrogate", "readout_window", "seed", "dtype")
 
 
 def to_config(net) -> dict:
     """Return everything of a network except its parameters, as plain JSON; of a Custom surrogate only the name."""
-    config = {name: storage.to_json(getattr(net, name)) for name in SETTINGS}
+    config = {name: storage.to_json(getattr(net, name)) for name in (*SETTINGS, "temperature")}
+    config["classes"] = None if classes.are_numbers(net.classes) else net.classes.tolist()
     if isinstance(net.surrogate, surrogates.Custom):
         config["surrogate"] = {"kind": "Custom", "name": net.surrogate.name}
     return config
 
 
-def from_config(config: dict, surrogate=None) -> tuple[dict, float]:
-    """Invert `to_config`: return arguments for `Network`, and the temperature.
+def from_config(config: dict, surrogate=None) -> tuple[dict, dict]:
+    """Invert `to_config`: return arguments for `Network`, and the attributes that it gets afterwards.
 
     KeyError if something is missing, ValueError if it is unknown, or if a Custom surrogate is needed and not passed.
     """
-    arguments = {name: config[name] for name in SETTINGS[:-1]}
+    arguments = {name: config[name] for name in SETTINGS}
     saved = arguments["surrogate"]
     if saved["kind"] == "Custom":
         if not isinstance(surrogate, surrogates.Custom) or surrogate.name != saved["name"]:
@@ -36,7 +37,7 @@ def from_config(config: dict, surrogate=None) -> tuple[dict, float]:
         arguments["surrogate"] = storage.from_json(saved, surrogates.BUILT_IN, "surrogate")
     for name, kinds in (("recurrence", recurrences.KINDS), ("neuron", neurons.KINDS)):
         arguments[name] = [storage.from_json(each, kinds, name) for each in arguments[name]]
-    return arguments, config["temperature"]
+    return arguments, {"temperature": config["temperature"], "classes": config.get("classes")}
 
 
 def fill(params: Params, arrays: dict[str, np.ndarray]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from minisnn import files, summary
 from minisnn._internal import storage, validate
+from minisnn._internal.classes import checked as checked_classes
 from minisnn._internal.types import ArrayLike, DTypeLike, Lengths, Masks, PathLike, PerLayer, SpanMode
 from minisnn.compilation import prepare, prepare_halves
 from minisnn.core import batch, parameters, readout
@@ -48,6 +49,9 @@ class Network:
         `net.params["layers.0.w_rec"]` is a view: writing into it changes the network.
     temperature : float
         T° > 0 of the softmax over spans; `fit` lowers it.
+    classes : array (classes,)
+        Names of the classes, by their numbers: `net.classes[net.predict(x)]`. 0, 1, ... at first; `fit` takes those of
+        the data, and you can set them.
 
     Raises
     ------
@@ -83,7 +87,7 @@ class Network:
         validate.neurons_fit(self.neuron, hidden)
         recurrences.check_shared(self.recurrence)
         self.params = initial(self.sizes, self.recurrence, self.neuron, self.seed, self.dtype)
-        self.temperature = 1.0
+        self.temperature, self.classes = 1.0, None
 
     @property
     def temperature(self) -> float:
@@ -93,6 +97,15 @@ class Network:
     @temperature.setter
     def temperature(self, value: float) -> None:
         self._temperature = validate.temperature(value, "temperature", self.dtype)
+
+    @property
+    def classes(self) -> np.ndarray:
+        """Names of the classes, (classes,), read-only: 0, 1, ..., or those of the data that the network was fit to."""
+        return self._classes
+
+    @classes.setter
+    def classes(self, value: Sequence | np.ndarray | None) -> None:
+        self._classes = checked_classes(value, self.sizes[-1])
 
     __repr__, _repr_html_ = summary.as_line, summary.as_html
 
@@ -236,7 +249,9 @@ class Network:
         return self._logits_and_rates(x, lengths, span_mode)[0]
 
     def predict(self, x: ArrayLike, lengths: Lengths = None) -> np.ndarray:
-        """Predict the label of each sequence, (B,) of int: that of its largest logit, with hard spans.
+        """Predict the class of each sequence, (B,) of int: that of its largest logit, with hard spans.
+
+        `net.classes[net.predict(x)]` are the names.
 
         Parameters
         ----------
@@ -382,9 +397,10 @@ class Network:
             raise FileNotFoundError(f"no file {path}: it is a folder, expected what `save` wrote{slip}")
         header, arrays = storage.load_npz(path, "network")
         try:
-            arguments, temperature = files.from_config(header["config"], surrogate)
+            arguments, attributes = files.from_config(header["config"], surrogate)
             net = cls(**arguments)
-            net.temperature = temperature
+            for name, value in attributes.items():
+                setattr(net, name, value)
             files.fill(net.params, arrays)
         except (KeyError, TypeError) as error:
             what = f"it has no {error}" if isinstance(error, KeyError) else error

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import sys
 from dataclasses import asdict, fields, replace
 from inspect import getdoc, signature
 from pathlib import Path
@@ -530,6 +531,29 @@ def test_train_fails(monkeypatch, capsys, error):
     assert cli.main(["train", "--recipe", "psdigits-ff"]) == 2
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "minisnn: what is wrong\n")
+
+
+@pytest.mark.parametrize(
+    "name, library, extra",
+    [
+        ("shd-src", "h5py", "events"),
+        ("ssc-src", "pooch", "events"),
+        ("gsc-src", "librosa", "speech"),
+        ("gsc-src", "pooch", "speech"),
+        ("spoken-src", "librosa", "speech"),
+        ("spoken-src", "pooch", "speech"),
+        ("psmnist-src", "pooch", "data"),
+    ],
+)
+def test_train_without_an_extra(tmp_path, monkeypatch, capsys, name, library, extra):
+    """Status 2, one line that says how to get it, and an empty folder."""
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.setenv("MINISNN_DATA", str(tmp_path / "data"))
+    assert cli.main(["train", "--recipe", name, "--folder", str(tmp_path / "run"), "--quiet"]) == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert captured.out == "" and re.match(rf'minisnn: .* with {library}: pip install "minisnn\[{extra}\]"', line)
+    assert [path.name for path in tmp_path.rglob("*")] == ["run"]
 
 
 def test_recipes(monkeypatch, capsys):

@@ -7,6 +7,7 @@ from minisnn.datasets._digits import digits
 from minisnn.datasets._events import array_to_events, events_to_array
 from minisnn.datasets._heidelberg import heidelberg
 from minisnn.datasets._mnist import mnist
+from minisnn.datasets._own_file import from_file
 from minisnn.datasets._padding import pad
 from minisnn.datasets._speech_commands import speech_commands
 from minisnn.datasets._spoken_digits import spoken_digits
@@ -19,6 +20,7 @@ __all__ = [
     "digits",
     "events_to_array",
     "from_arrays",
+    "from_file",
     "heidelberg",
     "mnist",
     "pad",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
+from minisnn._internal import classes as names
 from minisnn._internal import validate
 from minisnn._internal.display import counted
 from minisnn._internal.rng import stream
@@ -92,11 +93,14 @@ class Dataset(Generic[Train]):
     record : dict
         All that is needed to make the same data set again, as plain JSON; numbers and arrays of NumPy will do. A
         checkpoint must agree on it, and on the arrays of the splits.
+    classes : sequence of str, int or bool, optional
+        Names of the classes, kept as an array; `fit` gives them to the network. None: 0 .. n_classes - 1.
 
     Raises
     ------
-    TypeError
-        If `train` is something else, or can be iterated over only once; if `validation` or `test` is not a `Split`.
+    TypeError, ValueError
+        If `train` is something else, or can be iterated over only once; if `validation` or `test` is not a `Split`; if
+        `classes` are not `n_classes` different names, or of several kinds.
 
     Examples
     --------
@@ -114,6 +118,7 @@ class Dataset(Generic[Train]):
     test: Split
     n_classes: int
     record: dict = field(default_factory=dict)
+    classes: Any = None
 
     def __post_init__(self):
         for name in ("validation", "test"):
@@ -125,6 +130,8 @@ class Dataset(Generic[Train]):
             )
         if not isinstance(self.train, Split | Iterable) and not callable(self.train):
             raise TypeError(f"train must be a Split(x, y), batches or a function, got {type(self.train).__name__}")
+        object.__setattr__(self, "n_classes", validate.integer(self.n_classes, "n_classes", 2))
+        object.__setattr__(self, "classes", names.checked(self.classes, self.n_classes))
 
     def __repr__(self) -> str:
         name = str(self.record.get("name", ""))[:20]

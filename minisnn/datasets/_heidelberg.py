@@ -56,7 +56,8 @@ def heidelberg(
     n_steps : int
         T, at least 1.
     max_time : float
-        In seconds, above 0: the end of the last step. Spikes that come later are left out.
+        In seconds, above 0: the end of the last step. Spikes that come later, or before 0, are left out; their
+        order is of no matter, and a recording may have none.
     channels : int
         Divides 700.
     seed : int
@@ -185,7 +186,8 @@ def _counts(times: np.ndarray, units: np.ndarray, n_steps: int, max_time: float,
     """Count the spikes of one recording, without those that come too late."""
     if len(times) != len(units):
         raise ValueError(f"times has {len(times)} numbers, units {len(units)}")
-    inside = (times >= 0) & (times.astype(np.float64) < max_time)
+    times = times.astype(np.float64)
+    inside = ((times >= 0) & (times < max_time)) | ~np.isfinite(times)  # what is no time is an error
     return events_to_array(times[inside], units[inside], n_steps, max_time, N_UNITS, channels, dtype="uint8")
 
 

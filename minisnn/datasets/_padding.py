@@ -36,14 +36,19 @@ def pad(sequences: Iterable[ArrayLike]) -> tuple[np.ndarray, np.ndarray]:
     >>> x[1, :, 0].tolist()
     [1.0, 1.0, 1.0, 0.0, 0.0]
     """
-    arrays = [_checked(sequence, i) for i, sequence in enumerate(sequences)]
+    return padded(sequences, "sequences")
+
+
+def padded(sequences: Iterable[ArrayLike], name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Do what `pad` does; errors call the list by this name."""
+    arrays = [_checked(sequence, f"{name}[{i}]") for i, sequence in enumerate(sequences)]
     if not arrays:
         raise ValueError("there are no sequences to pad: got an empty list, expected arrays (T_b, n_in)")
     n_in = arrays[0].shape[1]
     for i, array in enumerate(arrays):
         if array.shape[1] != n_in:
             slip = "; are the axes swapped? The order is (T_b, n_in)" if array.shape[0] == arrays[0].shape[0] else ""
-            raise ValueError(f"sequences[{i}] has {array.shape[1]} inputs, sequences[0] has {n_in}{slip}")
+            raise ValueError(f"{name}[{i}] has {array.shape[1]} inputs, {name}[0] has {n_in}{slip}")
     lengths = np.array([len(array) for array in arrays], np.int64)
     x = np.zeros((len(arrays), lengths.max(), n_in), np.result_type(*{array.dtype for array in arrays}))
     for row, array in zip(x, arrays):
@@ -51,12 +56,12 @@ def pad(sequences: Iterable[ArrayLike]) -> tuple[np.ndarray, np.ndarray]:
     return x, lengths
 
 
-def _checked(sequence, i: int) -> np.ndarray:
+def _checked(sequence, name: str) -> np.ndarray:
     """Check one sequence."""
-    array = validate.real(sequence, f"sequences[{i}]")
+    array = validate.real(sequence, name)
     if array.ndim != 2:
         slip = "; for one number per step, write sequence[:, np.newaxis]" if array.ndim == 1 else ""
-        raise ValueError(f"sequences[{i}] must have the axes (T_b, n_in), got shape {array.shape}{slip}")
+        raise ValueError(f"{name} must have the axes (T_b, n_in), got shape {array.shape}{slip}")
     if 0 in array.shape:
-        raise ValueError(f"sequences[{i}] is empty: shape {array.shape}, expected (T_b, n_in) with T_b, n_in >= 1")
+        raise ValueError(f"{name} is empty: shape {array.shape}, expected (T_b, n_in) with T_b, n_in >= 1")
     return array

@@ -71,7 +71,7 @@ def speech_commands(
     Returns
     -------
     Dataset
-        x (B, 101, 40) float16, y (B,) in 0 .. classes - 1.
+        x (B, 101, 40) float16, y (B,) in 0 .. classes - 1; its `classes` are the words.
 
     Raises
     ------
@@ -114,7 +114,8 @@ def speech_commands(
     if classes == 12:
         record |= {"unknown": unknown, "seed": seed}
         splits = {name: _twelve(split, spectra, name, unknown, seed) for name, split in splits.items()}
-    return Dataset(**splits, n_classes=int(classes), record=record)
+    names = WORDS if classes == 35 else (*COMMANDS, "unknown", "silence")
+    return Dataset(**splits, n_classes=int(classes), record=record, classes=names)
 
 
 # Twelve classes

@@ -2,8 +2,8 @@
 
 The settings are those of the recipes psdigits-rsnn, -src and -asrc, chosen on validation data for a seed that is not
 among those compared. Networks of one seed start with equal weights (except for the span logits, which RSNN and SRC
-don't have) and see equal data in equal order; each seed has a permutation of its own. The best epoch is chosen on validation data; test data is read once, at
-the end.
+don't have) and see equal data in equal order; each seed has a permutation of its own. The best epoch is chosen on
+validation data; test data is read once, at the end.
 """
 
 import json
@@ -94,7 +94,10 @@ def _compare(seeded: dict[str, list[Recipe]], config: dict, folder: Path, progre
     prepare("float32")
     data = [recipes.make_data(recipe) for recipe in next(iter(seeded.values()))]  # one set per seed
     nets, histories = _train_all(seeded, data, folder / "histories", progress)
-    outcomes = {name: [_outcome(*run) for run in zip(seeded[name], nets[name], data, histories[name])] for name in seeded}
+    outcomes = {
+        name: [_outcome(*run) for run in zip(of_model, nets[name], data, histories[name])]
+        for name, of_model in seeded.items()
+    }
     results = {"config": config, "seconds": time.perf_counter() - start, "models": outcomes}
     storage.write_text(folder / "results.json", json.dumps(results, indent=1))
     storage.write_text(folder / "table.txt", table(results) + "\n")

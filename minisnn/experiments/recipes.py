@@ -20,6 +20,7 @@ from minisnn._internal.rng import stream
 from minisnn.core import surrogate as surrogates
 from minisnn.core.neuron import ALIF, LIF, PLIF
 from minisnn.core.recurrence import ASRC, SRC, Feedforward, Mixture, Recurrent
+from minisnn.experiments import own_data
 from minisnn.network import Network
 from minisnn.training import optim
 
@@ -37,8 +38,8 @@ class Recipe:
 
     Parameters
     ----------
-    data : {"digits", "mnist", "delayed_match", "spoken_digits", "speech_commands", "heidelberg"}
-        Data set, from `minisnn.datasets`.
+    data : {"digits", "mnist", "delayed_match", "spoken_digits", "speech_commands", "heidelberg"} or "FILE.npz"
+        Data set, from `minisnn.datasets`, or a file of your own arrays, as `datasets.from_file` reads it.
     permute : bool
         Whether pixels are read in one random order instead of row by row (digits, mnist).
     pool : int
@@ -60,8 +61,8 @@ class Recipe:
     words : str
         Which recordings, digits or commands (heidelberg).
     data_seed : int, optional
-        Seed of the data: the order of pixels, the sequences of delayed_match, what is drawn for validation; None: that
-        of the run, so that intervals over seeds include what the data do.
+        Seed of the data: the order of pixels, the sequences of delayed_match, what is drawn for validation, the split
+        of a file that is not split; None: that of the run, so that intervals over seeds include what the data do.
     model : {"ff", "rsnn", "src", "asrc", "mixture", "random"}
         Recurrence of the hidden layers. Two are controls for asrc: mixture weighs the spans 1 .. max_span equally, and
         random draws a fixed span per layer from them.
@@ -190,8 +191,10 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self):
+        object.__setattr__(self, "data", own_data.absolute(self.data))
         for name, choices in (("data", DATA), ("model", MODELS), ("surrogate", SURROGATES), ("schedule", SCHEDULES)):
-            validate.choice(getattr(self, name), name, choices)
+            if name != "data" or not own_data.is_file(self.data):
+                validate.choice(getattr(self, name), name, choices)
         for name in ("epochs", "batch_size", "max_span"):
             object.__setattr__(self, name, validate.integer(getattr(self, name), name, 1))
         for name, value in vars(self).items():
@@ -293,8 +296,10 @@ def matters(recipe: Recipe, setting: str) -> bool:
         return bool(recipe.adaptive)
     if setting == "target_rate":
         return recipe.rate_penalty > 0
+    if setting == "data_seed" and own_data.is_file(recipe.data):
+        return not own_data.sizes(recipe.data).is_split
     of_data = {name for names in DATA.values() for name in names}
-    return setting not in of_data or setting in DATA[recipe.data]
+    return setting not in of_data or setting in DATA.get(recipe.data, ())
 
 
 def differences(before: Recipe, now: Recipe) -> list[str]:
@@ -305,10 +310,13 @@ def differences(before: Recipe, now: Recipe) -> list[str]:
 
 def make_data(recipe: Recipe) -> datasets.Dataset:
     """Make the recipe's data set."""
+    seed = recipe.seed if recipe.data_seed is None else recipe.data_seed
+    if own_data.is_file(recipe.data):
+        return own_data.load(recipe.data, seed)
     options = {name: getattr(recipe, name) for name in DATA[recipe.data]}
     if recipe.data == "delayed_match" and options["n_train"] is None:
         del options["n_train"]
-    return getattr(datasets, recipe.data)(**options, seed=recipe.seed if recipe.data_seed is None else recipe.data_seed)
+    return getattr(datasets, recipe.data)(**options, seed=seed)
 
 
 def make_network(recipe: Recipe) -> Network:
@@ -363,6 +371,8 @@ def fit_options(recipe: Recipe) -> dict:
 
 def steps_and_inputs(recipe: Recipe) -> tuple[int, int]:
     """Return (T, n_in) of the recipe's sequences."""
+    if own_data.is_file(recipe.data):
+        return own_data.sizes(recipe.data)[:2]
     if recipe.data == "mnist":
         width = 28 // validate.integer(recipe.pool, "pool", 1)
         return (width, width) if recipe.rows else (width**2, 1)
@@ -377,12 +387,16 @@ def steps_and_inputs(recipe: Recipe) -> tuple[int, int]:
 
 def n_classes(recipe: Recipe) -> int:
     """Return the number of classes."""
+    if own_data.is_file(recipe.data):
+        return own_data.sizes(recipe.data).n_classes
     known = {"delayed_match": 2, "speech_commands": recipe.classes, "heidelberg": {"digits": 20}.get(recipe.words, 35)}
     return known.get(recipe.data, 10)
 
 
 def n_training(recipe: Recipe) -> int:
     """Return the number of training sequences; of sets whose validation is drawn about that."""
+    if own_data.is_file(recipe.data):
+        return own_data.sizes(recipe.data).n_training
     return {
         "digits": 3323,
         "mnist": recipe.n_train or 55_000,

@@ -1,6 +1,6 @@
 """A run: a recipe trained in a folder, safe to interrupt, with its figures.
 
-config.json      the recipe, the data's record, the versions that it began with: what the run is
+config.json      the recipe, the data's record (of your own file: path and SHA-256), versions: what the run is
 checkpoint.npz   to continue from; gone once the run has ended
 history.csv      one row per epoch, appended as it comes (`tail -f`)
 best.npz         the network of the epoch with the best hard validation accuracy: `Network.load`
@@ -21,7 +21,7 @@ from minisnn import plots
 from minisnn._internal import locks, storage
 from minisnn._internal.version import __version__
 from minisnn.datasets import Dataset, Split
-from minisnn.experiments import recipes
+from minisnn.experiments import own_data, recipes
 from minisnn.experiments.recipes import Recipe
 from minisnn.network import Network
 from minisnn.training import fit as training
@@ -68,16 +68,19 @@ def train(
     FileExistsError
         If the folder holds a run already and `resume` is False.
     ValueError
-        If the folder holds a run of another recipe (the message says what differs), or a sweep; if a setting is
-        invalid.
+        If the folder holds a run of another recipe (the message says what differs), or a sweep; if a setting or a file
+        of your own data is invalid, or that file has changed since the run began.
     BlockingIOError
         If another process is at work in the folder.
     OSError
         If the folder can't be written to.
     """
+    if not (Path(folder) / RESULT).exists():
+        check(recipe)
     folder = storage.make_folder(folder)
     with locks.hold(folder, patience):
         _check_same_run(folder, recipe, resume)
+        _check_same_data(folder, recipe)
         if (folder / RESULT).exists():
             _check_same_recipe(folder, _stored_recipe(folder / RESULT), recipe)
             (folder / CHECKPOINT).unlink(missing_ok=True)  # of a process killed just before it did that itself
@@ -87,7 +90,6 @@ def train(
 
 def _train(recipe: Recipe, folder: Path, progress: bool, checkpoint_minutes: float) -> dict:
     """Train a recipe in a folder that this process holds, from its checkpoint if there is one."""
-    check(recipe)
     check_paths(folder)
     net, data = recipes.make_network(recipe), recipes.make_data(recipe)
     if not (folder / CHECKPOINT).exists():  # else it stays that of the beginning
@@ -138,6 +140,18 @@ def _check_same_recipe(where: Path, there: Recipe, recipe: Recipe) -> None:
         raise ValueError(f"the run in {where} is another one:\n  {listed}\nname another folder, or the settings there")
 
 
+def _check_same_data(folder: Path, recipe: Recipe) -> None:
+    """Raise ValueError if a file of the user's own data has changed since the run began, if it is still there."""
+    begun = any((folder / name).exists() for name in (CHECKPOINT, RESULT))
+    if begun and own_data.is_file(recipe.data) and Path(recipe.data).exists():
+        there, now = _read_json(folder / CONFIG, "data")["data"].get("sha256"), own_data.sizes(recipe.data).sha256
+        if there != now:
+            raise ValueError(
+                f"{recipe.data} has changed since the run in {folder} began (SHA-256 {there}, now {now}); put the file "
+                "back, or name another folder"
+            )
+
+
 def check(recipe: Recipe) -> None:
     """Check all settings of a recipe but those of its data; raise TypeError or ValueError."""
     one = Split(np.zeros((1, *recipes.steps_and_inputs(recipe)), np.float32), np.zeros(1, np.int64))
@@ -161,6 +175,7 @@ def check_paths(folder: Path) -> None:
 def outcome(recipe: Recipe, net: Network, data, history: History) -> dict:
     """Evaluate a trained network. The only place that reads test data."""
     hard, soft = net.evaluate(data.test, span_mode="hard"), net.evaluate(data.test, span_mode="soft")
+    of_file = {"data_sha256": data.record["sha256"]} if own_data.is_file(recipe.data) else {}
     return {
         "test_accuracy": hard.accuracy,
         "test_accuracy_soft": soft.accuracy,
@@ -171,6 +186,7 @@ def outcome(recipe: Recipe, net: Network, data, history: History) -> dict:
         "validation_accuracy": history.rows[history.best_epoch]["validation_accuracy_hard"],
         "seconds": sum(history.column("seconds")),
         "recipe": asdict(recipe),
+        **of_file,
         "version": __version__,
         "date": time.strftime("%Y-%m-%d"),
     }
@@ -226,8 +242,9 @@ def draw(folder) -> list[Path]:
             plots.span_weights(history, layer, ax=ax)
 
     def raster(axes):
-        data = recipes.make_data(recipe)
-        plots.spikes(net.record(data.validation.x[:1], span_mode="hard"), ax=axes[0])
+        split = recipes.make_data(recipe).validation
+        lengths = None if split.lengths is None else split.lengths[:1]
+        plots.spikes(net.record(split.x[:1], lengths, span_mode="hard"), ax=axes[0])
 
     drawn = [plots.save(figures / "learning.png", curves, 1, 2, 10, 3.8)]
     if recipe.model == "asrc":

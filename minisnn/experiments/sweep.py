@@ -26,7 +26,7 @@ import numpy as np
 from minisnn import plots
 from minisnn._internal import announce, locks, storage, validate
 from minisnn._internal.types import PathLike
-from minisnn.experiments import recipes
+from minisnn.experiments import own_data, recipes
 from minisnn.experiments import run as runs
 from minisnn.experiments.workers import check_can_start, processes, stoppable
 from minisnn.training.checkpoint import VERSIONS
@@ -40,7 +40,7 @@ PATIENCE = 10.0  # seconds for which a run waits for its folder, in which an int
 def sweep(
     recipe: str,
     grid: dict | list[dict],
-    seeds: int | Sequence[int],
+    seeds: int | Sequence[int] | None = None,
     executor: Executor | None = None,
     folder: PathLike = "runs/sweep",
     progress: bool = True,
@@ -54,9 +54,10 @@ def sweep(
     grid : dict of str to list, or a list of such dicts
         Values to try for each setting of `minisnn.experiments.recipes.Recipe`: all combinations within each dict. For
         an ASRC beside SRCs of several spans: `[{"model": ["src"], "span": [1, 2, 4, 8]}, {"model": ["asrc"]}]`. Spans
-        that differ between layers are tuples: `{"span": [(4, 8, 8), (8, 8, 8)]}`.
-    seeds : int or list of int
-        The number of seeds (0, 1, ...), or a list of them.
+        that differ between layers are tuples: `{"span": [(4, 8, 8), (8, 8, 8)]}`. Your own data, as for
+        `datasets.from_file`: `{"data": ["own.npz"]}`, with workers that find the file under the same path.
+    seeds : int or list of int, optional
+        The number of seeds (0, 1, ...), or a list of them. None: each grid lists its own, as the setting "seed".
     executor : concurrent.futures.Executor, optional
         Runs the trainings. Default: a pool of new processes, one per core, with one thread each. For a cluster:
         `dask.distributed.Client(address).get_executor()`; start its workers with NUMBA_NUM_THREADS=1, unless there is
@@ -137,20 +138,24 @@ def _sweep(recipe: str, tasks: dict[str, dict], folder: Path, executor, progress
 def _tasks(recipe: str, grid, seeds) -> dict[str, dict]:
     """Return the settings of each run, seed included, by the run's name; all of them checked."""
     grids = grid if isinstance(grid, list | tuple) else [grid]
-    if not isinstance(seeds, list | tuple | range | np.ndarray):
+    if seeds is not None and not isinstance(seeds, list | tuple | range | np.ndarray):
         seeds = range(validate.integer(seeds, "seeds", 1))
-    seeds = [validate.integer(seed, "seed", 0) for seed in seeds]
     tasks = {}
     for grid in grids:
-        if isinstance(grid, dict) and "seed" in grid:
-            raise ValueError("the grid has no seeds; pass them as seeds=")
         if not isinstance(grid, dict) or not all(
             isinstance(v, list | tuple | np.ndarray | range) for v in grid.values()
         ):
             raise TypeError(f"grid must map settings to lists of values, e.g. {{'span': [1, 2, 4]}}, got {grid!r}")
-        for values in itertools.product(*grid.values()):
-            settings = dict(sorted((name, _plain(name, value)) for name, value in zip(grid, values)))
-            for seed in seeds:
+        if ("seed" in grid) == (seeds is not None):
+            raise ValueError(
+                "the seeds are passed as seeds=, or as the setting 'seed' of every grid; got "
+                + ("both" if "seed" in grid else "neither")
+            )
+        of_grid = [validate.integer(seed, "seed", 0) for seed in (grid["seed"] if seeds is None else seeds)]
+        values_of = {name: values for name, values in grid.items() if name != "seed"}
+        for values in itertools.product(*values_of.values()):
+            settings = dict(sorted((name, _plain(name, value)) for name, value in zip(values_of, values)))
+            for seed in of_grid:
                 runs.check(recipes.recipe(recipe, **settings, seed=seed))
                 tasks[run_name(settings, seed)] = {**settings, "seed": seed}
     if not tasks:
@@ -163,6 +168,7 @@ def _check_data(chosen: list[recipes.Recipe], here: bool) -> None:
 
     Unless the runs are `here`, this machine need not have the files of the data.
     """
+    chosen = [r for r in chosen if not own_data.is_file(r.data)]  # which was read, for its sizes
     of_data = {tuple(getattr(r, name) for name in ("data", *recipes.DATA[r.data], "data_seed")): r for r in chosen}
     for recipe in of_data.values():
         with nullcontext() if here else suppress(OSError, ImportError):
@@ -184,12 +190,15 @@ def run_name(settings: dict, seed: int) -> str:
 def _plain(name: str, value):
     """Return a setting's value as the recipe has it: Python's own numbers, and 1.0, not 1, where it is a float."""
     value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+    value = own_data.absolute(value) if name == "data" else value
     is_float = any(field.name == name and field.type in (float, float | None) for field in fields(recipes.Recipe))
     return float(value) if is_float and type(value) is int else value
 
 
 def _word(value) -> str:
     """Write a setting's value as part of a file name."""
+    if own_data.is_file(value):
+        return f"{Path(value).stem}-{hashlib.sha256(value.encode()).hexdigest()[:8]}"  # of equal names in two folders
     return "-".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
@@ -222,12 +231,16 @@ def _check_same_sweep(folder: Path, config: dict) -> None:
 
 
 def _check_same_settings(folder: Path, recipe: str, tasks: dict) -> None:
-    """Raise ValueError if a run that has ended had other settings than it would have now: the recipe has changed."""
+    """Raise ValueError if a run that has ended had other settings or data than now: recipe or file have changed."""
     for name, task in tasks.items():
         path = _result_file(folder, name)
         if path.exists():
-            stored = json.loads(path.read_text(encoding="utf-8"))["result"]["recipe"]
-            now = json.loads(json.dumps(asdict(recipes.recipe(recipe, **task))))
+            result = json.loads(path.read_text(encoding="utf-8"))["result"]
+            chosen, stored = recipes.recipe(recipe, **task), dict(result["recipe"])
+            now = json.loads(json.dumps(asdict(chosen)))
+            if own_data.is_file(chosen.data):
+                stored["SHA-256 of data"] = result.get("data_sha256")
+                now["SHA-256 of data"] = own_data.sizes(chosen.data).sha256
             names = [key for key in {**stored, **now} if stored.get(key) != now.get(key)]
             if names:
                 different = ", ".join(f"{key} {stored.get(key)!r} there, now {now.get(key)!r}" for key in names)

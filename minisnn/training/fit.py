@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minisnn._internal import announce, storage, validate
+from minisnn._internal import announce, classes, storage, validate
 from minisnn._internal.rng import stream
 from minisnn._internal.types import PathLike
 from minisnn.compilation import prepare
@@ -135,7 +135,7 @@ def fit(
     Parameters
     ----------
     net : Network
-        Its parameters and its temperature are changed in place.
+        Its parameters and its temperature are changed in place; if the data's classes have names, it takes them.
     data : Dataset
         Train and validation are checked, to the last value, before training starts. Of test only the labels and shapes
         are. `data.train` may make its batches on the fly (see `datasets.Dataset`); then they are taken, and checked, as
@@ -218,6 +218,8 @@ def fit(
         checkpoint = storage.make_folder(Path(checkpoint).parent) / Path(checkpoint).name
         if resume and checkpoint.exists():
             load_checkpoint(checkpoint, run, done)
+    if not classes.are_numbers(data.classes):
+        net.classes = data.classes
     prepare(net.dtype)
     save, last_whole = _keeper(checkpoint, minutes, run, done)
     try:

@@ -27,7 +27,7 @@ def checked(net, data, optimizer, schedule, options: dict) -> dict:
         clip_norm = validate.number(clip_norm, "clip_norm", 0.0, np.inf, open_ends=True)
     epochs = validate.integer(options["epochs"], "epochs", 1)
     run = {
-        "network": {**net.config(), "temperature": None},
+        "network": {**net.config(), "temperature": None, "classes": None},
         "optimizer": storage.to_json(optimizer),
         "epochs": epochs,
         "lr_factors": [

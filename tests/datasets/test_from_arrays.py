@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import minisnn as ms
-from minisnn.datasets import from_arrays
+from minisnn._internal import storage
+from minisnn.datasets import from_arrays, pad
 
 SPLITS = ("train", "validation", "test")
 
@@ -132,6 +133,11 @@ def swapped(x, y, lengths):
     return x.swapaxes(0, 1), y, lengths
 
 
+def cut(x, lengths) -> list[np.ndarray]:
+    """Sequences of their own lengths."""
+    return [sequence[:n] for sequence, n in zip(x, lengths)]
+
+
 def with_nan(x, y, lengths):
     x[3, 0, 1] = np.nan  # every sequence has a first step
     return x, y, lengths
@@ -148,13 +154,29 @@ def with_nan(x, y, lengths):
         (lambda x, y, n: (x[:0], y[:0], n[:0]), ValueError, "x has no sequences"),
         (lambda x, y, n: (x[:, :0], y, n), ValueError, "x has no time steps"),
         (lambda x, y, n: (x[:, :, :0], y, n), ValueError, "x has no inputs"),
-        (lambda x, y, n: ([x[0], x[1, :5]], [0, 1], None), ValueError, "different length.* lengths="),
+        (lambda x, y, n: (cut(x, n), y, n), ValueError, "list of sequences of different length, .* leave lengths= out"),
+        (lambda x, y, n: ([x[0], x[1, :5, :1]], [0, 1], None), ValueError, r"x\[1\] has 1 inputs, x\[0\] has 2"),
+        (lambda x, y, n: ([x[0], x[1, :0]], [0, 1], None), ValueError, r"x\[1\] is empty: shape \(0, 2\)"),
+        (lambda x, y, n: ([x[0, :, 0], x[1, :5, 0]], [0, 1], None), ValueError, r"write sequence\[:, np.newaxis\]"),
+        (lambda x, y, n: ([x[0], 3], [0, 1], None), ValueError, r"x\[1\] must have the axes \(T_b, n_in\)"),
         (lambda x, y, n: (x, y.astype(float), n), TypeError, "y must hold integer class labels, got dtype float64"),
+        (lambda x, y, n: (x, y.astype(bytes), n), TypeError, r"y must hold integer class labels, got dtype \|S"),
+        (lambda x, y, n: (x, [None] * 90, n), TypeError, "y must hold integer class labels, got dtype object"),
+        (lambda x, y, n: (x, None, n), TypeError, "y must hold integer class labels, got dtype object"),
+        (lambda x, y, n: (x, [*y[:-1], "b"], n), TypeError, r"y mixes int and str: y\[0\] = .*, y\[89\] = 'b'; labels"),
+        (lambda x, y, n: (x, [True, *y[1:]], n), TypeError, r"y mixes bool and int: y\[0\] = True, y\[1\]"),
+        (lambda x, y, n: (x, ["a", None, *"b" * 88], n), TypeError, r"y mixes str and NoneType: .* y\[1\] = None"),
+        (lambda x, y, n: (x, np.array(["a", 2.0] * 45, object), n), TypeError, "y mixes str and float"),
+        (lambda x, y, n: (x, [[1, 0, 0]] * 90, n), ValueError, r"one-hot rows take y.argmax\(axis=1\)"),
+        (lambda x, y, n: (x, y.astype(str)[:-1], n), ValueError, r"y must have one label .* got shape \(89,\)$"),
+        (lambda x, y, n: (x, ["a"] * 90, n), ValueError, "y holds label 'a' only"),
+        (lambda x, y, n: (x, np.arange(90) // 1.9, n), TypeError, r"y.astype\(int\)"),
         (
-            lambda x, y, n: (x, y.astype(str), n),
-            TypeError,
-            r"y must hold integer .* np\.unique\(y, return_inverse=True\)",
+            lambda x, y, n: (x, 7 * (np.arange(90) // 1.9).astype(int), n),
+            ValueError,
+            "y has 47 different labels for 90",
         ),
+        (lambda x, y, n: (x, [f"{i}.wav" for i in range(90)], n), ValueError, "are they names of sequences"),
         (lambda x, y, n: (x, x[:, 0, 1], n), TypeError, "there is no regression here"),
         (lambda x, y, n: (x, np.eye(3)[y], n), TypeError, r"one-hot rows take y.argmax\(axis=1\)"),
         (lambda x, y, n: (x, np.eye(3, dtype=int)[y], n), ValueError, r"one-hot rows take y.argmax\(axis=1\)"),
@@ -165,10 +187,6 @@ def with_nan(x, y, lengths):
             r"y must have one label per sequence, .* got shape \(89,\)$",
         ),
         (lambda x, y, n: (x, 3, n), ValueError, r"y must have one label per sequence.* got shape \(\)"),
-        (lambda x, y, n: (x, y + 1, n), ValueError, "no sequence has label 0; do the labels start at 1.* write y - 1"),
-        (lambda x, y, n: (x, y + y // 2, n), ValueError, "goes up to 3, .* label 2; number .* pass n_classes=4"),
-        (lambda x, y, n: (x, y * 10**12, n), ValueError, "no sequence has label 1; number the classes without gaps"),
-        (lambda x, y, n: (x, y - 1, n), ValueError, "y must lie in 0 .. 1, got y.* = -1"),
         (lambda x, y, n: (x, 0 * y, n), ValueError, "y holds label 0 only, .* pass n_classes="),
         (lambda x, y, n: (x, y, n.astype(float)), TypeError, "lengths must hold integers"),
         (lambda x, y, n: (x, y, n[:-1]), ValueError, "lengths must have one number per sequence"),
@@ -216,6 +234,181 @@ def test_a_class_with_too_few_sequences():
     with pytest.raises(ValueError, match=r"class 1 has 2 sequences, .*\(0.45, 0.45\) none is left for training"):
         from_arrays(x, y, fractions=(0.45, 0.45))
     assert set(from_arrays(x, y, fractions=(0.1, 0.1)).train.y) == {0, 1}
+
+
+def test_names_with_the_number_of_classes(own):
+    with pytest.raises(TypeError, match=r"y holds names; n_classes= is for labels 0 .. n_classes - 1, so leave it out"):
+        from_arrays(own[0], own[1].astype(str), n_classes=3)
+
+
+# Sequences in a list
+
+
+@pytest.mark.parametrize("kind", [list, tuple, "object"])
+def test_a_list_of_sequences_is_padded(own, kind):
+    """Equal to the padded array with lengths, to the record."""
+    x, y, lengths = own
+    sequences = cut(x, lengths)
+    if kind == "object":
+        boxes = np.empty(90, object)
+        boxes[:] = sequences
+    else:
+        boxes = kind(sequences)
+    got, expected = from_arrays(boxes, y, seed=2), from_arrays(pad(sequences)[0], y, lengths, seed=2)
+    assert got.record == expected.record
+    for name in SPLITS:
+        np.testing.assert_array_equal(getattr(got, name).x, getattr(expected, name).x)
+        np.testing.assert_array_equal(getattr(got, name).lengths, getattr(expected, name).lengths)
+        assert [len(sequence) for sequence in sequences] == lengths.tolist()  # as they were
+
+
+def test_a_list_of_equal_length_is_an_array(own):
+    """Padded by its owner, it may have lengths."""
+    x, y, lengths = own
+    assert from_arrays(list(x), y).record == from_arrays(x, y).record
+    boxes = np.empty(90, object)
+    boxes[:] = list(x)
+    assert from_arrays(boxes, y).record == from_arrays(x, y).record
+    assert from_arrays(list(x), y, lengths).record == from_arrays(x, y, lengths).record
+
+
+# Labels by name
+
+NAMES = {
+    "str": ["no", "unknown", "yes"],
+    "numpy str": np.array(["no", "unknown", "yes"]),
+    "object": np.array(["no", "unknown", "yes"], object),
+    "gaps": [3, 7, 90],
+    "from 1": np.array([1, 2, 3], np.uint8),
+    "negative": [-1, 0, 1],
+    "large": [0, 10**12, 2 * 10**12],
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.parametrize("as_list", [False, True])
+def test_labels_of_any_kind(own, kind, as_list):
+    """Their numbers lead back to them, in the order of the alphabet or of the integers; plain JSON keeps them."""
+    x, y, _ = own
+    labels = np.asarray(NAMES[kind])[y]
+    data = from_arrays(x, labels.tolist() if as_list else labels)
+    assert data.n_classes == 3
+    assert data.classes.tolist() == list(NAMES[kind])
+    assert not data.classes.flags.writeable
+    for name in SPLITS:
+        split = getattr(data, name)
+        assert split.y.dtype == np.int64
+        assert data.classes[split.y].tolist() == labels[numbers(split)].tolist()
+    assert json.loads(json.dumps(data.record))["classes"] == list(NAMES[kind])
+    np.testing.assert_array_equal(data.train.x, from_arrays(x, y).train.x)  # which split does not depend on names
+
+
+def test_bools_are_names(own):
+    x, y, _ = own
+    data = from_arrays(x, y > 0)
+    assert data.classes.tolist() == [False, True] and data.classes.dtype == bool
+    np.testing.assert_array_equal(data.test.y, (y > 0)[numbers(data.test)])
+
+
+def test_numbers_need_no_names(own):
+    """0, 1, ... are their own; so are those of a class that may not occur."""
+    x, y, _ = own
+    assert from_arrays(x, y).classes.tolist() == [0, 1, 2] and from_arrays(x, y).record["classes"] is None
+    assert from_arrays(x, y, n_classes=5).classes.tolist() == [0, 1, 2, 3, 4]
+    assert from_arrays(x, y, n_classes=5).record["classes"] is None
+
+
+def test_numbers_with_gaps_are_told(own, capsys):
+    """It may be a slip; of names there is nothing to say."""
+    x, y, _ = own
+    from_arrays(x, y)
+    from_arrays(x, np.array(["a", "b", "c"])[y])
+    from_arrays(x, y > 0)
+    assert capsys.readouterr().err == ""
+    from_arrays(x, y + 1)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "minisnn: y has the labels 1, 2, 3, kept as data.classes and numbered 0 .. 2"
+    from_arrays(x, 2 * y)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "labels 0, 2, 4, kept" in line and line.endswith("; if those between exist, pass n_classes=5")
+    from_arrays(x, 7 + np.arange(90) % 9, fractions=(0.2, 0.0))
+    assert "labels 7, 8, 9, 10, 11, ..., kept" in capsys.readouterr().err
+
+
+@pytest.mark.compiled
+def test_a_network_takes_the_names(own, tmp_path):
+    """From the data it is fit to, to its file and back; copies have them too, and it predicts numbers."""
+    x, y, _ = own
+    net = ms.Network([2, 5, 3])
+    assert net.classes.tolist() == [0, 1, 2]
+    assert net.config()["classes"] is None
+    data = from_arrays(x, np.array(NAMES["str"])[y])
+    ms.fit(net, data, epochs=1, progress=False)
+    net.save(tmp_path / "net.npz")
+    for same in (net, ms.Network.load(tmp_path / "net.npz"), net.astype("float64")):
+        assert same.classes.tolist() == NAMES["str"]
+        predicted = same.predict(x)
+        assert predicted.dtype.kind == "i"
+        assert same.classes[predicted].tolist() == [NAMES["str"][i] for i in predicted]
+    ms.fit(net, from_arrays(x, y), epochs=1, progress=False)  # plain numbers take no names away
+    assert net.classes.tolist() == NAMES["str"]
+    ms.fit(net, from_arrays(x, 5 * y), epochs=1, progress=False)
+    net.save(tmp_path / "net.npz")
+    assert ms.Network.load(tmp_path / "net.npz").classes.tolist() == [0, 5, 10]
+
+
+@pytest.mark.compiled
+def test_names_do_not_part_a_run_from_its_checkpoint(own, tmp_path):
+    """A network that had them already, as in a notebook, goes on."""
+    x, y, _ = own
+    data, options = from_arrays(x, np.array(NAMES["str"])[y]), {"epochs": 2, "progress": False}
+    net = ms.Network([2, 5, 3])
+    stop = {"callback": lambda net, history: True, "checkpoint": tmp_path / "run.npz"}
+    ms.fit(net, data, **options, **stop)
+    for again in (net, ms.Network([2, 5, 3])):
+        assert len(ms.fit(again, data, **options, **stop, resume=True)) == 1
+        assert again.classes.tolist() == NAMES["str"]
+
+
+WRONG_NAMES = [
+    (["no", "yes"], ValueError, r"one name per class, shape \(3,\), got shape \(2,\)"),
+    (["no", "yes", "no"], ValueError, "classes must differ, got 'no' more than once"),
+    (["no", "yes", 2], TypeError, "classes mixes str and int"),
+    ([0.5, 1.5, 2.5], TypeError, "classes must be names, integers or bools, got dtype float64"),
+    (NAMES, TypeError, "classes must be names, integers or bools, got dtype object"),
+]
+
+
+@pytest.mark.parametrize("classes, error, words", WRONG_NAMES)
+def test_errors_in_names(own, classes, error, words):
+    """Of data made by hand, and of a network."""
+    data = from_arrays(own[0], own[1])
+    with pytest.raises(error, match=words):
+        ms.datasets.Dataset(data.train, data.validation, data.test, 3, classes=classes)
+    net = ms.Network([2, 5, 3])
+    with pytest.raises(error, match=words):
+        net.classes = classes
+    assert net.classes.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", [list, np.array])
+def test_names_by_hand(own, kind):
+    """They are kept as a copy."""
+    data, names = from_arrays(own[0], own[1]), kind(["left", "right", "up"])
+    by_hand = ms.datasets.Dataset(data.train, data.validation, data.test, 3, classes=names)
+    names[0] = "down"
+    assert by_hand.classes.tolist() == ["left", "right", "up"]
+    net = ms.Network([2, 5, 3])
+    net.classes = by_hand.classes
+    assert net.classes.tolist() == ["left", "right", "up"] and not net.classes.flags.writeable
+
+
+def test_files_from_before_there_were_names(tmp_path):
+    net, path = ms.Network([2, 5, 3]), tmp_path / "net.npz"
+    config = net.config()
+    del config["classes"]
+    storage.save_npz(path, "network", {"config": config}, dict(net.params.items()))
+    assert ms.Network.load(path).classes.tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("junk", [np.nan, np.inf])

@@ -15,7 +15,9 @@ import pytest
 from made_files import contents, web_server
 
 import minisnn as ms
+from minisnn import cli
 from minisnn.datasets import _heidelberg, events_to_array, heidelberg
+from minisnn.experiments import run as runs
 
 h5py = pytest.importorskip("h5py")
 
@@ -170,6 +172,51 @@ def test_counts_on_disk_need_nothing_else(folder, tmp_path_factory, monkeypatch)
         heidelberg("commands", **{**STEPS, "max_time": 0.9})
 
 
+def test_spikes_in_any_order_and_at_any_time(folder):
+    """Those before 0 or after the end are left out; there may be none, or none in time, see `recordings`."""
+    before = heidelberg(**STEPS, folder=folder)
+    with h5py.File(folder / "shd_test.h5", "a") as file:
+        for b, (times, units) in enumerate(zip(file["spikes/times"][:], file["spikes/units"][:])):
+            order = np.random.default_rng(b).permutation(len(times))
+            file["spikes/times"][b] = np.append(times[order], [-0.25, 1.25])
+            file["spikes/units"][b] = np.append(units[order], [0, 699])
+    np.testing.assert_array_equal(heidelberg(**STEPS, folder=folder).test.x, before.test.x)
+    assert [x.sum() for x in before.test.x[[3, 5]]] == [0, 0] and (before.test.x.sum((1, 2)) > 0).sum() == 20
+
+
+# Layers of 8 neurons may be silent after an epoch, and fit says so.
+@pytest.mark.compiled
+@pytest.mark.filterwarnings("ignore:after .*epoch.* layer:RuntimeWarning")
+@pytest.mark.parametrize("recipe, words", [("shd-src", "digits"), ("ssc-asrc", "commands")])
+def test_from_the_command_line_to_the_end(folder, tmp_path_factory, monkeypatch, capsys, recipe, words):
+    """Files, counts, training, test, figures."""
+    monkeypatch.setenv("MINISNN_DATA", str(folder))
+    run = tmp_path_factory.mktemp("run") / recipe
+    small = ["--hidden", "8", "--threshold", "0.3", "--epochs", "1", "--batch-size", "16", "--quiet"]
+    assert cli.main(["train", "--recipe", recipe, *small, "--folder", str(run)]) == 0
+    result, net = runs.read_result(run), ms.Network.load(run / "best.npz")
+    data = heidelberg(words, folder=folder)
+    assert json.loads((run / "config.json").read_text())["data"] == data.record
+    assert net.sizes == [140, 8, data.n_classes]
+    assert result["test_accuracy"] == net.evaluate(data.test).accuracy
+    assert cli.main(["plot", str(run)]) == 0
+    capsys.readouterr()
+
+    for path in folder.glob("*train*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[:-3000])
+    monkeypatch.setattr(_heidelberg, "made_once", lambda *_: pytest.fail("made again"))
+    again = cli.main(["train", "--recipe", recipe, *small, "--folder", str(run.with_name("again"))])
+    captured = capsys.readouterr()
+    if words == "commands":  # whose counts are on disk
+        assert again == 0
+    else:
+        assert again == 2 and captured.out == ""
+        (line,) = captured.err.splitlines()
+        assert line.startswith(f"minisnn: {folder / 'shd_train.h5'} is no whole HDF5 file; is it truncated?")
+        assert not list(run.with_name("again").iterdir())
+
+
 @pytest.mark.parametrize(
     "options, error, words",
     [
@@ -226,6 +273,16 @@ def lopsided(path: Path) -> None:
         file["spikes/times"][7], file["spikes/units"][7] = [0.5, 0.6], [30, 60, 90]
 
 
+def timed(time: float):
+    """With a spike at this time."""
+
+    def change(path: Path) -> None:
+        with h5py.File(path, "a") as file:
+            file["spikes/times"][7], file["spikes/units"][7] = [0.5, time], [30, 60]
+
+    return change
+
+
 FAULTS = {
     "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-3000]), "is no whole HDF5 file; is it truncated"),
     "html": (lambda path: path.write_bytes(b"<!DOCTYPE html>"), "is no whole HDF5 file"),
@@ -237,6 +294,8 @@ FAULTS = {
     "loud": (loud, "recording 7: step 7, channel 0 has 300 events, more than uint8 can hold"),
     "units": (far, r"recording 7: units must lie in 0 .. 699, got units\[1\] = 700"),
     "lopsided": (lopsided, "recording 7: times has 2 numbers, units 3"),
+    "nan": (timed(np.nan), r"recording 7: times must be finite numbers, got times\[1\] = nan"),
+    "infinite": (timed(np.inf), r"recording 7: times must be finite numbers, got times\[1\] = inf"),
 }
 
 

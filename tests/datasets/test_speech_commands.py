@@ -8,6 +8,7 @@ import errno
 import hashlib
 import io
 import json
+import shutil
 import sys
 import tarfile
 from pathlib import Path
@@ -17,9 +18,11 @@ import pytest
 from made_files import contents, wav, web_server
 
 import minisnn as ms
+from minisnn import cli
 from minisnn.datasets import _files, _speech_commands
 from minisnn.datasets._audio import log_mel, read_wav
 from minisnn.datasets._speech_commands import COMMANDS, WORDS
+from minisnn.experiments import run as runs
 
 pytest.importorskip("librosa")
 
@@ -116,6 +119,7 @@ def test_all_words(made, files):
         assert (split.x.shape, split.x.dtype, split.y.dtype) == ((n, 101, 40), np.float16, np.int64)
         assert split.lengths is None
         assert split.y.tolist() == [sorted(WORDS).index(name.split("/")[0]) for name in names]
+        assert data.classes[split.y].tolist() == [name.split("/")[0] for name in names]
         np.testing.assert_allclose(split.x, spectra, atol=4e-3)  # half a unit of float16 below 8
 
 
@@ -167,6 +171,7 @@ def test_twelve_classes(made, unknown, n_unknown):
     whole = ms.datasets.speech_commands(folder=made)
     data = ms.datasets.speech_commands(12, unknown=unknown, folder=made)
     assert data.n_classes == 12
+    assert data.classes.tolist() == [*COMMANDS, "unknown", "silence"]
     for name, n in zip(SPLITS, n_unknown):
         split, known = getattr(data, name), getattr(whole, name)
         words = dict(zip(keys(known), known.y))
@@ -228,6 +233,35 @@ def test_a_network_learns_from_disk(made):
     data = ms.datasets.speech_commands(folder=made)
     history = ms.fit(ms.Network([40, 7, 35], recurrence=ms.SRC(3)), data, epochs=2, batch_size=32, progress=False)
     assert history.rows[1]["train_loss"] < history.rows[0]["train_loss"]
+
+
+# Layers of 8 neurons may be silent after an epoch, and fit says so.
+@pytest.mark.compiled
+@pytest.mark.filterwarnings("ignore:after .*epoch.* layer:RuntimeWarning")
+def test_from_the_command_line_to_the_end(files, tmp_path, monkeypatch, capsys):
+    """Unpacked recordings, spectra, training, test, figures; then one line about a recording that is wrong."""
+    folder, run = tmp_path / "data", tmp_path / "run"
+    unpack(files, folder)
+    monkeypatch.setenv("MINISNN_DATA", str(folder))
+    small = ["--hidden", "8", "--threshold", "0.3", "--epochs", "1", "--batch-size", "16", "--quiet"]
+    train = ["train", "--recipe", "gsc-src", *small, "--folder"]
+    assert cli.main([*train, str(run)]) == 0
+    result, net = runs.read_result(run), ms.Network.load(run / "best.npz")
+    data = ms.datasets.speech_commands(12, folder=folder)
+    assert json.loads((run / "config.json").read_text())["data"] == data.record
+    assert net.sizes == [40, 8, 12] and net.classes.tolist() == [*COMMANDS, "unknown", "silence"]
+    assert result["test_accuracy"] == net.evaluate(data.test).accuracy
+    assert cli.main(["plot", str(run)]) == 0
+    capsys.readouterr()
+
+    shutil.rmtree(folder / SPECTRA)
+    (folder / recording(files)).write_bytes(wav(range(600), 16_000, channels=2))
+    assert cli.main([*train, str(tmp_path / "again")]) == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    assert captured.out == "" and line.startswith(f"minisnn: {folder}")
+    assert f"{recording(files)} has 2 channels, expected 1; mix them first" in line
+    assert not (folder / SPECTRA).exists() and not list((tmp_path / "again").iterdir())
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,12 @@ def test_seeds(tmp_path, seeds, expected):
     assert [row["seed"] for row in sweep(tmp_path, TINY, seeds)] == expected
 
 
+def test_seeds_of_each_grid(tmp_path):
+    """Runs are paired as wanted: each grid lists its own seeds."""
+    rows = sweep(tmp_path, [{**TINY, "span": [2], "seed": [4, 7]}, {**TINY, "span": [3], "seed": [4]}], None)
+    assert [(row["span"], row["seed"]) for row in rows] == [(2, 4), (2, 7), (3, 4)]
+
+
 def test_values_may_be_numpy(tmp_path):
     """As a list of numbers does: same names, same rows."""
     rows = sweep(tmp_path / "a", {**TINY, "span": np.array([2, 4]), "lr": np.linspace(0.01, 0.02, 2)})
@@ -207,7 +213,9 @@ OFF = {
     "number": ("match-src", {"span": 2}, 1, TypeError, "grid must map settings to lists .*'span': 2"),
     "word": ("match-src", {"model": "src"}, 1, TypeError, "grid must map settings to lists"),
     "list of lists": ("match-src", [[2, 3]], 1, TypeError, "grid must map settings to lists"),
-    "seed as setting": ("match-src", {"seed": [0, 1]}, 1, ValueError, "the grid has no seeds"),
+    "seeds twice": ("match-src", {"seed": [0, 1]}, 1, ValueError, "as the setting 'seed' of every grid; got both"),
+    "no seeds at all": ("match-src", {"span": [2]}, None, ValueError, "'seed' of every grid; got neither"),
+    "seeds in one grid": ("match-src", [{"seed": [0]}, {"span": [2]}], None, ValueError, "got neither"),
     "no seeds": ("match-src", {}, 0, ValueError, "seeds must be at least 1, got 0"),
     "seeds true": ("match-src", {}, True, TypeError, "seeds must be an integer"),
     "negative seed": ("match-src", {}, [0, -1], ValueError, "seed must be at least 0, got -1"),
@@ -747,7 +755,9 @@ def test_command_reads_the_rest(tmp_path, capsys, asked):
         command(tmp_path, "--grid", "span=1", "lag=5,6", "--grid", "model=ff", "--seeds", 4, recipe="match-rsnn") == 0
     )
     assert command(tmp_path) == 0
-    first, second = asked
+    assert command(tmp_path, "--grid", "seed=4,7") == 0
+    first, second, of_grid = asked
+    assert (second.seeds, of_grid.seeds, of_grid.grid) == (3, None, [{"seed": [4, 7]}])
     assert (first.recipe, first.seeds, first.folder) == ("match-rsnn", 4, tmp_path)
     assert first.grid == [{"span": [1], "lag": [5, 6]}, {"model": ["ff"]}]
     assert (second.recipe, second.grid, second.seeds, second.executor) == ("match-src", [{}], 3, None)

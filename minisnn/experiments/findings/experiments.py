@@ -1,10 +1,12 @@
-"""The experiments: each returns the rows (or curves) that are stored, and continues what its folder holds.
+"""The experiments: each returns the rows that are stored, and continues what its folder holds.
 
-folder/TASK/                the sweep that trains all networks (`sweep.py`)
-folder/TASK/gradients/      the measurements, one JSON file per run, with the settings of the measurement;
-folder/TASK/jacobians/      if these or the run have changed, it is measured anew
-folder/TASK/robustness/
-folder/TASK/lags/           the sweep over lags
+folder/TASK/tuning/       the sweep that chooses settings
+folder/TASK/              the sweep that trains the networks (`sweep.py`)
+folder/TASK/gradients/    the measurements, one JSON file per run, with the settings of the measurement;
+folder/TASK/robustness/   if these or the run have changed, it is measured anew
+folder/TASK/lags/         the sweep over lags
+
+A row names its network, its unit (a seed or a speaker), and the seed of its run.
 """
 
 import hashlib
@@ -16,222 +18,226 @@ from pathlib import Path
 import numpy as np
 
 from minisnn._internal import announce, locks, storage
+from minisnn._internal.rng import stream
 from minisnn.analysis import gradients as analysis
 from minisnn.analysis import robustness as disturbances
-from minisnn.core.recurrence import ASRC
 from minisnn.datasets import Split
 from minisnn.experiments import recipes
 from minisnn.experiments import sweep as sweeps
-from minisnn.experiments.findings.tasks import LAG_GRIDS, LAG_SEEDS, LEVELS, Task
+from minisnn.experiments.findings.tasks import (
+    LAG_GRIDS,
+    LAG_SEEDS,
+    LEVELS,
+    Task,
+    families,
+    networks,
+    transplanted,
+)
 from minisnn.network import Network
 from minisnn.training.history import History
 
 N_GRADIENTS = 64  # validation sequences whose gradients are measured
-N_JACOBIANS, MOST_LAG = 8, 48  # sequences and steps of the Jacobians
-NO_JACOBIANS = {"clip_norm", "detach_reset", "lr"}  # networks with these settings are left out
-SLOW_DECAY = 0.9  # β of the RSNN that is disturbed in addition to the main networks
-N_NOISY = 1000  # test sequences, at most, under noise
-N_BY_SPEC = 200  # of these where spikes are deleted or added, which runs the slower spec
-DRAWS = 3  # per noise and network
+N_NOISY = 500  # test sequences, at most, under noise, drawn at random
+N_BY_SPEC = 100  # of these where spikes are deleted or added, which runs the slower spec
+DRAWS = 2  # per noise and network
+DECIDED = 0.9  # a layer has decided when its largest span weight exceeds this
 
 
 def settings() -> dict[str, dict]:
     """Return the settings of the measurements by experiment, which are stored with the results."""
     return {
         "gradients": {"sequences": N_GRADIENTS},
-        "jacobians": {"sequences": N_JACOBIANS, "most lag": MOST_LAG},
         "robustness": {"sequences": N_NOISY, "by spec": N_BY_SPEC, "draws": DRAWS, "levels": LEVELS},
+        "spans": {"decided": DECIDED},
     }
 
 
-def accuracy(task: Task, folder: Path, progress: bool = True) -> list[dict]:
-    """Train every network with every seed: one row per run, with test accuracy, spans and firing rates."""
-    grids = [{name: [value] for name, value in of_network.items()} for of_network in task.networks.values()]
-    rows = sweeps.sweep(task.recipe, grids, task.seeds, folder=folder, progress=progress)
-    by_run = {sweeps.run_name(sweeps.settings_of(row), row["seed"]): row for row in rows}
-    kept = ("seed", *sweeps.COLUMNS, "spans", "firing_rates")
+Runs = list[tuple[str, str, dict]]
+"""(network, unit, settings) of each run."""
+
+
+def tuning(task: Task, folder: Path, best: None, progress: bool = True) -> list[dict]:
+    """Train every family with all its settings: validation accuracy of each, and nothing of test data."""
+    runs = [
+        (family, str(number), {**tried, **of_run})
+        for family, of_family in families(task).items()
+        for number, tried in enumerate(of_family)
+        for of_run in task.tuning
+    ]
+    kept = ("validation_accuracy", "best_epoch", "seconds")
+    rows = _trained(task, folder / "tuning", runs, kept, progress)
     return [
-        {"network": network, **{name: by_run[sweeps.run_name(of_network, seed)][name] for name in kept}}
-        for network, of_network in task.networks.items()
-        for seed in range(task.seeds)
+        {"family": row["network"], "setting": row["unit"], **{key: row[key] for key in ("seed", *kept)}} for row in rows
     ]
 
 
-def gradients(task: Task, folder: Path, progress: bool = True) -> list[dict]:
-    """Measure ‖∂L/∂v[t]‖ in the last hidden layer over lag: one row per network, seed, before and after training.
+def accuracy(task: Task, folder: Path, best: dict, progress: bool = True) -> list[dict]:
+    """Train every network in every unit: one row per run, with test accuracy, spans and firing rates."""
+    kept = (*sweeps.COLUMNS, "spans", "firing_rates")
+    rows = _trained(task, folder, _runs(task, networks(best)), kept, progress)
+    return [*rows, *_trained(task, folder, _transplants(task, best, rows), kept, progress)]
+
+
+def _runs(task: Task, settings_of: dict[str, dict]) -> Runs:
+    return [
+        (network, unit, {**of_network, **of_run})
+        for network, of_network in settings_of.items()
+        for unit, of_unit in task.units.items()
+        for of_run in of_unit
+    ]
+
+
+def _transplants(task: Task, best: dict, rows: list[dict]) -> Runs:
+    """List the runs of transplanted spans: each takes those that ASRC found in the same unit with the same seed."""
+    found = {(row["unit"], row["seed"]): row["spans"] for row in rows if row["network"] == "ASRC"}
+    return [
+        (
+            "transplanted spans",
+            unit,
+            {**transplanted(best, tuple(map(int, str(found[unit, of_run["seed"]]).split()))), **of_run},
+        )
+        for unit, of_unit in task.units.items()
+        for of_run in of_unit
+    ]
+
+
+def _trained(task: Task, folder: Path, runs: Runs, kept, progress: bool) -> list[dict]:
+    """Train what is left of these runs, and return one row for each; equal runs are trained once."""
+    grids = [{name: [value] for name, value in _all(task, of_run).items()} for _, _, of_run in runs]
+    rows = sweeps.sweep(task.recipe, grids, folder=folder, progress=progress)
+    by_run = {sweeps.run_name(sweeps.settings_of(row), row["seed"]): row for row in rows}
+    found = [(network, unit, by_run[_name(task, of_run)]) for network, unit, of_run in runs]
+    return [
+        {"network": network, "unit": unit, "seed": row["seed"], **{key: row[key] for key in kept}}
+        for network, unit, row in found
+    ]
+
+
+def _all(task: Task, of_run: dict) -> dict:
+    """Return all settings of a run that differ from its recipe, without those of other models."""
+    return {**task.common, **of_run}
+
+
+def _name(task: Task, of_run: dict) -> str:
+    """Return the name of a run in its sweep."""
+    chosen = _all(task, of_run)
+    return sweeps.run_name({name: value for name, value in chosen.items() if name != "seed"}, chosen["seed"])
+
+
+def gradients(task: Task, folder: Path, best: dict, progress: bool = True) -> list[dict]:
+    """Measure ‖∂L/∂v[t]‖ in the last hidden layer of the main networks over lag: one row per run, after training.
 
     L reads the last step alone. The norm is that of `gradient_flow` relative to lag 0, the median over sequences.
     """
-    return _of_each_run(task, folder, "gradients", task.networks, measure_gradients, progress)
+    return _of_each_run(task, folder, "gradients", best, measure_gradients, progress)
 
 
-def measure_gradients(recipe: recipes.Recipe, run: Path) -> list[dict]:
-    """Measure the rows of one run for `gradients`."""
+def measure_gradients(recipe: recipes.Recipe, run: Path, steps: int | None) -> list[dict]:
+    """Measure the row of one run for `gradients`."""
     split = recipes.make_data(recipe).validation
-    x, y = split.x[:N_GRADIENTS], split.y[:N_GRADIENTS]
-    rows = []
-    for when, net in (("before", recipes.make_network(recipe)), ("after", Network.load(run / "best.npz"))):
-        flow = analysis.gradient_flow(net, x, y, span_mode="soft" if when == "before" else "hard")
-        norms = flow.norms[-1][:, ::-1]  # lag 0, 1, ...
-        alive = norms[norms[:, 0] > 0]
-        curve = np.median(alive / alive[:, :1], axis=0) if len(alive) else np.full(norms.shape[1], np.nan)
-        rows.append(
-            {
-                "when": when,
-                "zero_slopes": round(flow.zero_slopes[-1], 4),
-                "denormal": round(flow.denormal[-1], 4),
-                **{f"lag {lag}": float(f"{norm:.3g}") for lag, norm in enumerate(curve)},
-            }
-        )
-    return rows
+    x, y = split.x, split.y
+    if steps is not None:
+        long = split.lengths >= steps
+        x, y = x[long, :steps], y[long]
+    chosen = stream(0, "findings", "gradients").permutation(len(y))[:N_GRADIENTS]
+    flow = analysis.gradient_flow(Network.load(run / "best.npz"), x[chosen], y[chosen], span_mode="hard")
+    norms = flow.norms[-1][:, ::-1]  # lag 0, 1, ...
+    alive = norms[norms[:, 0] > 0]
+    curve = np.median(alive / alive[:, :1], axis=0) if len(alive) else np.full(norms.shape[1], np.nan)
+    slopes = round(flow.zero_slopes[-1], 4)
+    return [{"zero_slopes": slopes, **{f"lag {lag}": float(f"{norm:.3g}") for lag, norm in enumerate(curve)}}]
 
 
-def jacobians(task: Task, folder: Path, progress: bool = True) -> list[dict]:
-    """Measure norms of ∂v[t + lag]/∂v[t] in the last hidden layer of trained RSNN, SRCs and ASRC, beside theory.
-
-    One row per network, seed and kind: measured (‖J‖_F / √N, root mean square over sequences), mean field, bound.
-    The trained ASRC is measured in three states: with uniform weights p, half way (T° such that the largest p is 1/2)
-    and hardened.
-    """
-    wanted = {
-        name: of_network
-        for name, of_network in task.networks.items()
-        if name == task.adaptive
-        or (of_network["model"] in ("ff", "rsnn", "src") and not set(of_network) & NO_JACOBIANS)
-    }
-    return _of_each_run(task, folder, "jacobians", wanted, measure_jacobians, progress)
+def robustness(task: Task, folder: Path, best: dict, progress: bool = True) -> list[dict]:
+    """Measure test accuracy under each noise of `LEVELS`: one row per run, noise and level, mean over draws."""
+    return _of_each_run(task, folder, "robustness", best, measure_robustness, progress)
 
 
-def measure_jacobians(recipe: recipes.Recipe, run: Path) -> list[dict]:
-    """Measure the rows of one run for `jacobians`."""
-    net = Network.load(run / "best.npz")
-    x = recipes.make_data(recipe).validation.x[:N_JACOBIANS]
-    layer, lag = len(recipe.hidden) - 1, min(MOST_LAG, x.shape[1] - 1)
-    rows = []
-    for state, span_mode in _states(net):
-        norms = (
-            np.square(analysis.jacobian(net, x, layer, lag, span_mode=span_mode)).sum(axis=(2, 3)) / recipe.hidden[-1]
-        )
-        predicted = analysis.predicted_norms(net, x, layer, lag, span_mode=span_mode)
-        measured = np.sqrt(norms.mean(axis=0))
-        kinds = {"measured": measured, "mean field": predicted.mean_field, "bound": predicted.bound}
-        rows += [
-            {"state": state, "kind": kind, **{f"lag {d}": float(f"{norm:.3g}") for d, norm in enumerate(curve)}}
-            for kind, curve in kinds.items()
-        ]
-    return rows
-
-
-def _states(net: Network):
-    """Put a network into each state in which its taps are measured, and yield (name, span mode)."""
-    if not isinstance(net.recurrence[-1], ASRC):
-        yield "", "hard"
-        return
-    trained = net.params.flat.copy()
-    for i in range(len(net.recurrence)):
-        net.params[f"layers.{i}.span_logits"][...] = 0
-    yield "uniform", "soft"
-    net.params.flat[...] = trained
-    net.temperature = half_way(net.params[f"layers.{len(net.recurrence) - 1}.span_logits"])
-    yield "half way", "soft"
-    yield "hardened", "hard"
-
-
-def half_way(span_logits: np.ndarray) -> float:
-    """Find the temperature T° at which the largest of the softmax weights is 1/2, by bisection."""
-    below = np.asarray(span_logits, float) - np.max(span_logits)
-    low, high = 1e-6, 1e6
-    for _ in range(100):
-        middle = np.sqrt(low * high)
-        low, high = (middle, high) if np.exp(below / middle).sum() < 2 else (low, middle)
-    return float(high)
-
-
-def spans(task: Task, folder: Path, progress: bool = True) -> dict[str, dict]:
-    """Collect how the spans were learned: one dict per adaptive network, with lists over epochs.
-
-    They hold its temperature, its validation accuracy with soft and hard spans (one list per seed), and the span
-    weights of seed 0, by layer.
-    """
-    accuracy(task, folder, progress)
-    curves = {}
-    for network, of_network in task.networks.items():
-        if of_network["model"] == "asrc":
-            histories = [
-                History.from_json(folder / "runs" / sweeps.run_name(of_network, seed) / "history.json")
-                for seed in range(task.seeds)
-            ]
-            curves[network] = {
-                "temperature": [float(f"{value:.4g}") for value in histories[0].column("temperature")],
-                "soft": [_rounded(h.column("validation_accuracy_soft")) for h in histories],
-                "hard": [_rounded(h.column("validation_accuracy_hard")) for h in histories],
-                "span_weights": [[_rounded(p, 3) for p in layers] for layers in histories[0].column("span_weights")],
-            }
-    return curves
-
-
-def _rounded(values, digits: int = 4) -> list[float]:
-    return [round(float(value), digits) for value in values]
-
-
-def robustness(task: Task, folder: Path, progress: bool = True) -> list[dict]:
-    """Measure test accuracy under each noise of `LEVELS`: one row per network, seed, noise and level, mean over draws.
-
-    The networks are the main ones and an RSNN whose membranes leak more slowly.
-    """
-    wanted = {
-        name: of_network
-        for name, of_network in task.networks.items()
-        if name in task.main or (of_network["model"] == "rsnn" and of_network.get("decay") == SLOW_DECAY)
-    }
-    return _of_each_run(task, folder, "robustness", wanted, measure_robustness, progress)
-
-
-def measure_robustness(recipe: recipes.Recipe, run: Path) -> list[dict]:
+def measure_robustness(recipe: recipes.Recipe, run: Path, steps: int | None) -> list[dict]:
     """Measure the rows of one run for `robustness`."""
     net, test = Network.load(run / "best.npz"), recipes.make_data(recipe).test
-    few, fewer = (Split(test.x[:n], test.y[:n]) for n in (N_NOISY, N_BY_SPEC))
+    order = np.sort(stream(0, "findings", "robustness").permutation(len(test))[:N_NOISY])
     rows = []
     for noise, levels in LEVELS.items():
         by_spec = noise in ("deleted", "spurious")
-        found = disturbances.robustness(net, fewer if by_spec else few, noise, levels, 1 if by_spec else DRAWS)
+        chosen = order[:: N_NOISY // N_BY_SPEC] if by_spec else order
+        part = Split(test.x[chosen], test.y[chosen], None if test.lengths is None else test.lengths[chosen])
+        found = disturbances.robustness(net, part, noise, levels, 1 if by_spec else DRAWS)
         for level, value in zip(levels, found.accuracies.mean(axis=0)):
             rows.append({"noise": noise, "level": level, "accuracy": round(float(value), 5)})
     return rows
 
 
-def lags(task: Task, folder: Path, progress: bool = True) -> list[dict]:
+def spans(task: Task, folder: Path, best: dict, progress: bool = True) -> list[dict]:
+    """Follow the spans of ASRC over training: one row per run, layer and epoch, with the temperature after it.
+
+    Among them are the likeliest span, its weight, the updates so far, and validation accuracy, soft and hard.
+    """
+    accuracy(task, folder, best, progress)
+    rows = []
+    for network, unit, of_run in _runs(task, {"ASRC": best["ASRC"]}):
+        recipe = recipes.recipe(task.recipe, **_all(task, of_run))
+        history = History.from_json(folder / "runs" / _name(task, of_run) / "history.json")
+        updates = -(-recipes.n_training(recipe) // recipe.batch_size)
+        for row in history.rows:
+            for layer, p in enumerate(row["span_weights"]):
+                rows.append(
+                    {
+                        "network": network,
+                        "unit": unit,
+                        "seed": recipe.seed,
+                        "layer": layer,
+                        "epoch": row["epoch"],
+                        "updates": updates * (row["epoch"] + 1),
+                        "temperature": float(f"{row['temperature']:.4g}"),
+                        "span": int(np.argmax(p)) + 1,
+                        "weight": round(float(np.max(p)), 4),
+                        "soft": round(row["validation_accuracy_soft"], 4),
+                        "hard": round(row["validation_accuracy_hard"], 4),
+                    }
+                )
+    return rows
+
+
+def lags(task: Task, folder: Path, best: dict, progress: bool = True) -> list[dict]:
     """Train delayed match without distractors over lags and spans: one row per run. For that task alone."""
     return sweeps.sweep(task.recipe, LAG_GRIDS, LAG_SEEDS, folder=folder / "lags", progress=progress)
 
 
-def _of_each_run(task: Task, folder: Path, name: str, networks: dict, measure, progress: bool) -> list[dict]:
-    """Collect the rows of `measure(recipe, run folder)` for each network and seed, after training what is missing.
+def _of_each_run(task: Task, folder: Path, name: str, best: dict, measure, progress: bool) -> list[dict]:
+    """Collect the rows of `measure(recipe, run folder, steps)` for each run of the main networks.
 
     Each run is measured in a new process and written at once; what is there is not measured again.
     """
-    accuracy(task, folder, progress)
+    trained = accuracy(task, folder, best, progress)
+    runs = [*_runs(task, networks(best)), *_transplants(task, best, trained)]
     measured = storage.make_folder(folder / name)
-    files = {
-        (network, seed): measured / f"{sweeps.run_name(of_network, seed)}.json"
-        for network, of_network in networks.items()
-        for seed in range(task.seeds)
-    }
-    stamps = {path: _stamp(name, folder / "runs" / path.stem) for path in files.values()}
-    found = {path: _measured(path, stamps[path]) for path in files.values()}
-    left = {key: path for key, path in files.items() if found[path] is None}
+    files = [(*run, measured / f"{_name(task, run[2])}.json") for run in runs]
+    stamps = {path: _stamp(name, folder / "runs" / path.stem) for *_, path in files}
+    found = {path: _measured(path, stamp) for path, stamp in stamps.items()}
+    left = {path: of_run for *_, of_run, path in files if found[path] is None}
     if left:
         with locks.hold(measured), sweeps.processes(len(left)) as pool:
             futures = {
-                pool.submit(measure, task.chosen(*key), folder / "runs" / path.stem): path for key, path in left.items()
+                pool.submit(
+                    measure,
+                    recipes.recipe(task.recipe, **_all(task, of_run)),
+                    folder / "runs" / path.stem,
+                    task.steps,
+                ): path
+                for path, of_run in left.items()
             }
-            with announce.progress(len(files), f"run ({name})", progress, done=len(files) - len(left)) as advance:
+            with announce.progress(len(found), f"run ({name})", progress, done=len(found) - len(left)) as advance:
                 for future in as_completed(futures):
                     path = futures[future]
                     found[path] = future.result()
                     storage.write_text(path, json.dumps({"measured": stamps[path], "rows": found[path]}))
                     advance()
-    return [{"network": network, "seed": seed, **row} for (network, seed), path in files.items() for row in found[path]]
+    return [
+        {"network": network, "unit": unit, "seed": of_run["seed"], **row}
+        for network, unit, of_run, path in files
+        for row in found[path]
+    ]
 
 
 def _stamp(name: str, run: Path) -> dict:
@@ -258,8 +264,11 @@ def _measured(path: Path, stamp: dict) -> list[dict] | None:
         raise ValueError(f"{path} is not what an experiment wrote ({error!r}); delete it") from error
 
 
-def configuration(task: Task) -> dict:
-    """Return all settings of the task's recipe, how the networks differ from them, and the settings of measurements."""
-    recipe = asdict(recipes.recipe(task.recipe))
-    of_match = {"lags": {"grids": LAG_GRIDS, "seeds": LAG_SEEDS}} if recipe["data"] == "delayed_match" else {}
-    return {"recipe": recipe, "networks": task.networks, "measured": settings(), **of_match}
+def configuration(task: Task, best: dict | None) -> dict:
+    """Return all settings of the task's recipe, what was tried and chosen, and the settings of measurements."""
+    return {
+        "recipe": asdict(recipes.recipe(task.recipe, **task.common)),
+        "tried": families(task),
+        "chosen": best,
+        "measured": settings(),
+    }

@@ -1,45 +1,91 @@
-"""What tables, claims and figures share: the numbers of the findings, made from stored rows."""
+"""The numbers of the findings, made from stored rows: one per unit."""
 
 import numpy as np
 
 from minisnn.analysis.robustness import Robustness
 from minisnn.experiments import recipes
 from minisnn.experiments.findings.intervals import Interval, mean_interval
-from minisnn.experiments.findings.results import by_seed, read
-from minisnn.experiments.findings.tasks import LEVELS, Task
+from minisnn.experiments.findings.results import by_unit, read, validation_means
+from minisnn.experiments.findings.tasks import LEVELS, RNNS, TASKS
 
-LAGS = {"psdigits": (8, 16, 32, 63), "match": (5, 15, 30, 39), "psmnist14": (10, 20, 50, 195)}
-"""Steps back at which gradients are reported, by task; the claims are about the last but one."""
+SILENT = 1e-300  # stands for a gradient of 0 in logarithms
 
 
 def signed(interval: Interval, digits: int = 1) -> str:
+    """Write an interval as mean ± half width."""
     return f"{interval.mean:+.{digits}f} ± {interval.half_width:.{digits}f}"
 
 
-def guesses(results, name: str, task: Task) -> bool:
-    """Check whether the RSNN is no better than guessing: then noise has nothing to take from it."""
-    interval = mean_interval(by_seed(read(results, name, "accuracy"), "test_accuracy", network=task.baseline))
-    return interval.low <= 1 / recipes.n_classes(recipes.RECIPES[task.recipe]) <= interval.high
+def rival(results, name: str) -> str:
+    """Return the RSNN with the best mean validation accuracy in tuning."""
+    means = validation_means(results, name)
+    return max(RNNS, key=lambda family: means[family].max())
+
+
+def test_accuracy(results, name: str, network: str) -> np.ndarray:
+    """Return the test accuracy of a network, %."""
+    return 100 * by_unit(read(results, name, "accuracy"), "test_accuracy", network=network)
+
+
+def guesses(results, name: str, network: str) -> bool:
+    """Check whether a network is no better than guessing: then noise has nothing to take from it."""
+    interval = mean_interval(test_accuracy(results, name, network))
+    return interval.low <= 100 / recipes.n_classes(recipes.RECIPES[TASKS[name].recipe])
+
+
+def log_far_share(results, name: str, network: str) -> np.ndarray:
+    """Return log10 of the share of ‖∂L/∂v[t]‖, summed over lags, that comes from more than L steps back."""
+    return _of_curves(results, name, network, lambda curve: _log10(curve[TASKS[name].far + 1 :].sum() / curve.sum()))
+
+
+def decades_per_step(results, name: str, network: str) -> np.ndarray:
+    """Return the slope of log10 ‖∂L/∂v[t]‖ over all lags, by least squares."""
+    return _of_curves(results, name, network, lambda curve: np.polyfit(np.arange(len(curve)), _log10(curve), 1)[0])
+
+
+def _of_curves(results, name: str, network: str, measure) -> np.ndarray:
+    """Apply a measure to the gradients over lag of each run; a run whose last layer gets none counts as SILENT."""
+    rows = []
+    for row in read(results, name, "gradients"):
+        if row["network"] == network:
+            curve = np.array([value for key, value in row.items() if key.startswith("lag ")], float)
+            curve = np.where(np.arange(len(curve)) == 0, 1.0, 0.0) if np.isnan(curve).any() else curve
+            rows.append({**row, "measure": measure(curve)})
+    return by_unit(rows, "measure")
+
+
+def _log10(values):
+    return np.log10(np.maximum(values, SILENT))
 
 
 def area(rows: list[dict], network: str, noise: str) -> np.ndarray:
-    """Compute the area under a network's accuracy over the levels of a noise, by their range: %, one per seed."""
-    values = [by_seed(rows, "accuracy", network=network, noise=noise, level=level) for level in LEVELS[noise]]
+    """Compute the area under a network's accuracy over the levels of a noise, by their range: %."""
+    values = [by_unit(rows, "accuracy", network=network, noise=noise, level=level) for level in LEVELS[noise]]
     return 100 * Robustness(noise, np.array(LEVELS[noise], float), np.array(values).T).area
 
 
-def kept(rows, network: str, noise: str) -> np.ndarray:
-    """Compute the area relative to the accuracy without noise: %, one per seed."""
-    return 100 * area(rows, network, noise) / (100 * by_seed(rows, "accuracy", network=network, noise=noise, level=0))
+def kept(rows: list[dict], network: str, noise: str) -> np.ndarray:
+    """Compute the area relative to the accuracy without noise: %."""
+    return 100 * area(rows, network, noise) / (100 * by_unit(rows, "accuracy", network=network, noise=noise, level=0))
 
 
-def robust_gains(rows: list[dict], network: str, other: str) -> tuple[Interval, Interval]:
-    """Compute by how many % a network's accuracy under noise exceeds another's, the mean over all kinds of noise.
+def kept_under_noise(results, name: str, network: str) -> np.ndarray:
+    """Compute the mean of `kept` over all kinds of noise: %."""
+    rows = read(results, name, "robustness")
+    return np.mean([kept(rows, network, noise) for noise in LEVELS], axis=0)
 
-    The second interval is the same for accuracies relative to each network's own without noise.
-    """
-    ratios = [
-        [measure(rows, network, noise) / measure(rows, other, noise) for noise in LEVELS] for measure in (area, kept)
-    ]
-    gain, own = (mean_interval(100 * (np.mean(ratio, axis=0) - 1)) for ratio in ratios)
-    return gain, own
+
+def updates_until_decided(results, name: str) -> np.ndarray:
+    """Return after how many updates each layer's largest span weight stayed above 0.9, (runs, layers); inf: never."""
+    rows = read(results, name, "spans")
+    layers = sorted({row["layer"] for row in rows})
+    runs = dict.fromkeys((row["unit"], row["seed"]) for row in rows)
+    found = np.full((len(runs), len(layers)), np.inf)
+    for i, run in enumerate(runs):
+        for j in layers:
+            of_layer = [row for row in rows if (row["unit"], row["seed"]) == run and row["layer"] == j]
+            for row in reversed(of_layer):
+                if row["weight"] <= 0.9:
+                    break
+                found[i, j] = row["updates"]
+    return found

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from minisnn._internal import storage
 from minisnn.experiments.findings import figures, tables
-from minisnn.experiments.findings.results import check_all
+from minisnn.experiments.findings.results import stored
 
 
 def report(page) -> list[Path]:
@@ -18,13 +18,17 @@ def report(page) -> list[Path]:
     Raises
     ------
     FileNotFoundError
-        If a result is missing; the message names the command that makes it.
+        If there is no task with all its results.
     ValueError
         If the document asks for a table that does not exist.
     """
     page = Path(page)
     document, results = page / "README.md", page / "results"
-    check_all(results)  # before anything is written
+    if not stored(results):
+        raise FileNotFoundError(
+            f"no task has all its results in {results}: a report is made of stored results; run it in the source tree, "
+            "or name a --page"
+        )
     written = []
     if document.exists():
         storage.write_text(document, tables.fill(document.read_text(encoding="utf-8"), results))

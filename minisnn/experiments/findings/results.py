@@ -1,32 +1,32 @@
-"""The stored results of the experiments: small CSV and JSON files, one per task and experiment, a record per task.
+"""The stored results of the experiments: small CSV files, one per task and experiment, and a record per task.
 
-TASK-accuracy.csv, TASK-gradients.csv, TASK-jacobians.csv, TASK-spans.json, TASK-robustness.csv, match-lags.csv
-TASK.json       the commands, configuration, seeds, versions and seconds
+TASK-tuning.csv, TASK-accuracy.csv, TASK-gradients.csv, TASK-robustness.csv, TASK-spans.csv, match-lags.csv
+TASK.json       the commands, configuration, chosen settings, units, versions, processor and seconds
 """
 
 import csv
 import json
 import platform
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from minisnn._internal import storage, validate
+from minisnn.bench.measuring import processor
 from minisnn.experiments.findings import experiments
-from minisnn.experiments.findings.tasks import TASKS, Task
+from minisnn.experiments.findings.tasks import TASKS, Task, families
 from minisnn.training.checkpoint import VERSIONS
 
 EXPERIMENTS = {
+    "tuning": experiments.tuning,
     "accuracy": experiments.accuracy,
     "gradients": experiments.gradients,
-    "jacobians": experiments.jacobians,
-    "spans": experiments.spans,
     "robustness": experiments.robustness,
+    "spans": experiments.spans,
     "lags": experiments.lags,
 }
-"""The experiments by name; the first trains the networks that all but the last measure."""
+"""The experiments by name: the first chooses settings, the second trains the networks that the next three measure."""
 
 
 def applies(name: str, task_name: str) -> bool:
@@ -34,19 +34,17 @@ def applies(name: str, task_name: str) -> bool:
     return name != "lags" or task_name == "match"
 
 
-def run(name: str, task_name: str, folder, results, networks=None, progress: bool = True) -> Path:
+def run(name: str, task_name: str, folder, results, progress: bool = True) -> Path:
     """Do an experiment on a task, or continue it, and store the results.
 
     Parameters
     ----------
     name, task_name : str
-        From `EXPERIMENTS` and `TASKS`.
+        From `EXPERIMENTS` and `TASKS`. All but tuning need the stored tuning of their task.
     folder : path
         Holds the runs.
     results : path
         Folder of the small files.
-    networks : sequence of str, optional
-        Only these networks of the task; stored results of the others stay. None: all.
 
     Returns
     -------
@@ -55,9 +53,11 @@ def run(name: str, task_name: str, folder, results, networks=None, progress: boo
 
     Raises
     ------
+    FileNotFoundError
+        If the stored tuning is missing.
     ValueError
-        If the experiment, the task or a network is unknown, or they don't go together; if the folder holds runs with
-        other settings, or a damaged file.
+        If the experiment or the task is unknown, or they don't go together; if the folder holds runs with other
+        settings, or a damaged file.
     RuntimeError, KeyboardInterrupt
         If a run failed, or after Ctrl-C, as in `minisnn.sweep`.
     BlockingIOError
@@ -65,63 +65,72 @@ def run(name: str, task_name: str, folder, results, networks=None, progress: boo
     """
     do = EXPERIMENTS[validate.choice(name, "experiment", EXPERIMENTS)]
     task = TASKS[validate.choice(task_name, "task", TASKS)]
-    if not applies(name, task_name) or (name == "lags" and networks):
-        raise ValueError("the experiment 'lags' belongs to the task 'match' alone, and has networks of its own")
-    results = storage.make_folder(results)
-    chosen = {
-        network: task.networks[validate.choice(network, "network", task.networks)]
-        for network in networks or task.networks
-    }
-    found = do(replace(task, networks=chosen), Path(folder) / task_name, progress)
-    path = _file(results, task_name, name)
-    if networks and path.exists():
-        found = _with_the_others(found, read(results, task_name, name), task, chosen)
-    text = json.dumps(found) + "\n" if isinstance(found, dict) else storage.as_csv(found)
+    if not applies(name, task_name):
+        raise ValueError("the experiment 'lags' belongs to the task 'match' alone")
+    best = None if name in ("tuning", "lags") else chosen(results, task_name)
+    found = do(task, Path(folder) / task_name, best, progress)
+    path, text = _file(storage.make_folder(results), task_name, name), storage.as_csv(found)
     changed = not path.exists() or path.read_text(encoding="utf-8") != text
     storage.write_text(path, text)
-    if name == "accuracy":
-        record, path_of_record = _record(task_name, task, found), results / f"{task_name}.json"
-        if changed or not _records(path_of_record, experiments.configuration(task)):  # else its date stays
+    if name in ("tuning", "accuracy"):
+        record, path_of_record = _record(results, task_name, task), Path(results) / f"{task_name}.json"
+        if changed or not _records(path_of_record, record):  # else its date stays
             storage.write_text(path_of_record, json.dumps(record, indent=1) + "\n")
     return path
 
 
-def _records(path: Path, configuration: dict) -> bool:
-    """Check whether the record in a file has this configuration."""
+def chosen(results, task_name: str) -> dict[str, dict]:
+    """Return the settings of each family that have the best mean validation accuracy in the stored tuning."""
+    task, means = TASKS[task_name], validation_means(results, task_name)
+    return {family: tried[int(np.argmax(means[family]))] for family, tried in families(task).items()}
+
+
+def validation_means(results, task_name: str) -> dict[str, np.ndarray]:
+    """Return the mean validation accuracy of each setting of each family, from the stored tuning."""
+    rows = read(results, task_name, "tuning")
+    means = {}
+    for family, tried in families(TASKS[task_name]).items():
+        means[family] = np.array(
+            [
+                np.mean([row["validation_accuracy"] for row in rows if (row["family"], row["setting"]) == (family, i)])
+                for i in range(len(tried))
+            ]
+        )
+    return means
+
+
+def _records(path: Path, record: dict) -> bool:
+    """Check whether the record in a file is this one, but for its date, versions, processor and seconds."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return {key: stored[key] for key in configuration} == json.loads(json.dumps(configuration))
+        names = [key for key in record if key not in ("date", "versions", "processor", "seconds_of_training")]
+        return {key: stored[key] for key in names} == {key: json.loads(json.dumps(record[key])) for key in names}
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return False
 
 
-def _with_the_others(found, stored, task: Task, chosen):
-    """Join new results of the chosen networks and stored ones of the others, in the order of the task."""
-    if isinstance(found, dict):
-        both = {**stored, **found}
-        return {network: both[network] for network in task.networks if network in both}
-    rows = [row for row in stored if row["network"] in task.networks and row["network"] not in chosen] + found
-    return sorted(rows, key=lambda row: list(task.networks).index(row["network"]))
-
-
 def _file(results, task_name: str, name: str) -> Path:
-    return Path(results) / (f"{task_name}-{name}.json" if name == "spans" else f"{task_name}-{name}.csv")
+    return Path(results) / f"{task_name}-{name}.csv"
 
 
-def _record(task_name: str, task: Task, rows: list[dict]) -> dict:
+def _record(results, task_name: str, task: Task) -> dict:
     names = [name for name in EXPERIMENTS if applies(name, task_name)]
+    stored = [name for name in ("tuning", "accuracy") if _file(results, task_name, name).exists()]
+    seconds = sum(row["seconds"] for name in stored for row in read(results, task_name, name))
     return {
         "commands": [f"minisnn findings {name} --tasks {task_name}" for name in names],
-        "seeds": task.seeds,
-        "seconds_of_training": round(sum(row["seconds"] for row in rows)),
+        "units": task.units,
+        "tuned on": task.tuning,
+        "seconds_of_training": round(seconds),
         "date": time.strftime("%Y-%m-%d"),
+        "processor": processor(),
         "versions": {**VERSIONS, "python": platform.python_version()},
-        **experiments.configuration(task),
+        **experiments.configuration(task, chosen(results, task_name)),
     }
 
 
-def read(results, task_name: str, name: str):
-    """Read what `run` stored: a list of rows with numbers as numbers, or for "spans" the dict.
+def read(results, task_name: str, name: str) -> list[dict]:
+    """Read what `run` stored: a list of rows with numbers as numbers.
 
     Raises
     ------
@@ -137,8 +146,6 @@ def read(results, task_name: str, name: str):
         raise FileNotFoundError(f"no file {path}; {command}")
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            if name == "spans":
-                return {network: dict(found) for network, found in json.load(file).items()}
             rows = [{key: _number(key, value) for key, value in row.items()} for row in csv.DictReader(file)]
         if not rows or "seed" not in rows[0] or any(None in row or None in row.values() for row in rows):
             raise ValueError("no rows, or incomplete ones")
@@ -147,21 +154,19 @@ def read(results, task_name: str, name: str):
         raise ValueError(f"{path} is damaged, or another file ({error}); {command} anew") from error
 
 
-def check_all(results) -> None:
-    """Check that all results are there and whole; raise as `read` does if one is not."""
-    if not Path(results).is_dir():
-        raise FileNotFoundError(
-            f"no folder {results}: a report is made of stored results; run it in the source tree, or name a --page"
-        )
-    for task_name in TASKS:
+def stored(results) -> list[str]:
+    """List the tasks all of whose results are there and whole; raise as `read` does if a file is damaged."""
+    names = [name for name in TASKS if all(_file(results, name, e).exists() for e in EXPERIMENTS if applies(e, name))]
+    for task_name in names:
         for name in EXPERIMENTS:
             if applies(name, task_name):
                 read(results, task_name, name)
+    return names
 
 
 def _number(key: str, text: str):
-    """Read a number where it is one; spans and firing rates, one per layer, stay text."""
-    if key in ("spans", "firing_rates"):
+    """Read a number where it is one; units, spans and firing rates, one per layer, stay text."""
+    if key in ("unit", "firing_rates") or (key == "spans"):
         return text
     try:
         return int(text) if text.lstrip("-").isdigit() else float(text)
@@ -169,24 +174,38 @@ def _number(key: str, text: str):
         return text
 
 
-def by_seed(rows: list[dict], column: str, **equal) -> np.ndarray:
-    """Return a column of the rows with these values, by seed; ValueError if there are none, or two of one seed."""
-    return np.array([row[column] for row in _chosen(rows, equal)])
+def by_unit(rows: list[dict], column: str, **equal) -> np.ndarray:
+    """Return a column of the rows with these values: one number per unit, the mean over its runs.
+
+    Raises
+    ------
+    ValueError
+        If there are no such rows, or several of one unit and seed.
+
+    Examples
+    --------
+    >>> from minisnn.experiments import findings
+    >>> rows = [{"unit": "theo", "seed": 0, "x": 2}, {"unit": "theo", "seed": 1, "x": 4}, {"unit": "lucas", "seed": 0, "x": 5}]
+    >>> findings.by_unit(rows, "x")
+    array([3., 5.])
+    """  # noqa: E501
+    return np.array([np.mean([row[column] for row in of_unit], axis=0) for of_unit in _chosen(rows, equal)])
 
 
 def curves(rows: list[dict], **equal) -> np.ndarray:
-    """Return columns "lag 0", "lag 1", ... of the rows with these values, (seeds, lags); otherwise as `by_seed`."""
+    """Return columns "lag 0", "lag 1", ... of the rows with these values, (runs, lags)."""
     lags = [key for key in rows[0] if key.startswith("lag ")]
-    return np.array([[row[lag] for lag in lags] for row in _chosen(rows, equal)], float)
+    return np.array([[row[lag] for lag in lags] for of_unit in _chosen(rows, equal) for row in of_unit], float)
 
 
-def _chosen(rows: list[dict], equal: dict) -> list[dict]:
-    """Return the rows with these values, one per seed, ordered by seed."""
-    chosen = sorted(
-        (row for row in rows if all(row.get(key) == value for key, value in equal.items())), key=lambda row: row["seed"]
-    )
-    seeds = [row["seed"] for row in chosen]
-    if not chosen or len(set(seeds)) < len(seeds):
+def _chosen(rows: list[dict], equal: dict) -> list[list[dict]]:
+    """Return the rows with these values, one list per unit, in the order of the file; each seed once."""
+    units = {}
+    for row in rows:
+        if all(row.get(key) == value for key, value in equal.items()):
+            units.setdefault(row["unit"], []).append(row)
+    seeds = {unit: [row["seed"] for row in of_unit] for unit, of_unit in units.items()}
+    if not units or any(len(set(of_unit)) < len(of_unit) for of_unit in seeds.values()):
         expected = ", ".join(f"{key} {value!r}" for key, value in equal.items())
-        raise ValueError(f"expected one row per seed with {expected}, got rows of the seeds {seeds}")
-    return chosen
+        raise ValueError(f"expected one row per unit and seed with {expected}, got rows of the seeds {seeds}")
+    return list(units.values())

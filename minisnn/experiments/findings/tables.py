@@ -13,13 +13,15 @@ from collections.abc import Callable
 import numpy as np
 
 from minisnn._internal import validate
-from minisnn.experiments.findings.claims import CLAIMS
-from minisnn.experiments.findings.intervals import paired_difference
-from minisnn.experiments.findings.measures import LAGS, area, guesses, kept, signed
-from minisnn.experiments.findings.results import by_seed, curves, read
-from minisnn.experiments.findings.tasks import LEVELS, TASKS, TITLES
+from minisnn.experiments.findings import measures
+from minisnn.experiments.findings.claims import tests
+from minisnn.experiments.findings.intervals import mean_interval, paired_difference
+from minisnn.experiments.findings.measures import signed
+from minisnn.experiments.findings.results import by_unit, chosen, read, stored, validation_means
+from minisnn.experiments.findings.tasks import LEVELS, MAIN, TASKS
 
 MARKED = re.compile(r"(<!-- findings: ([\w ]+) -->\n)((?:(?!<!--).)*)(<!-- end of findings -->)", re.DOTALL)
+NOT_RUN = "Not run yet.\n"
 
 
 def fill(text: str, results) -> str:
@@ -29,16 +31,21 @@ def fill(text: str, results) -> str:
     ------
     ValueError
         If a mark names no table, or is not followed by its end.
-    FileNotFoundError
-        If a result is missing.
+        Or if a stored result is damaged.
     """
+    names = stored(results)
 
     def table(match) -> str:
         name, *of_task = match[2].split()
         make = TABLES[validate.choice(name, "table", TABLES)]
         if bool(of_task) == (name in ("claims", "lags")) or len(of_task) > 1:
             raise ValueError(f"{match[2]!r} in a mark: claims and lags cover all tasks, the other tables one each")
-        return match[1] + make(results, *(validate.choice(task, "task", TASKS) for task in of_task)) + match[4]
+        task = [validate.choice(task, "task", TASKS) for task in of_task]
+        return (
+            match[1]
+            + (make(results, *task) if set(task or ["match"] * (name == "lags")) <= set(names) else NOT_RUN)
+            + match[4]
+        )
 
     filled, n = MARKED.subn(table, text)
     for what in ("<!-- findings:", "<!-- end of findings"):
@@ -55,77 +62,88 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
 
 
-def accuracy(results, name: str) -> str:
-    """Tabulate every network of a task: mean, standard deviation, difference to the RSNN, every seed."""
-    rows, task = read(results, name, "accuracy"), TASKS[name]
-    baseline = 100 * by_seed(rows, "test_accuracy", network=task.baseline)
+def claims(results) -> str:
+    """Tabulate the primary claims: the difference on every task, p before and after the correction, the verdict."""
+    lines, shown = [], None
+    for test in tests(results, stored(results)):
+        difference = f"{signed(test.difference)} {test.claim.unit}" if test.difference else ""
+        p, corrected = (_p(value) if test.difference else "" for value in (test.p, test.corrected))
+        against = f"{test.claim.ours} minus {test.other}"
+        claim = "" if test.claim is shown else test.claim.text
+        shown = test.claim
+        lines.append([claim, TASKS[test.task].title, against, difference, p, corrected, test.verdict])
+    return _table(["claim", "task", "difference", "mean, 95 % interval", "p", "p by Holm", "verdict"], lines)
+
+
+def _p(value: float) -> str:
+    return "<0.0001" if value < 1e-4 else f"{value:.4f}"
+
+
+def tuning(results, name: str) -> str:
+    """Tabulate the chosen settings of each family, with best, median and worst validation accuracy of its twelve."""
+    means, best = validation_means(results, name), chosen(results, name)
     lines = []
-    for network in task.networks:
-        values = 100 * by_seed(rows, "test_accuracy", network=network)
-        difference = "" if network == task.baseline else signed(paired_difference(values, baseline))
-        seeds = " ".join(f"{value:.1f}" for value in values)
-        lines.append([network, f"{values.mean():.1f}", f"{values.std(ddof=1):.1f}", difference, seeds])
-    return _table(["network", "mean (%)", "sd", "minus RSNN", f"seeds 0 to {task.seeds - 1}"], lines)
+    for family, values in means.items():
+        settings = ", ".join(f"{key} {value}" for key, value in best[family].items() if key != "model")
+        cells = [f"{100 * value:.1f}" for value in (values.max(), np.median(values), values.min())]
+        lines.append([family, settings, *cells])
+    return _table(["family", "best of twelve", "validation (%)", "median", "worst"], lines)
+
+
+def accuracy(results, name: str) -> str:
+    """Tabulate every network of a task: mean, standard deviation, difference to the rival, every unit."""
+    rows, other = read(results, name, "accuracy"), measures.rival(results, name)
+    baseline = measures.test_accuracy(results, name, other)
+    lines = []
+    for network in dict.fromkeys(row["network"] for row in rows):
+        values = measures.test_accuracy(results, name, network)
+        difference = "" if network == other else signed(paired_difference(values, baseline))
+        units = " ".join(f"{value:.1f}" for value in values)
+        lines.append([network, f"{values.mean():.1f}", f"{values.std(ddof=1):.1f}", difference, units])
+    units = list(TASKS[name].units)
+    each = f"seeds {units[0]} to {units[-1]}" if units[0].isdigit() else ", ".join(units)
+    return _table(["network", "mean (%)", "sd", f"minus {other}", each], lines)
 
 
 def gradients(results, name: str) -> str:
-    """Tabulate ‖∂L/∂v[t]‖ at some lags relative to lag 0, geometric mean over seeds, after (before) training.
-
-    Seeds whose last layer gets no gradient at all, since no neuron there is near its threshold, are left out.
-    """
-    rows, lags = read(results, name, "gradients"), LAGS[name]
-    lines = []
-    for network in dict.fromkeys(row["network"] for row in rows):
-        sizes = {}
-        for when in ("after", "before"):
-            found = curves(rows, network=network, when=when)[:, list(lags)]
-            with np.errstate(divide="ignore"):
-                logs = np.log10(found[np.isfinite(found[:, 0])])
-            sizes[when] = [f"{10**value:.0e}" for value in logs.mean(axis=0)] if len(logs) else ["-"] * len(lags)
-        cells = [f"{after} ({before})" for after, before in zip(sizes["after"], sizes["before"])]
-        share = by_seed(rows, "zero_slopes", network=network, when="after").mean()
-        lines.append([network, *cells, f"{100 * share:.0f}"])
-    return _table(["network", *(f"lag {lag}" for lag in lags), "σ′ = 0 (%)"], lines)
+    """Tabulate decades per step, the share of gradient from beyond L, and the share of σ′ that are 0."""
+    rows, lines = read(results, name, "gradients"), []
+    for network in MAIN:
+        decades = mean_interval(measures.decades_per_step(results, name, network))
+        share = mean_interval(measures.log_far_share(results, name, network))
+        silent = by_unit(rows, "zero_slopes", network=network).mean()
+        lines.append([network, signed(decades, 2), f"10^({signed(share)})", f"{100 * silent:.0f}"])
+    far = TASKS[name].far
+    return _table(["network", "decades per step", f"share from beyond {far} steps", "σ′ = 0 (%)"], lines)
 
 
 def spans(results, name: str) -> str:
-    """Tabulate the final spans of the adaptive networks by layer: median, least and greatest over seeds.
-
-    Beside them stands the validation accuracy with soft and hard spans at the end of training.
-    """
-    rows, found = read(results, name, "accuracy"), read(results, name, "spans")
+    """Tabulate by layer where the spans of ASRC ended, and after how many updates they were decided."""
+    rows = read(results, name, "spans")
+    last, decided = max(row["epoch"] for row in rows), measures.updates_until_decided(results, name)
     lines = []
-    for network, curve in found.items():
-        texts = by_seed(rows, "spans", network=network)
-        chosen = np.array([[int(span) for span in text.split()] for text in texts])
-        cells = [f"{np.median(layer):g} ({layer.min()} to {layer.max()})" for layer in chosen.T]
-        soft, hard = (100 * np.array(curve[kind])[:, -1].mean() for kind in ("soft", "hard"))
-        lines.append([network, "; ".join(cells), f"{curve['temperature'][-1]:.1g}", f"{soft:.1f}", f"{hard:.1f}"])
-    head = ["network", "spans: median (range), by layer", "last T°", "soft, last epoch (%)", "hard (%)"]
-    return _table(head, lines)
+    for layer in sorted({row["layer"] for row in rows}):
+        ended = [row["span"] for row in rows if row["layer"] == layer and row["epoch"] == last]
+        updates = decided[:, layer]
+        never = f"; {np.isinf(updates).sum()} of {len(updates)} never" if np.isinf(updates).any() else ""
+        some = updates[np.isfinite(updates)]
+        when = f"{np.median(some):,.0f} ({some.min():,.0f} to {some.max():,.0f})" if len(some) else "-"
+        span = f"{np.median(ended):g} ({min(ended)} to {max(ended)})"
+        lines.append([str(layer), span, when + never])
+    return _table(["layer", "span: median (range)", "updates until p > 0.9: median (range)"], lines)
 
 
 def robustness(results, name: str) -> str:
-    """Tabulate the mean accuracy over the levels of each noise, and ASRC minus RSNN.
-
-    The last column has the difference of accuracies relative to those without noise. It leaves out how much better a
-    network is to begin with, and says nothing where the RSNN guesses.
-    """
-    rows, task = read(results, name, "robustness"), TASKS[name]
-    networks = list(dict.fromkeys(row["network"] for row in rows))
-    lines = []
-    for noise, levels in LEVELS.items():
-        areas = {network: area(rows, network, noise) for network in networks}
-        relative = [kept(rows, network, noise) for network in (task.adaptive, task.baseline)]
-        lines.append(
-            [
-                f"{noise}, {levels[0]:g} to {levels[-1]:g}",
-                *(f"{values.mean():.1f}" for values in areas.values()),
-                signed(paired_difference(areas[task.adaptive], areas[task.baseline])),
-                "-" if guesses(results, name, task) else signed(paired_difference(*relative)),
-            ]
-        )
-    return _table(["noise", *networks, "ASRC - RSNN", "the same of what is kept"], lines)
+    """Tabulate the mean accuracy over the levels of each noise, and in a last line what is kept over all noises."""
+    rows = read(results, name, "robustness")
+    lines = [
+        [f"{noise}, {levels[0]:g} to {levels[-1]:g}"]
+        + [f"{measures.area(rows, network, noise).mean():.1f}" for network in MAIN]
+        for noise, levels in LEVELS.items()
+    ]
+    kept = [mean_interval(measures.kept_under_noise(results, name, network)) for network in MAIN]
+    lines.append(["kept of the accuracy without noise", *(f"{k.mean:.1f} ± {k.half_width:.1f}" for k in kept)])
+    return _table(["noise", *MAIN], lines)
 
 
 def lags(results) -> str:
@@ -143,17 +161,7 @@ def lags(results) -> str:
     return _table(["lag", *map(str, columns)], lines)
 
 
-def claims(results) -> str:
-    """Tabulate each claim of the paper, what was measured on every task, and the verdict at this scale."""
-    lines = []
-    for claim, measure in CLAIMS.items():
-        for number, (name, task) in enumerate(TASKS.items()):
-            measured, verdict = measure(results, name, task)
-            lines.append([claim if number == 0 else "", TITLES[name], measured, verdict])
-    return _table(["claim", "task", "measured", "verdict"], lines)
-
-
 TABLES: dict[str, Callable] = {
-    table.__name__: table for table in (claims, lags, accuracy, gradients, spans, robustness)
+    table.__name__: table for table in (claims, lags, tuning, accuracy, gradients, spans, robustness)
 }
 """The tables by the name that a mark gives, with the task where it has one."""

@@ -1,113 +1,115 @@
-"""What the findings rest on: three tasks, and the networks compared on each, by name."""
+"""What the findings rest on: the tasks, the networks compared on each, and how their settings are chosen.
 
-from dataclasses import dataclass
+`tutorials/findings/PLAN.md` says why. A network's settings are those of the task's recipe but for the ones listed here.
+"""
 
-from minisnn.experiments import recipes
+from dataclasses import dataclass, field
+from itertools import product
+
+RNNS = ("RSNN", "PLIF RSNN", "ALIF RSNN")
+"""The families without a skip; the rival of the skip is the best of them."""
+
+MAIN = (*RNNS, "SRC", "ASRC", "random spans", "transplanted spans", "uniform mixture", "feedforward")
+"""The networks of every task, in the order of tables; all but the last differ in what is recurrent alone."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A recipe, and the networks compared on it.
+    """A recipe, the units over which networks are compared on it, and what is tried.
 
     Parameters
     ----------
     recipe : str
-        A name from `minisnn.experiments.recipes.RECIPES`.
-    seeds : int
-        Number of seeds: 0, 1, ... All networks with one seed start equal and see equal data in equal order.
-    networks : dict of str to dict
-        Settings of the recipe, by the name that tables and figures show. What a network is follows from its settings
-        alone; names are never parsed.
-    baseline, skip, adaptive, mixture : str
-        Names of the RSNN, the SRC and the ASRC that the paper's claims are about, and of the uniform mixture.
+        A name from `minisnn.experiments.recipes.RECIPES`; its model and spans are replaced.
+    title : str
+    units : dict of str to tuple of dict
+        What is independent, a seed or a speaker: the settings of its runs, whose mean counts.
+    tuning : tuple of dict
+        The runs on whose validation data settings are chosen. None of their seeds is compared.
+    spans, max_spans : tuple of int
+        The λ of SRC and the K of ASRC from which tuning chooses.
+    far : int
+        L: gradients that come from more steps back are far ones.
+    common : dict
+        Settings of all runs.
+    steps : int, optional
+        Where sequences have lengths of their own: gradients are measured on those that have so many, cut to them.
     """
 
     recipe: str
-    seeds: int
-    networks: dict[str, dict]
-    skip: str
-    adaptive: str
-    mixture: str
-    baseline: str = "RSNN"
-
-    @property
-    def main(self) -> tuple[str, ...]:
-        """The networks that figures show where all would be too many."""
-        return (*self.of_model("ff"), self.baseline, self.skip, self.adaptive, self.mixture)
-
-    def over(self, model: str, setting: str) -> dict:
-        """Find the networks of a model that differ from the baseline in this setting alone: {8: "SRC λ=8"}."""
-        common = {**self.networks[self.baseline], "model": model}
-        values = {name: settings[setting] for name, settings in self.networks.items() if setting in settings}
-        return {value: name for name, value in values.items() if self.networks[name] == {**common, setting: value}}
-
-    def having(self, setting: str) -> list[str]:
-        """List the networks that have this setting, whatever their model."""
-        return [name for name, settings in self.networks.items() if setting in settings]
-
-    def of_model(self, model: str) -> list[str]:
-        """List the networks of a model."""
-        return [name for name, settings in self.networks.items() if settings["model"] == model]
-
-    def chosen(self, network: str, seed: int) -> recipes.Recipe:
-        """Return the recipe of one run."""
-        return recipes.recipe(self.recipe, **self.networks[network], seed=seed)
+    title: str
+    units: dict[str, tuple[dict, ...]]
+    tuning: tuple[dict, ...]
+    spans: tuple[int, ...]
+    max_spans: tuple[int, ...]
+    far: int
+    common: dict = field(default_factory=dict)
+    steps: int | None = None
 
 
-LRS = {f"RSNN, lr {lr}": {"model": "rsnn", "lr": lr} for lr in (0.001, 0.002, 0.01)}
-"""The RSNN at other learning rates than the recipe's 0.005, which was chosen for SRC and ASRC."""
+def families(task: Task) -> dict[str, list[dict]]:
+    """List the twelve settings of each family from which its best is chosen."""
+    lrs = {"lr": (0.0025, 0.005, 0.01)}
+    rsnn = {"model": ("rsnn",), "clip_norm": (1.0,)}
+    grids = {
+        "RSNN": {"model": ("rsnn",), "lr": (0.001, 0.0025, 0.005, 0.01), "clip_norm": (None, 1.0, 0.1)},
+        "PLIF RSNN": rsnn | lrs | {"learn_decay": (True,), "per_neuron": (True,), "decay": (0.5, 0.9)}
+        | {"neuron_lr": (0.001, 0.01)},
+        "ALIF RSNN": rsnn | lrs | {"adaptive": (True,), "adaptation_decay": (0.9, 0.98)}
+        | {"adaptation_strength": (0.1, 0.5)},
+        "SRC": {"model": ("src",)} | lrs | {"span": task.spans},
+        "ASRC": {"model": ("asrc",)} | lrs | {"max_span": task.max_spans},
+    }  # fmt: skip
+    return {name: [dict(zip(grid, values)) for values in product(*grid.values())] for name, grid in grids.items()}
 
 
-def _networks(span: int, spans, max_span: int, max_spans, **settings) -> dict[str, dict]:
-    """List baselines, SRC over λ, ASRC over K, then controls with as many weights; all with these settings."""
-    k = {"max_span": max_span}
-    networks = {
-        "feedforward": {"model": "ff"},
-        "RSNN": {"model": "rsnn"},
-        **{f"SRC λ={n}": {"model": "src", "span": n} for n in spans},
-        **{f"ASRC K={n}": {"model": "asrc", "max_span": n} for n in max_spans},
-        "RSNN, detached reset": {"model": "rsnn", "detach_reset": True},
-        "RSNN, clipped gradients": {"model": "rsnn", "clip_norm": 1.0},
-        **LRS,
-        **{f"RSNN, β={decay}": {"model": "rsnn", "decay": decay} for decay in (0.9, 0.95, 0.99)},
-        f"SRC λ={span}, β=0.9": {"model": "src", "span": span, "decay": 0.9},
-        f"SRC λ={span}, β=0.95": {"model": "src", "span": span, "decay": 0.95},
-        f"uniform mixture K={max_span}": {"model": "mixture", **k},
-        f"random spans up to {max_span}": {"model": "random", **k},
-        f"ASRC K={max_span}, shared logits": {"model": "asrc", **k, "shared_spans": True},
-        f"ASRC K={max_span}, cooled slowly": {"model": "asrc", **k, "last_temperature": 0.1},
+def networks(best: dict[str, dict]) -> dict[str, dict]:
+    """List the settings of the networks that are compared, by name, from the best settings of each family.
+
+    Transplanted spans are missing: their settings follow from the spans that ASRC found.
+    """
+    asrc = best["ASRC"]
+    return {
+        **{family: best[family] for family in (*RNNS, "SRC", "ASRC")},
+        "random spans": {**asrc, "model": "random"},
+        "uniform mixture": {**asrc, "model": "mixture"},
+        "feedforward": {**best["RSNN"], "model": "ff"},
     }
-    return {name: {**network, **settings} for name, network in networks.items()}
 
+
+def transplanted(best: dict[str, dict], spans: tuple[int, ...]) -> dict:
+    """Return the settings of an SRC that has from the start the spans at which an ASRC ended."""
+    return {"model": "src", "lr": best["ASRC"]["lr"], "span": spans if len(spans) > 1 else spans[0]}
+
+
+def _seeds(*seeds: int) -> tuple[dict, ...]:
+    return tuple({"seed": seed} for seed in seeds)
+
+
+SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
+_TEN = {str(seed): _seeds(seed) for seed in range(10)}
 
 TASKS = {
     "psdigits": Task(
-        "psdigits-src", 10, _networks(8, (2, 4, 8, 16, 32), 16, (4, 8, 16, 32)),
-        "SRC λ=8", "ASRC K=16", "uniform mixture K=16",
+        "psdigits-src", "permuted digits, T = 64", _TEN, _seeds(100),
+        spans=(4, 8, 16, 32), max_spans=(4, 8, 16, 32), far=16,
     ),
     "match": Task(
-        "match-src", 10, _networks(15, (2, 5, 10, 15, 20, 30), 40, (10, 20, 40), distractors=2),
-        "SRC λ=15", "ASRC K=40", "uniform mixture K=40",
+        "match-src", "delayed match, lag 30, 2 distractors", _TEN, _seeds(100, 101),
+        spans=(5, 10, 15, 30), max_spans=(10, 20, 30, 40), far=20,
+        common={"distractors": 2},
+    ),
+    "spoken": Task(
+        "spoken-src", "spoken digits, speakers never heard",
+        {speaker: tuple({"held_out": speaker, "seed": seed} for seed in range(3)) for speaker in SPEAKERS},
+        ({"held_out": "george", "seed": 100}, {"held_out": "jackson", "seed": 101}),
+        spans=(2, 4, 8, 16), max_spans=(4, 8, 16, 32), far=10, steps=40,
     ),
     "psmnist14": Task(
-        "psmnist14-src", 3,
-        {
-            "RSNN": {"model": "rsnn"},
-            "SRC λ=10": {"model": "src", "span": 10},
-            "ASRC K=32": {"model": "asrc", "max_span": 32},
-            "uniform mixture K=32": {"model": "mixture", "max_span": 32},
-        },
-        "SRC λ=10", "ASRC K=32", "uniform mixture K=32",
+        "psmnist14-src", "permuted MNIST, 14x14, T = 196", _TEN, ({"seed": 100, "n_train": 10_000},),
+        spans=(5, 10, 20, 40), max_spans=(10, 20, 32, 64), far=49,
     ),
 }  # fmt: skip
-"""Permuted digits (T = 64); delayed match at lag 30 with two distractors, without which training and test data hold the
-same sixteen sequences (T = 40); permuted MNIST, pooled to 14x14 (T = 196)."""
-
-TITLES = {
-    "psdigits": "permuted digits, T = 64",
-    "match": "delayed match, lag 30, 2 distractors",
-    "psmnist14": "permuted MNIST, 14x14, T = 196",
-}
 
 LAG_GRIDS = [
     {"model": ["src"], "lag": [10, 20, 30, 50, 75, 100], "span": [5, 10, 15, 20, 30, 50, 75, 100]},
