@@ -82,11 +82,13 @@ def test_measurements_have_their_folder_to_themselves(tmp_path, monkeypatch):
     from minisnn.experiments.findings import experiments
 
     task = findings.TASKS["match"]
+    best = {family: tried[0] for family, tried in experiments.families(task).items()}
     monkeypatch.setattr(experiments, "accuracy", lambda *_: [])
+    monkeypatch.setattr(experiments, "_transplants", lambda *_: [])
     monkeypatch.setattr(experiments, "_stamp", lambda *_: {})
     (tmp_path / "gradients").mkdir()
     with locks.hold(tmp_path / "gradients"), pytest.raises(BlockingIOError, match="gradients is in use"):
-        experiments.gradients(task, tmp_path, progress=False)
+        experiments.gradients(task, tmp_path, best, progress=False)
 
 
 # ---- one recipe
@@ -236,16 +238,17 @@ def test_paths_that_are_too_long_are_told_before_training(tmp_path, in_process, 
 
 
 def test_a_report_without_results_writes_nothing(tmp_path, capsys, monkeypatch):
-    """As outside the source tree; or with some results, from which no README is made in part."""
+    """As outside the source tree; or with some results of a task, which are not reported in part."""
     monkeypatch.chdir(tmp_path)
     assert cli.main(["findings", "--report"]) == 2
-    assert "no folder tutorials/findings/results: " in capsys.readouterr().err
+    assert "no task has all its results in tutorials/findings/results: " in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
     page = tmp_path / "page"
     (page / "results").mkdir(parents=True)
     (page / "README.md").write_text("text")
+    (page / "results" / "match-tuning.csv").write_text("family,setting,seed\nRSNN,0,100\n")
     assert cli.main(["findings", "--report", "--page", str(page)]) == 2
-    assert "`minisnn findings accuracy --tasks psdigits` makes it" in capsys.readouterr().err
+    assert f"no task has all its results in {page / 'results'}: " in capsys.readouterr().err
     assert {path.name for path in page.iterdir()} == {"results", "README.md"}
 
 

@@ -238,9 +238,9 @@ def test_output_that_is_not_utf_8(encoding, monkeypatch):
     out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr(sys, "stdout", out)
     with pytest.raises(SystemExit):
-        cli.main(["findings", "--help"])
+        cli.main(["compare", "--help"])
     out.flush()
-    assert 'e.g. "SRC ?=8"' in " ".join(out.buffer.getvalue().decode(encoding).split())
+    assert "span ? of SRC" in " ".join(out.buffer.getvalue().decode(encoding).split())
 
 
 # Files
