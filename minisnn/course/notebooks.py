@@ -1,23 +1,26 @@
 """The tutorials as files: found, executed from scratch, copied out of the package.
 
-A notebook is written back *normalised*, so that executing it again changes only outputs that differ: cells are named
-NN-01, NN-02, ..., execution counts run from 1, and neither times nor progress bars are kept.
+The course is `start_here.ipynb` and the numbered notebooks. One that is executed gets its links (`links.py`) and is
+written back normalised (`normal.py`).
 """
 
 import json
 import os
 import re
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from minisnn._internal import storage
+from minisnn.course import links, normal
 
+START = "start_here.ipynb"
 NUMBERED = "[0-9][0-9]_*.ipynb"
 FILES = (
     "*.md",
     "*.png",
+    "*.gif",
+    START,
     NUMBERED,
     f"solutions/{NUMBERED}",
     *(f"findings/{part}" for part in ("*.md", "results/*.csv", "results/*.json", "figures/*.png")),
@@ -45,6 +48,11 @@ def folder() -> Path:
     raise FileNotFoundError(f"no tutorials: neither {places[0]} nor {places[1]} holds notebooks")
 
 
+def find(folder) -> list[Path]:
+    """List the notebooks of a folder in the order of the course: start here, the numbered ones, solutions."""
+    return [path for pattern in (START, NUMBERED, f"solutions/{NUMBERED}") for path in sorted(folder.glob(pattern))]
+
+
 def execute(folder, names: Sequence[str] | None = None, show: Callable[[str], None] = print) -> None:
     """Execute notebooks and their solutions, each in a new kernel with warnings as errors, and write them back.
 
@@ -55,8 +63,8 @@ def execute(folder, names: Sequence[str] | None = None, show: Callable[[str], No
     folder : path
         Holds the notebooks, and the folder `solutions`. A notebook runs in its own folder.
     names : sequence of str, optional
-        "02" or "02_derive_bptt_by_hand" for a tutorial and its solution, "solutions/02" for the solution alone;
-        None: all.
+        "02" or "02_derive_bptt_by_hand" for a tutorial and its solution, "solutions/02" for the solution alone,
+        "start_here"; None: all.
     show : callable
         Called with one line per notebook: seconds and kB, or what is wrong.
 
@@ -67,8 +75,8 @@ def execute(folder, names: Sequence[str] | None = None, show: Callable[[str], No
     ImportError
         If nbclient or nbformat is missing.
     RuntimeError
-        When all have run, if any failed: a cell raised, the notebook is larger than 400 kB, or it left or changed
-        files. All failures are listed.
+        When all have run, if any failed: a cell raised, its alt texts are not as many as its figures, the notebook is
+        larger than 400 kB, or it left or changed files. All failures are listed.
     """
     folder = Path(folder)
     notebooks = _choose(folder, [names] if isinstance(names, str) else names)
@@ -140,7 +148,7 @@ def _jupyter():
 
 
 def _choose(folder: Path, names: Sequence[str] | None) -> list[Path]:
-    notebooks = [*sorted(folder.glob(NUMBERED)), *sorted(folder.glob(f"solutions/{NUMBERED}"))]
+    notebooks = find(folder)
     if not notebooks:
         raise FileNotFoundError(f"no notebooks in the folder {folder}; they are named like 02_x.ipynb")
     if not names:
@@ -154,7 +162,7 @@ def _choose(folder: Path, names: Sequence[str] | None) -> list[Path]:
 
 def _is_called(path: Path, name: str) -> bool:
     where, _, stem = name.removesuffix(".ipynb").replace("\\", "/").rpartition("/")
-    return stem in (path.stem, path.stem[:2]) and where.rpartition("/")[2] in ("", path.parent.name)
+    return stem in (path.stem, normal.label(path)) and where.rpartition("/")[2] in ("", path.parent.name)
 
 
 def _execute(path: Path, folder: Path) -> str:
@@ -162,6 +170,8 @@ def _execute(path: Path, folder: Path) -> str:
     nbformat, nbclient = _jupyter()
     started, before = time.perf_counter(), _files(folder)
     notebook = nbformat.read(path, as_version=4)
+    links.put_links(notebook, path.relative_to(folder).as_posix())
+    notebook = nbformat.from_dict(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
@@ -176,8 +186,8 @@ def _execute(path: Path, folder: Path) -> str:
         force_raise_errors=True,
         record_timing=False,
     )
-    # Figures go into the notebook, whatever the environment says.
-    env = {**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    # Figures go into the notebook, whatever the environment says, and without sliders.
+    env = {**os.environ, "MPLBACKEND": "module://matplotlib_inline.backend_inline", "MINISNN_STATIC": "1"}
     with client.setup_kernel(env=env):
         for i, cell in enumerate(notebook.cells):  # counted without the hidden cell: from 1
             try:
@@ -188,14 +198,14 @@ def _execute(path: Path, folder: Path) -> str:
                 raise RuntimeError(f"cell {i}: {type(error).__name__}: {_first_line(error)}") from error
     _check_no_traces(folder, before)
     notebook.cells.pop(0)
-    left_out = _normalise(notebook, path.stem[:2])
+    left_out = normal.normalise(notebook, normal.label(path))
     nbformat.validate(notebook)
     text = nbformat.writes(notebook) + "\n"
     size = len(text.encode()) / 1000
     if size > MAX_KB:
         raise RuntimeError(f"{size:.0f} kB with its outputs, the limit is {MAX_KB} kB")
     storage.write_text(path, text)
-    seconds, most = time.perf_counter() - started, SECONDS.get(path.stem[:2], 90)
+    seconds, most = time.perf_counter() - started, SECONDS.get(normal.label(path), 90)
     slow = f", more than the {most} s it should take: is the machine busy?" if seconds > most else ""
     return f"{seconds:.0f} s, {size:.0f} kB{slow}{left_out}"
 
@@ -222,34 +232,6 @@ def _check_no_traces(folder: Path, before: dict[Path, tuple]) -> None:
         raise RuntimeError("; ".join(found))
 
 
-def _normalise(notebook, number: str) -> str:
-    """Leave out of a notebook what differs from run to run, and return in short what it wrote to stderr."""
-    notebook.metadata = _metadata()
-    notebook.nbformat_minor = 5  # the first with ids
-    warned, count = [], 0
-    for i, cell in enumerate(notebook.cells, start=1):
-        cell.id = f"{number}-{i:02}"
-        cell.metadata = {"tags": cell.metadata.tags} if "tags" in cell.metadata else {}
-        if cell.cell_type != "code":
-            continue
-        count += 1
-        cell.execution_count = count
-        kept = []
-        for output in cell.outputs:
-            if "metadata" in output:
-                output.metadata = {}
-            if "execution_count" in output:
-                output.execution_count = count
-            if output.get("name") == "stderr":
-                warned.append(_first_line(output.text))
-            elif output.get("name") == "stdout" and kept and kept[-1].get("name") == "stdout":
-                kept[-1].text += output.text  # where a stream is cut into pieces is random
-            else:
-                kept.append(output)
-        cell.outputs = kept
-    return f" (left out, from stderr: {'; '.join(warned)})" if warned else ""
-
-
 def _line(traceback: str) -> str:
     """Extract the line of the cell that raised from IPython's traceback: number and source."""
     plain = re.sub(r"\x1b\[[\d;]*m", "", traceback).partition("Traceback (most recent call last)")[2]
@@ -264,24 +246,8 @@ def _first_line(text) -> str:
 def _for_here(path: Path, student: bool) -> bytes:
     """Read a notebook as JupyterLab would write it here; for students without outputs."""
     notebook = json.loads(path.read_bytes())
-    notebook["metadata"] = _metadata()
+    notebook["metadata"] = normal.metadata()
     for cell in notebook["cells"]:
         if student and cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
     return (json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
-
-
-def _metadata() -> dict:
-    """Return what JupyterLab writes with this Python: a notebook with anything else counts as changed once opened."""
-    return {
-        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-        "language_info": {
-            "codemirror_mode": {"name": "ipython", "version": 3},
-            "file_extension": ".py",
-            "mimetype": "text/x-python",
-            "name": "python",
-            "nbconvert_exporter": "python",
-            "pygments_lexer": "ipython3",
-            "version": sys.version.split()[0],
-        },
-    }

@@ -107,8 +107,18 @@ def only_soft(v_before, current, decay, threshold, reset):
     return v, s, v - s * threshold
 
 
+def with_if(v_before, current, decay, threshold, reset):
+    v = decay * v_before + current
+    s = 1 if v >= threshold else 0
+    return v, s, v - s * threshold
+
+
 def of_a_drive(v_before, current, decay, threshold, reset):
     return lif_step(v_before, (1 - decay) * current, decay, threshold, reset)
+
+
+def other_reset(v_before, current, decay, threshold, reset):
+    return lif_step(v_before, current, decay, threshold, (reset[1], reset[0]))
 
 
 def one_potential(v_before, current, decay, threshold, reset):
@@ -137,7 +147,9 @@ FUNCTIONS = [
     (of_a_drive, "part of the new current"),
     (strict, ">="),
     (always_resets, "did not fire"),
-    (only_soft, r"input 1, with the reset \(a, h\) = \(0.0, 1.0\), v_reset is wrong"),
+    (only_soft, r"input 1, with the reset \(a, h\) = \(0.0, 1.0\), v_reset is the soft reset"),
+    (with_if, "a yes or no per neuron"),
+    (other_reset, r"v_reset is wrong: equation \(5\)"),
     (one_potential, "before it too"),
     (other_potential, "v is wrong"),
     (other_spikes, "s is wrong"),

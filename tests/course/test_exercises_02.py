@@ -113,7 +113,7 @@ def test_lif_backward_that_forgets_a_path():
     text = told("02.4", changed(w_rec=lambda p: p.w_rec.T))
     assert "eps of layers.1" in text and "step t = 7" in text and "equation (8)" in text
     text = told("02.4", changed(w_in=lambda p: -p.w_in))
-    assert "dx of layers.1" in text and "step t = 8" in text
+    assert "dx of layers.1" in text and "step t = 8" in text and "equation (12a)" in text
     text = told("02.4", changed(reset=lambda p: np.array([1.0, 0.0, p.reset[2]])))
     assert "With hard reset: delta" in text
     text = told("02.4", changed(reset=lambda p: np.array([*p.reset[:2], 0.0])))
@@ -126,6 +126,7 @@ def test_lif_backward_with_slips_in_the_sums():
 
     text = told("02.4", slipped(same_step))
     assert "d_w_rec of layers.1 is wrong" in text and "all that it sums over time is right" in text
+    assert "equation (10)" in text
 
     def no_mask(result, tape):
         result["d_bias"] = result["delta"].sum(axis=0)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import t as student
 
 from minisnn.course.exercises import check, hint
-from minisnn.experiments.findings import TASKS, by_seed, paired_difference
+from minisnn.experiments.findings import MAIN, by_unit, paired_difference
 
 
 def told(name, answer) -> str:
@@ -87,7 +87,7 @@ def test_warranted():
     assert "one of a, b, c, d" in told("07.4", "e")
 
 
-def claim(first="SRC λ=8", second="RSNN", points=3.0, scale=100, read=by_seed):
+def claim(first="SRC", second="RSNN", points=3.0, scale=100, read=by_unit):
     def decide(rows):
         difference = paired_difference(*(scale * read(rows, "test_accuracy", network=n) for n in (first, second)))
         verdict = "yes" if difference.low > points else "no" if difference.high < points else "undecided"
@@ -96,33 +96,32 @@ def claim(first="SRC λ=8", second="RSNN", points=3.0, scale=100, read=by_seed):
     return decide
 
 
-@pytest.mark.parametrize("first, second, points", [("SRC λ=8", "RSNN", 3.0), ("feedforward", "ASRC K=32", 0)])
+@pytest.mark.parametrize("first, second, points", [("SRC", "RSNN", 3.0), ("feedforward", "transplanted spans", 0)])
 def test_any_claim_can_be_made(first, second, points):
     assert check("07.5", claim(first, second, points))
 
 
 def test_a_claim_is_decided_for_every_pair():
-    networks = list(TASKS["psdigits"].networks)
-    assert all(check("07.5", claim(networks[i], networks[i - 1], points=i / 2)) for i in range(len(networks)))
+    assert all(check("07.5", claim(MAIN[i], MAIN[i - 1], points=i / 2)) for i in range(len(MAIN)))
 
 
-def in_file_order(rows, column, network):
+def run_by_run(rows, column, network):
     return np.array([row[column] for row in rows if row["network"] == network])
 
 
 def mean_alone(rows):
-    ours, theirs = (100 * by_seed(rows, "test_accuracy", network=n).mean() for n in ("SRC λ=8", "RSNN"))
-    return "SRC λ=8", "RSNN", 3.0, "yes" if ours - theirs > 3 else "no"
+    ours, theirs = (100 * by_unit(rows, "test_accuracy", network=n).mean() for n in ("SRC", "RSNN"))
+    return "SRC", "RSNN", 3.0, "yes" if ours - theirs > 3 else "no"
 
 
 def moving_claim(rows):
-    lead = by_seed(rows, "test_accuracy", network="SRC λ=8") - by_seed(rows, "test_accuracy", network="RSNN")
-    return "SRC λ=8", "RSNN", max(0.0, 100 * lead.mean() - 5), "yes"
+    lead = by_unit(rows, "test_accuracy", network="SRC") - by_unit(rows, "test_accuracy", network="RSNN")
+    return "SRC", "RSNN", max(0.0, 100 * lead.mean() - 5), "yes"
 
 
 def test_slips_of_a_claim():
     assert "mean alone" in told("07.5", mean_alone)
-    assert "of one seed" in told("07.5", claim(read=in_file_order))
+    assert "A unit is a speaker" in told("07.5", claim(read=run_by_run))
     assert "stored as shares" in told("07.5", claim(scale=1))
 
     def yes_or_no(rows):
@@ -131,7 +130,7 @@ def test_slips_of_a_claim():
 
     def no_if_below_0(rows):
         first, second, points, verdict = claim()(rows)
-        ours, theirs = (100 * by_seed(rows, "test_accuracy", network=n) for n in (first, second))
+        ours, theirs = (100 * by_unit(rows, "test_accuracy", network=n) for n in (first, second))
         below = paired_difference(ours, theirs).high < 0
         return first, second, points, "undecided" if verdict == "no" and not below else verdict
 
@@ -139,13 +138,13 @@ def test_slips_of_a_claim():
     assert "whether or not below 0" in told("07.5", no_if_below_0)
 
     def on_validation(rows, column, network):
-        return by_seed(rows, "validation_accuracy", network=network)
+        return by_unit(rows, "validation_accuracy", network=network)
 
     assert "Do you read test_accuracy?" in told("07.5", claim(read=on_validation))
     assert "the claim changes" in told("07.5", moving_claim)
-    assert "You said yes" in told("07.5", lambda rows: ("SRC λ=8", "RSNN", 3, "yes"))
-    assert '"yes", "no" or "undecided"' in told("07.5", lambda rows: ("SRC λ=8", "RSNN", 3, "maybe"))
-    assert "no network 'SRC'" in told("07.5", lambda rows: ("SRC", "RSNN", 3, "yes"))
+    assert "You said yes" in told("07.5", lambda rows: ("SRC", "RSNN", 3, "yes"))
+    assert '"yes", "no" or "undecided"' in told("07.5", lambda rows: ("SRC", "RSNN", 3, "maybe"))
+    assert "no network 'SRC λ=8'" in told("07.5", lambda rows: ("SRC λ=8", "RSNN", 3, "yes"))
     assert "name two" in told("07.5", lambda rows: ("RSNN", "RSNN", 3, "no"))
-    assert "from 0 up" in told("07.5", lambda rows: ("SRC λ=8", "RSNN", -1, "yes"))
+    assert "from 0 up" in told("07.5", lambda rows: ("SRC", "RSNN", -1, "yes"))
     assert "return four things" in told("07.5", lambda rows: "yes")

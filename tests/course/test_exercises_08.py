@@ -176,7 +176,7 @@ def test_measures(wrong, says):
 
 
 def made_up(crossing: bool) -> dict:
-    """Two networks and ten seeds: A is better without noise, and worse at level 0.5 if they cross."""
+    """Two networks and ten units: A is better without noise, and worse at level 0.5 if they cross."""
     noise = 0.001 * np.arange(10)
     end = 0.4 if crossing else 0.6
     return {
@@ -195,7 +195,7 @@ def test_reversal_in_made_up_results(monkeypatch):
     assert not verdict("08.5", ("other", "gaussian", 0.5, "A", "B"), "+10.9 points without noise, +10.9 under it")
     assert not verdict("08.5", ("one", "gaussian", 0, "A", "B"), "no noise")
     assert not verdict("08.5", ("one", "dropped", 0.5, "A", "B"), "nothing is stored")
-    assert not verdict("08.5", ("third", "gaussian", 0.5, "A", "B"), "the tasks are one, other")
+    assert not verdict("08.5", ("third", "gaussian", 0.5, "A", "B"), "the tasks with stored results are one, other")
     assert not verdict("08.5", "none", "1 of them")
     assert not verdict("08.5", 3, "the answer is")
     monkeypatch.setattr(_08, "stored", lambda: {"other": made_up(False)})

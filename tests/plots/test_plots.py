@@ -373,28 +373,6 @@ def test_more_lines_than_colours_in_a_sweep():
     plt.close(ax.figure)
 
 
-@pytest.mark.parametrize("recurrent", [False, True])
-def test_unrolled_has_every_node_and_arrow(recurrent):
-    """Backwards each arrow of the graph points the other way, and carries its local derivative."""
-    nodes = 4 if recurrent else 3
-    within, between = 3 + recurrent, 1 + recurrent
-    ahead = plots.unrolled(2, recurrent)
-    back = plots.unrolled(2, recurrent, backward=True)
-    for ax, extra in ((ahead, 2 * 2), (back, 2)):  # arrows to and from outside: I[t] and e[t], or e[t] alone
-        assert len(ax.collections) == 2 * nodes
-        arrows = [text for text in ax.texts if text.arrow_patch is not None]
-        assert len(arrows) == 2 * within + between + extra
-        plt.close(ax.figure)
-
-    def inner(ax):
-        pairs = [(text.xyann, text.xy) for text in ax.texts if text.arrow_patch is not None]
-        return {(a, b) for a, b in pairs if all(0 <= y <= 1 for _, y in (a, b))}
-
-    assert inner(back) == {(b, a) for a, b in inner(ahead)}
-    labels = [text.get_text() for text in back.texts]
-    assert labels.count("β") == 1 and labels.count("σ′") == 2 and labels.count("$W_{rec}$") == 2 * recurrent
-
-
 def test_signed_grid_shows_every_number():
     values = np.array([[0.0, -2.0, 1.0], [0.5, 0.0, -1.0]])
     ax = plots.signed_grid(values, ["a", "b"])
@@ -408,14 +386,15 @@ def test_signed_grid_shows_every_number():
 
 
 def test_potentials_show_reset_and_spikes():
-    """Each step is a point before and a point after the reset; dots are the spikes; without θ there are neither."""
+    """Each step is flat before and after the reset; dots are the spikes; without θ there are neither."""
     v, v_reset = potentials()
     ax = plots.potentials(v, v_reset, threshold=1.0, names=["soft", "none"])
     lines = labelled(ax)
     assert list(lines) == ["soft", "none"]
-    np.testing.assert_array_equal(lines["soft"].get_xdata(), [0, 0, 1, 1, 2, 2, 3, 3])
-    np.testing.assert_array_equal(lines["soft"].get_ydata(), [0.5, 0.5, 1.25, 0.25, 1.0, 0.0, 0.5, 0.5])
-    np.testing.assert_array_equal(lines["none"].get_ydata()[::2], v[:, 1])
+    np.testing.assert_array_equal(lines["soft"].get_xdata()[:8], [-0.5, 0, 0, 0.5, 0.5, 1, 1, 1.5])
+    np.testing.assert_array_equal(lines["soft"].get_ydata()[::2], [0.5, 0.5, 1.25, 0.25, 1.0, 0.0, 0.5, 0.5])
+    np.testing.assert_array_equal(lines["soft"].get_ydata()[::2], lines["soft"].get_ydata()[1::2])
+    np.testing.assert_array_equal(lines["none"].get_ydata()[::4], v[:, 1])
     dots = [line.get_xydata() for line in ax.get_lines() if line.get_marker() == "o"]
     np.testing.assert_array_equal(dots[0], [[1, 1.25], [2, 1.0]])
     np.testing.assert_array_equal(dots[1], [[2, 1.5]])
@@ -711,7 +690,7 @@ def test_potentials_of_one_neuron():
     (line,) = plots.potentials(v[:, 0], v_reset[:, 0]).get_lines()
     np.testing.assert_array_equal(line.get_xydata(), plots.potentials(v, v_reset).get_lines()[0].get_xydata())
     (bare,) = plots.potentials(v[:, 0], names="soft").get_lines()
-    np.testing.assert_array_equal(bare.get_ydata(), np.repeat(v[:, 0], 2))
+    np.testing.assert_array_equal(bare.get_ydata(), np.repeat(v[:, 0], 4))
     assert bare.get_label() == "soft"
 
 

@@ -1,16 +1,21 @@
 """The exercises of the tutorials, with checks that run: `check("02.1", answer)`, and `hint("02.1")` when stuck.
 
+What gives an answer away stands in `reveal("02.1", text)`: it shows once the exercise is solved, or when asked for.
+
 exercise.py     what an exercise is, and the helpers of its checks
 _00.py ...      the exercises of each tutorial
 """
 
 import importlib
 import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from minisnn.course.exercises.exercise import Exercise
 
-__all__ = ["Verdict", "check", "hint", "names"]
+__all__ = ["Verdict", "check", "hint", "names", "reveal"]
+
+_solved: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ def check(name: str, answer: object) -> Verdict:
     except Exception as error:  # the answer is of a kind that this check doesn't expect
         wrong = f"The answer can't be read: {type(error).__name__}: {error}"
     if wrong is None:
+        _solved.add(str(name))
         return Verdict(name, True, f"right. {exercise.right}")
     return Verdict(name, False, f"not yet. {wrong}")
 
@@ -111,6 +117,42 @@ def hint(name: str, number: int = 1) -> str:
     return hints[int(number) - 1]
 
 
+def reveal(name: str, content: str | Callable[[], object], reveal: bool = False) -> None:
+    """Show what gives an exercise away: once it is solved in this session, or when asked for.
+
+    Parameters
+    ----------
+    name : str
+        As in `check`.
+    content : str or callable
+        A text, which is printed; or a function without arguments, which is called then and not before. What it
+        returns is displayed, unless it is None.
+    reveal : bool
+        Whether to show it unsolved.
+
+    Raises
+    ------
+    ValueError
+        If there is no such exercise.
+
+    Examples
+    --------
+    >>> ms.exercises.reveal("04.4", "One line changes: t + 1 becomes t + λ.")
+    04.4: shown once the exercise is right, or with reveal=True
+    >>> ms.exercises.reveal("04.4", "One line changes: t + 1 becomes t + λ.", reveal=True)
+    One line changes: t + 1 becomes t + λ.
+    """
+    _exercise(name)
+    if not (reveal or str(name) in _solved):
+        print(f"{name}: shown once the exercise is right, or with reveal=True")
+        return
+    shown = content() if callable(content) else content
+    if isinstance(shown, str):
+        print(shown)
+    elif shown is not None:
+        _display(shown)
+
+
 def names() -> list[str]:
     """List all exercises, in order.
 
@@ -124,6 +166,16 @@ def names() -> list[str]:
     ['00.1', '00.2', '00.3']
     """
     return [name for tutorial in _tutorials() for name in _exercises(tutorial)]
+
+
+def _display(thing: object) -> None:
+    """Display in a notebook; elsewhere print."""
+    try:
+        from IPython.display import display
+    except ImportError:
+        print(thing)
+    else:
+        display(thing)
 
 
 def _tutorials() -> list[str]:
