@@ -1,8 +1,7 @@
-"""Neurons: potentials, spikes and firing rates."""
+"""Many neurons: their spikes, and how far their potentials are from the threshold; curves."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
 
@@ -71,106 +70,6 @@ def _mark(ax: Axes, neurons: int, steps: int) -> tuple[float, float]:
     box = ax.get_window_extent()
     height, width = box.height * 72 / ax.figure.dpi, box.width * 72 / ax.figure.dpi
     return min(max(0.8 * height / neurons, 2.0), 12.0), min(max(0.6 * width / steps, 0.6), 1.6)
-
-
-def potentials(
-    v: ArrayLike, v_reset: ArrayLike | None = None, threshold: float | None = None,
-    names: Sequence[str] | None = None, ax: Axes | None = None,
-) -> Axes:  # fmt: skip
-    """Draw the potential of neurons over time: from v[t] down to v⁺[t] where a spike resets it, and on to v[t+1].
-
-    Parameters
-    ----------
-    v, v_reset : array (T, N) or (T,)
-        Before and after the reset, one column per neuron, or one neuron. Without v_reset no reset is drawn.
-    threshold : float, optional
-        θ of all neurons: a dashed line, with a dot at each v[t] that reaches it, a spike.
-    names : list of str, optional
-        One per neuron, for the legend.
-    ax : matplotlib Axes, optional
-        Where to draw; None: a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Raises
-    ------
-    ValueError
-        If an array has other axes, or there are not as many names as neurons.
-
-    Examples
-    --------
-    >>> layer = ms.Network([1, 8, 2]).record(np.ones((1, 20, 1))).layers[0]
-    >>> ax = ms.plots.potentials(layer.v[0], layer.v_reset[0], threshold=1.0)
-    >>> ax.get_xlabel(), ax.get_ylabel()
-    ('time (steps)', 'potential v')
-    """
-    v, v_reset = _columns(v, "v"), _columns(v if v_reset is None else v_reset, "v_reset")
-    names = [names] if isinstance(names, str) else names
-    if v.shape != v_reset.shape:
-        raise ValueError(f"v and v_reset must have one shape, got {v.shape} and {v_reset.shape}")
-    if names is not None and len(names) != v.shape[1]:
-        raise ValueError(f"names must be one for each of the {v.shape[1]} neurons, got {len(names)}")
-    ax = _axes(ax)
-    steps = np.arange(len(v))
-    for i, colour in zip(range(v.shape[1]), cycle(colours())):
-        path = np.column_stack([v[:, i], v_reset[:, i]]).ravel()  # v[0], v⁺[0], v[1], v⁺[1], ...
-        ax.plot(np.repeat(steps, 2), path, color=colour, linewidth=1.2, label=names[i] if names else None)
-        if threshold is not None:
-            fires = v[:, i] >= threshold
-            ax.plot(steps[fires], v[fires, i], "o", color=colour, markersize=4)
-    if threshold is not None:
-        ax.axhline(threshold, color=grey(0.5), linestyle="--", linewidth=1)
-        beside = {"xytext": (3, 0), "textcoords": "offset points", "va": "center"}
-        ax.annotate("θ", (1, threshold), xycoords=("axes fraction", "data"), **beside)
-    ax.set_xlabel("time (steps)")
-    ax.set_ylabel("potential v")
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.grid(alpha=0.3)
-    legend(ax)
-    return ax
-
-
-def _columns(values, name: str) -> np.ndarray:
-    """Return potentials as an array (T, N)."""
-    values = np.asarray(values)
-    values = values[:, np.newaxis] if values.ndim == 1 else values
-    if values.ndim != 2 or values.dtype.kind not in "biuf":
-        slip = f"; for the first sequence of a batch, write {name}[0]" if values.ndim == 3 else ""
-        raise ValueError(f"{name} must be an array (T, N) or (T,), got shape {values.shape}{slip}")
-    return values
-
-
-def firing_rates(currents: ArrayLike, rates: ArrayLike | dict[str, ArrayLike], ax: Axes | None = None) -> Axes:
-    """Draw firing rate against constant input current (the f-I curve), one line per neuron.
-
-    Parameters
-    ----------
-    currents : array (n,)
-    rates : array (n,), or dict of str to array (n,)
-        Spikes per step, of one neuron or of several by name.
-    ax : matplotlib Axes, optional
-        Where to draw; None: a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Examples
-    --------
-    >>> ms.plots.firing_rates([0.2, 0.6, 1.0], {"β = 0.5": [0, 0.3, 1]}).get_ylabel()
-    'firing rate (spikes per step)'
-    """
-    lines = arrays_by_name(rates, "rates", "(n,)").items()
-    ax = _axes(ax)
-    for colour, (name, rate) in zip(cycle(colours()), lines):
-        ax.plot(currents, rate, color=colour, linewidth=1.5, label=name)
-    ax.set_xlabel("constant current I (potential per step)")
-    ax.set_ylabel("firing rate (spikes per step)")
-    ax.grid(alpha=0.3)
-    legend(ax)
-    return ax
 
 
 def potential_density(

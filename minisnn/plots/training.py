@@ -161,9 +161,17 @@ def span_weights(history: Any, layer: int = 0, ax: Axes | None = None) -> Axes:
     >>> ms.plots.span_weights(history, layer=0).get_title()
     'layer 0: last span 3'
     """
-    from matplotlib.colors import PowerNorm
-
     ((history,),) = seeds_by_name(history, "history", "History", "column").values()
+    p = span_history(history, layer)
+    ax = _axes(ax)
+    image = span_image(p, ax)
+    ax.figure.colorbar(image, ax=ax, label="span weight p")
+    ax.set_title(f"layer {layer}: last span {int(p[:, -1].argmax()) + 1}", fontsize="medium")
+    return ax
+
+
+def span_history(history: Any, layer: int) -> np.ndarray:
+    """Return the span weights of a layer over training, (K, epochs); raise ValueError if there are none."""
     if len(history) == 0:
         raise ValueError("history has no epochs: there is nothing to draw")
     n_layers = len(history.column("span_weights")[0])
@@ -171,18 +179,21 @@ def span_weights(history: Any, layer: int = 0, ax: Axes | None = None) -> Axes:
         raise ValueError(f"layer must be one of 0 .. {n_layers - 1}, got {layer}")
     if history.column("span_weights")[0][layer] is None:
         raise ValueError(f"layer {layer} has no span weights: it is not ASRC")
-    ax = _axes(ax)
-    p = np.array([weights[layer] for weights in history.column("span_weights")]).T  # (K, epochs)
+    return np.array([weights[layer] for weights in history.column("span_weights")]).T
+
+
+def span_image(p: np.ndarray, ax: Axes) -> Any:
+    """Draw span weights (K, epochs) as a heat map without a colour bar, and return the image."""
+    from matplotlib.colors import PowerNorm
+
     image = ax.imshow(
         p, origin="lower", aspect="auto", cmap="cividis", norm=PowerNorm(0.5, 0, 1), interpolation="nearest",
         extent=(0.5, p.shape[1] + 0.5, 0.5, p.shape[0] + 0.5),
     )  # fmt: skip
-    ax.figure.colorbar(image, ax=ax, label="span weight p")
     ax.set_xlabel("epoch")
     ax.set_ylabel("span (steps)")
-    ax.set_title(f"layer {layer}: last span {int(p[:, -1].argmax()) + 1}", fontsize="medium")
     ax.yaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-    return ax
+    return image
 
 
 def over_spans(

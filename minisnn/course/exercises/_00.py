@@ -27,7 +27,7 @@ def unconnected(current, decay, threshold, reset):
 
 
 def check_time_constant(answer):
-    step, decay = 2.0, 0.9  # ms, a step
+    step, decay = 2.0, 0.9  # ms, per step
     slips = {
         -1 / np.log(decay): "That is the time constant in steps; a step is 2 ms.",
         step / np.log(decay): "A time constant is positive; look at the sign of ln β.",
@@ -65,7 +65,12 @@ def check_lif_step(lif_step):
     inputs += [(rng.normal(0, 2, 40), rng.normal(0, 2, 40), decay, threshold, (0.5, 0.25))]
     for number_of_input, (v_before, current, decay, threshold, reset) in enumerate(inputs):
         given = [np.array(thing) for thing in (v_before, current, decay, threshold)]
-        got = lif_step(*given, reset)
+        try:
+            got = lif_step(*given, reset)
+        except ValueError as error:
+            if "truth value" not in str(error):
+                raise
+            return "`if` decides once, not for each neuron; v >= threshold is an array, a yes or no per neuron."
         if any(not np.array_equal(a, b) for a, b in zip(given, (v_before, current, decay, threshold))):
             return "your function changes its input; make new arrays (v = ... rather than v_before += ...)."
         if not isinstance(got, tuple | list) or len(got) != 3:
@@ -105,6 +110,8 @@ def _first_wrong(got, v_before, current, decay, threshold, reset):
         a, h = reset
         if np.allclose(got_v_reset, v - (a * threshold + h * v), rtol=0, atol=1e-12):
             return "v_reset: you reset neurons that did not fire; equation (5) multiplies the bracket by s[t]."
+        if np.allclose(got_v_reset, v - s * threshold, rtol=0, atol=1e-12):
+            return "v_reset is the soft reset, whatever (a, h) is; equation (5) takes a θ + h v[t]."
         return "v_reset is wrong: equation (5), v[t] - s[t] (a θ + h v[t])."
     return None
 

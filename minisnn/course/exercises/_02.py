@@ -14,7 +14,10 @@ from minisnn.course.exercises.exercise import Exercise, array, attempt, returnin
 from minisnn.network import Network
 
 LIF_BACKWARD = ("q", "eps", "delta", "dx", "d_w_in", "d_bias", "d_w_rec")
-EQUATIONS = {"q": 7, "eps": 8, "delta": 9, "dx": 12, "d_w_in": 10, "d_bias": 10, "d_w_rec": 10, "d_decay": 10}
+EQUATIONS = {
+    **{"q": "7", "eps": "8", "delta": "9", "dx": "12a"},
+    **dict.fromkeys(("d_w_in", "d_bias", "d_w_rec", "d_decay"), "10"),
+}
 
 
 def spec_run(layer: reference.Layer, x, e, mask):
@@ -216,7 +219,7 @@ EXERCISES = {
         attempt(check_lif_backward),
         "This is backpropagation through time, for every reset, and to the layer below.",
         (
-            "Each missing line is one equation: (7), (8), (9), then (10) three times and (12).",
+            "Each missing line is one equation: (7), (8), (9), then (10) three times and (12a).",
             "Begin with later = delta[t + 1] if t + 1 < T else np.zeros(N): q[t] is later, c is params.decay * later.",
             "m stands beside x[t] W_in + b in (2), so mask * delta[t] stands in d_w_in, d_bias and dx, not in d_w_rec.",
         ),
