@@ -186,7 +186,7 @@ EXERCISES = {
         check_jacobians,
         "One matrix per step, each from the right. The backward pass of 02 takes the same ones from the other end.",
         (
-            "Start with J[0] = 1 (np.eye). What was J[1] in section 3, and what is it after J[d-1] in place of 1?",
+            "Start with J[0] = 1 (np.eye). What was J[1] in section 4, and what is it after J[d-1] in place of 1?",
             "J[d] = J[d-1] diag(f[d-1]) + J[d-1] diag(σ′[d-1]) W_rec; the array f holds f[t] at index 0.",
             "J @ np.diag(f) is J * f in NumPy: it scales the columns.",
         ),
