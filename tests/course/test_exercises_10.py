@@ -100,12 +100,13 @@ def test_log_mel_not_normalised():
 
 
 def test_what_the_student_does_to_the_wave_does_not_matter():
-    def spoils(wave):
-        result = spectra.log_mel(wave)
+    def spoils(wave, hann=True):
+        result = by_hand(wave, hann=hann)
         wave[:] = 0
         return result
 
     assert verdict("10.2", spoils)
+    assert not verdict("10.2", lambda wave: spoils(wave, hann=False), "not faded")
 
 
 # 10.3

@@ -60,6 +60,13 @@ def test_a_tone_is_loudest_in_the_band_around_it():
         assert values.shape == (31, 40) and (values[5:-5].argmax(axis=1) == band).all()
 
 
+def test_bands_have_one_area():
+    """A wide band is not louder; the narrow ones are triangles of two or three frequencies only."""
+    areas = spectra.mel_bands().sum(axis=1) * spectra.RATE / spectra.N_WINDOW
+    np.testing.assert_allclose(areas[25:], 1, rtol=0.03)
+    np.testing.assert_allclose(areas[:25], 1, rtol=0.3)
+
+
 def test_decibels_end_80_below_the_loudest():
     np.testing.assert_allclose(spectra.decibels(np.array([10.0, 1.0, 1e-2, 1e-9])), [20, 0, -40, -60], atol=1e-12)
 

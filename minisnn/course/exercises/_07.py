@@ -103,23 +103,29 @@ STATEMENTS = {
 
 # 07.5
 
+TEN = [(str(seed), seed) for seed in range(10)]  # unit and seed of each run, as they are stored
+SPEAKERS = [(speaker, seed) for speaker in ("george", "jackson", "lucas", "nicolas") for seed in range(3)]
 
-def made_rows(networks, first: str, second: str, lead: float, spread: float, version: int) -> list[dict]:
-    """Make rows as they are stored, in any order, with a mean lead of `first` over `second` in points."""
+
+def made_rows(networks, first: str, second: str, lead: float, spread: float, runs, version: int) -> list[dict]:
+    """Make rows as they are stored, with a mean lead of `first` over `second` in points.
+
+    `spread` is the standard deviation of the lead over units; where a unit has several runs, they scatter less.
+    """
     rng = stream(version, "exercise 07.5")
-    seeds, common = np.arange(10), rng.normal(0.8, 0.06, 10)
-    noise = rng.standard_normal(10)
+    units = list(dict.fromkeys(unit for unit, _ in runs))
+    noise = rng.standard_normal(len(units))
     noise = spread * (noise - noise.mean()) / noise.std(ddof=1)
+    common = dict(zip(units, rng.normal(0.75, 0.06, len(units))))
+    leads = dict(zip(units, (lead + noise) / 100))
     rows = []
     for network in networks:
-        values = common + rng.normal(0, 0.03, 10)
-        if network in (first, second):
-            values = common + (network == first) * (lead + noise) / 100
-        rows += [
-            {"network": network, "seed": int(seed), "test_accuracy": float(value), "validation_accuracy": 0.9}
-            for seed, value in zip(seeds, values)
-        ]
-    return [rows[i] for i in rng.permutation(len(rows))]
+        for unit, seed in runs:
+            value = common[unit] + (0.02 * rng.standard_normal() if network not in (first, second) else 0)
+            value += (network == first) * (leads[unit] + (seed - 1) * 0.002 * (len(runs) > len(units)))
+            rows.append({"network": network, "unit": unit, "seed": seed, "test_accuracy": float(value)})
+            rows[-1]["validation_accuracy"] = 0.9
+    return rows
 
 
 def _read(result) -> tuple[str, str, float, str]:
@@ -129,25 +135,25 @@ def _read(result) -> tuple[str, str, float, str]:
 
 def check_claim(answer) -> str | None:
     """Check a claim of the student's own on rows in which it holds, does not hold, or can't be decided."""
-    from minisnn.experiments.findings import TASKS, by_seed, paired_difference
+    from minisnn.experiments.findings import MAIN, by_unit, paired_difference
 
-    networks = list(TASKS["psdigits"].networks)
-    rows = made_rows(networks, networks[1], networks[2], 0.0, 1.0, 0)
+    rows = made_rows(MAIN, MAIN[1], MAIN[2], 0.0, 1.0, TEN, 0)
     try:
         first, second, points, _ = _read(answer(rows))
     except (TypeError, ValueError):
         return "return four things: first network, second network, points (a number), verdict."
     for name in (first, second):
-        if name not in networks:
-            return f"there is no network {name!r} in the rows."
+        if name not in MAIN:
+            return f"there is no network {name!r} in the rows; there are {', '.join(MAIN)}."
     if first == second:
         return "a network is not more accurate than itself: name two."
     if not 0 <= points < 100:
         return f"points is a number from 0 up: how many per cent points first is ahead by, at least; got {points:g}."
     cases = ((6, 2), (-6, 2), (0.5, 4), (2, 1), (-2, 1), (1.2, 2), (2.2, 2))
-    for version, (extra, spread) in enumerate(cases, start=1):
-        rows = made_rows(networks, first, second, points + extra, spread, version)
-        ours, theirs = (100 * by_seed(rows, "test_accuracy", network=name) for name in (first, second))
+    cases = [(*case, TEN) for case in cases] + [(1.5, 1.5, SPEAKERS), (4, 1.5, SPEAKERS)]
+    for version, (extra, spread, runs) in enumerate(cases, start=1):
+        rows = made_rows(MAIN, first, second, points + extra, spread, runs, version)
+        ours, theirs = (100 * by_unit(rows, "test_accuracy", network=name) for name in (first, second))
         interval = paired_difference(ours, theirs)
         right = "yes" if interval.low > points else "no" if interval.high < points else "undecided"
         again, other, limit, got = _read(answer(rows))
@@ -156,6 +162,11 @@ def check_claim(answer) -> str | None:
         if got not in ("yes", "no", "undecided"):
             return f'the verdict is "yes", "no" or "undecided", got {got!r}.'
         if got != right:
+            if runs is SPEAKERS:
+                return (
+                    f"on made-up rows of {interval.n} speakers with three runs each the claim is {right}; you said "
+                    f"{got}. A unit is a speaker: the mean of its runs is one number. by_unit takes it."
+                )
             seen = f"{interval.mean:+.1f} ± {interval.half_width:.1f} points"
             sentence = (
                 f"on made-up rows with {first} minus {second} {seen}, the claim of more than {points:g}: {right}."
@@ -168,9 +179,6 @@ def check_claim(answer) -> str | None:
 
 def _slip_of_claim(answer, rows, got: str, right: str, interval, points: float) -> str:
     """Say what a wrong verdict may come from, by asking for another one on changed rows."""
-    by_seed_in_file = sorted(rows, key=lambda row: row["seed"])
-    if _read(answer(by_seed_in_file))[3] == right:
-        return " Are your pairs of one seed? The rows may come in any order; by_seed sorts them."
     in_per_cent = [{**row, "test_accuracy": 100 * row["test_accuracy"]} for row in rows]
     if _read(answer(in_per_cent))[3] == right and points >= 1:
         return " Are your accuracies in per cent? They are stored as shares."
@@ -220,7 +228,7 @@ EXERCISES = {
         (
             "paired_difference(accuracy of first, accuracy of second, in per cent): its .low and .high against points.",
             '"yes" if the whole interval lies above points, "no" if it lies below, else "undecided".',
-            "100 * findings.by_seed(rows, 'test_accuracy', network=first) is sorted by seed.",
+            "100 * findings.by_unit(rows, 'test_accuracy', network=first): one number per unit, in per cent.",
         ),
     ),
 }

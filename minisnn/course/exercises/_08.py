@@ -172,14 +172,15 @@ SURE = 0.99
 
 @cache
 def stored() -> dict[str, dict]:
-    """Read the stored results: by task, {(network, noise, level): accuracies, one per seed}."""
+    """Read the stored results: by task, {(network, noise, level): accuracies, one per unit}."""
     results = notebooks.folder() / "findings" / "results"
     tables = {}
-    for task in findings.TASKS:
+    for task in findings.stored(results):
         groups = {}
         for row in findings.read(results, task, "robustness"):
-            groups.setdefault((row["network"], row["noise"], row["level"]), {})[row["seed"]] = row["accuracy"]
-        tables[task] = {key: np.array([of[seed] for seed in sorted(of)]) for key, of in groups.items()}
+            key = (row["network"], row["noise"], row["level"])
+            groups.setdefault(key, {}).setdefault(row["unit"], []).append(row["accuracy"])
+        tables[task] = {key: np.array([np.mean(runs) for runs in of.values()]) for key, of in groups.items()}
     return tables
 
 
@@ -211,7 +212,7 @@ def check_reversal(answer) -> str | None:
     except (TypeError, ValueError):
         return 'the answer is (task, noise, level, better, worse), or "none".'
     if task not in stored():
-        return f"the tasks are {', '.join(stored())}."
+        return f"the tasks with stored results are {', '.join(stored()) or 'none yet'}."
     table = stored()[task]
     for name in (first, second):
         if (name, noise, level) not in table:
