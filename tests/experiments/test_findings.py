@@ -637,6 +637,18 @@ def test_claims_about_robustness(made):
     assert guessed.difference is None and guessed.p == 1 and guessed.verdict == "not tested"
 
 
+def test_tuning_is_drawn_at_its_best(monkeypatch):
+    """The thick line is the best of the learning rates at each span."""
+    means = {"SRC": np.arange(12)[::-1] / 100}
+    monkeypatch.setattr(figures, "validation_means", lambda *_: means)
+    _, ax = plt.subplots()
+    figures.tuned_over(None, "psdigits", "SRC", "span", ax)
+    (thick,) = [line for line in ax.lines if line.get_linewidth() > 1]
+    assert thick.get_xdata().tolist() == [4, 8, 16, 32]
+    assert thick.get_ydata() == pytest.approx([11, 10, 9, 8])  # of 11 10 9 8, 7 6 5 4 and 3 2 1 0
+    plt.close("all")
+
+
 # ---- what is stored
 
 
@@ -695,7 +707,7 @@ def test_figures_take_any_axes():
     _, axes = plt.subplots(1, 2)
     for paint in (
         lambda ax: figures.accuracies(rows, ax, ["RSNN", "SRC"]),
-        lambda ax: figures.accuracy_over_span(RESULTS, name, ax),
+        lambda ax: figures.tuned_over(RESULTS, name, "SRC", "span", ax),
         lambda ax: figures.chosen_spans(rows, "ASRC", ax),
         lambda ax: figures.deciding(findings.read(RESULTS, name, "spans"), ax),
         lambda ax: figures.under_noise(findings.read(RESULTS, name, "robustness"), "weights", ["RSNN"], ax),

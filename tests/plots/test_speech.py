@@ -114,6 +114,7 @@ def test_voices_stand_in_their_row():
     np.testing.assert_allclose(lines["never heard"].get_xdata(), [20, 40, 60])
     names = {place: text.get_text() for place, text in zip(ax.get_yticks(), ax.get_yticklabels())}
     assert [names[row] for row in lines["never heard"].get_ydata()] == ["a", "b", "c"]
+    assert (np.diff(lines["known"].get_ydata()) < 0).all()  # from top to bottom
     np.testing.assert_allclose(lines["a guess"].get_xdata(), [10, 10])
 
 

@@ -80,28 +80,18 @@ def chosen_spans(rows: list[dict], network: str, ax):
     return ax
 
 
-def accuracy_over_span(results, name: str, ax):
-    """Draw the validation accuracy of tuning over λ of SRC and K of ASRC: all learning rates thin, the best thick."""
-    means, tried = validation_means(results, name), families(TASKS[name])
-    for family, setting, label, colour, marker in (
-        ("SRC", "span", "SRC over λ", plots.COLOURS[1], "o-"),
-        ("ASRC", "max_span", "ASRC over K", plots.COLOURS[0], "s--"),
-    ):
-        values = sorted({settings[setting] for settings in tried[family]})
-        found = np.array(
-            [
-                [100 * mean for settings, mean in zip(tried[family], means[family]) if settings[setting] == value]
-                for value in values
-            ]
-        )
-        ax.plot(values, found, marker, color=colour, linewidth=0.6, markersize=2, alpha=0.5)
-        ax.plot(values, found.max(axis=1), marker, color=colour, linewidth=1.8, markersize=5, label=label)
+def tuned_over(results, name: str, family: str, setting: str, ax, colour=plots.COLOURS[0], marker: str = "o-"):
+    """Draw the validation accuracy of a family's tuning over one setting: all learning rates thin, the best thick."""
+    means, tried = validation_means(results, name)[family], families(TASKS[name])[family]
+    values = sorted({settings[setting] for settings in tried})
+    found = 100 * np.array([means[[settings[setting] == value for settings in tried]] for value in values])
+    ax.plot(values, found, marker, color=colour, linewidth=0.6, markersize=2, alpha=0.5)
+    ax.plot(values, found.max(axis=1), marker, color=colour, linewidth=1.8, markersize=5, label=family)
     ax.set_xscale("log", base=2)
-    ax.xaxis.set_major_formatter("{x:g}")
+    ax.set_xticks(values, [str(value) for value in values])
     ax.set_xlabel("λ or K (steps)")
-    ax.set_ylabel("validation accuracy in tuning (%)")
+    ax.set_ylabel("validation accuracy (%)")
     ax.grid(alpha=0.3)
-    ax.legend(frameon=False, fontsize="small")
     return ax
 
 
@@ -185,7 +175,12 @@ def _spans(results, name, rows):
         axes[0].set_xlim(0, k + 1)
         axes[0].set_title(f"ASRC K={k}: where each run ended", fontsize="medium")
         deciding(read(results, name, "spans"), axes[1])
-        accuracy_over_span(results, name, axes[2])
+        tuned_over(results, name, "SRC", "span", axes[2], plots.COLOURS[1])
+        tuned_over(results, name, "ASRC", "max_span", axes[2], plots.COLOURS[0], "s--")
+        ticks = sorted({*TASKS[name].spans, *TASKS[name].max_spans})
+        axes[2].set_xticks(ticks, [str(n) for n in ticks])
+        axes[2].set_title("tuning; thin: each learning rate", fontsize="medium")
+        axes[2].legend(frameon=False, fontsize="small", title="SRC over λ, ASRC over K", title_fontsize="small")
 
     return paint
 
