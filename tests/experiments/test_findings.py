@@ -678,6 +678,16 @@ def test_the_page_agrees_with_what_is_stored():
         )
 
 
+def test_numbers_with_intervals_in_the_text_stand_in_a_table():
+    """So a sentence that is not renewed with the results is noticed."""
+    text = (PAGE / "README.md").read_text(encoding="utf-8")
+    in_tables = "\n".join(re.findall(r"^\|.*$", text, re.MULTILINE))
+    prose = re.sub(r"^\|.*$", "", text, flags=re.MULTILINE)
+    quoted = re.findall(r"[+-]\d+\.\d+ ± \d+\.\d+", prose)
+    assert len(quoted) >= 4
+    assert [number for number in quoted if number not in in_tables] == []
+
+
 @pytest.mark.parametrize("name", findings.TASKS)
 def test_stored_results_are_whole(name):
     if name not in findings.stored(RESULTS):

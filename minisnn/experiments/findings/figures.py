@@ -17,8 +17,8 @@ from minisnn.experiments.findings.tasks import LEVELS, MAIN, TASKS, families
 
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
 
-SHOWN = ("SRC", "ASRC", "random spans", "uniform mixture", "feedforward")
-"""What is drawn beside the rival where all networks would be too many."""
+SHOWN = ("SRC", "ASRC", "random spans", "uniform mixture")
+"""What is drawn beside the RSNN and the rival where all networks would be too many."""
 
 LEVEL_NAMES = {
     "gaussian": "standard deviation of noise on x",
@@ -75,6 +75,7 @@ def chosen_spans(rows: list[dict], network: str, ax):
             ax.plot(np.full(count, value), layer + apart, "o", color=plots.COLOURS[layer], markersize=5, alpha=0.8)
     ax.set_yticks(range(spans.shape[1]), [f"layer {layer}" for layer in range(spans.shape[1])])
     ax.set_ylim(-0.6, spans.shape[1] - 0.4)
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_xlabel("span (steps)")
     ax.grid(alpha=0.3)
     return ax
@@ -143,7 +144,7 @@ def draw(results, folder) -> list[Path]:
 
 
 def _main(results, name: str) -> list[str]:
-    return [measures.rival(results, name), *SHOWN]
+    return list(dict.fromkeys(("RSNN", measures.rival(results, name), *SHOWN)))
 
 
 def _summary(results, names, axes) -> None:

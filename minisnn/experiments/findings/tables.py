@@ -9,6 +9,7 @@ A document marks where a table goes, and `fill` puts it there:
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -41,11 +42,8 @@ def fill(text: str, results) -> str:
         if bool(of_task) == (name in ("claims", "lags")) or len(of_task) > 1:
             raise ValueError(f"{match[2]!r} in a mark: claims and lags cover all tasks, the other tables one each")
         task = [validate.choice(task, "task", TASKS) for task in of_task]
-        return (
-            match[1]
-            + (make(results, *task) if set(task or ["match"] * (name == "lags")) <= set(names) else NOT_RUN)
-            + match[4]
-        )
+        has_rows = (Path(results) / "match-lags.csv").exists() if name == "lags" else set(task) <= set(names)
+        return match[1] + (make(results, *task) if has_rows else NOT_RUN) + match[4]
 
     filled, n = MARKED.subn(table, text)
     for what in ("<!-- findings:", "<!-- end of findings"):
@@ -63,9 +61,11 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def claims(results) -> str:
-    """Tabulate the primary claims: the difference on every task, p before and after the correction, the verdict."""
-    lines, shown = [], None
-    for test in tests(results, stored(results)):
+    """Tabulate the primary claims on the tasks that have results: difference, p before and after Holm, verdict."""
+    lines, shown, names = [], None, stored(results)
+    for test in tests(results, names):
+        if test.task not in names:
+            continue
         difference = f"{signed(test.difference)} {test.claim.unit}" if test.difference else ""
         p, corrected = (_p(value) if test.difference else "" for value in (test.p, test.corrected))
         against = f"{test.claim.ours} minus {test.other}"
@@ -91,18 +91,20 @@ def tuning(results, name: str) -> str:
 
 
 def accuracy(results, name: str) -> str:
-    """Tabulate every network of a task: mean, standard deviation, difference to the rival, every unit."""
-    rows, other = read(results, name, "accuracy"), measures.rival(results, name)
-    baseline = measures.test_accuracy(results, name, other)
+    """Tabulate every network of a task: mean, standard deviation, differences to the RSNN and the rival, every unit."""
+    rows, others = read(results, name, "accuracy"), dict.fromkeys(("RSNN", measures.rival(results, name)))
     lines = []
     for network in dict.fromkeys(row["network"] for row in rows):
         values = measures.test_accuracy(results, name, network)
-        difference = "" if network == other else signed(paired_difference(values, baseline))
+        differences = [
+            "" if network == other else signed(paired_difference(values, measures.test_accuracy(results, name, other)))
+            for other in others
+        ]
         units = " ".join(f"{value:.1f}" for value in values)
-        lines.append([network, f"{values.mean():.1f}", f"{values.std(ddof=1):.1f}", difference, units])
+        lines.append([network, f"{values.mean():.1f}", f"{values.std(ddof=1):.1f}", *differences, units])
     units = list(TASKS[name].units)
     each = f"seeds {units[0]} to {units[-1]}" if units[0].isdigit() else ", ".join(units)
-    return _table(["network", "mean (%)", "sd", f"minus {other}", each], lines)
+    return _table(["network", "mean (%)", "sd", *(f"minus {other}" for other in others), each], lines)
 
 
 def gradients(results, name: str) -> str:
