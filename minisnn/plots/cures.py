@@ -175,7 +175,7 @@ def double_sum(terms: ArrayLike, row_name: str, column_name: str, ax: Axes | Non
     ax.xaxis.tick_top()
     ax.xaxis.set_label_position("top")
     ax.set_xlabel("t, where a spike is read")
-    ax.set_ylabel("t′, where it comes from")
+    ax.set_ylabel("t′, where it arrives")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return ax

@@ -8,6 +8,53 @@ from minisnn.course.exercises.exercise import Exercise, attempt, choice
 # 12.1
 
 
+def decided(updates, weights, limit: float) -> float:
+    """Find after how many updates the weight stayed above the limit to the end; inf if it did not."""
+    found = np.inf
+    for n, weight in zip(reversed(list(updates)), reversed(list(weights))):
+        if weight <= limit:
+            break
+        found = n
+    return float(found)
+
+
+DECIDED_CASES = {
+    "a weight that rises": ([52, 104, 156, 208], [0.1, 0.5, 0.93, 0.99]),
+    "a weight that falls back once": ([30, 60, 90, 120, 150], [0.2, 0.95, 0.6, 0.92, 0.97]),
+    "a weight that never gets there": ([10, 20, 30], [0.2, 0.3, 0.89]),
+    "a weight that is there and leaves": ([10, 20, 30, 40], [0.2, 0.95, 0.97, 0.7]),
+    "a weight above it from the first": ([7, 14, 21], [0.91, 0.95, 0.99]),
+    "a weight that is at the limit, not above": ([5, 10, 15], [0.5, 0.9, 0.95]),
+}
+
+
+@attempt
+def check_decided(function) -> str | None:
+    for name, (updates, weights) in DECIDED_CASES.items():
+        updates, weights = np.array(updates), np.array(weights)
+        got = function(updates, weights, 0.9)
+        if np.ndim(got) != 0 or not isinstance(got, int | float | np.number):
+            return f"it must return one number, got {type(got).__name__}."
+        right = decided(updates, weights, 0.9)
+        if got == right:
+            continue
+        above = weights > 0.9
+        case = f"for {name}, {weights.tolist()}"
+        if np.isinf(right):
+            return f"{case}: in the end it is not above 0.9, so np.inf; yours returned {got:g}."
+        if above.any() and got == updates[np.argmax(above)]:
+            return f"{case}: that is the first time. It fell back; decided is what *stays* above."
+        if got == int(np.searchsorted(updates, right)):
+            return f"{case}: that is the place in the array; the answer is a number of updates."
+        if got == updates[np.argmax(weights >= 0.9)]:
+            return f"{case}: above the limit, not at it."
+        return f"{case} after {updates.tolist()} updates, it returned {got:g}."
+    return None
+
+
+# 12.2
+
+
 def holm(p) -> np.ndarray:
     """Correct p-values by Holm's method, one after the other as on paper."""
     p = np.asarray(p, float)
@@ -54,7 +101,7 @@ HOLM_SLIPS = (
 
 @attempt
 def check_holm(function) -> str | None:
-    rng = stream(0, "exercise 12.1")
+    rng = stream(0, "exercise 12.2")
     cases = [np.array([0.03, 0.01, 0.04]), np.array([0.5, 0.2, 0.9, 0.001]), np.array([0.02])]
     cases += [rng.random(n) ** 3 for n in (5, 7, 28)]
     for p in cases:
@@ -75,63 +122,25 @@ def check_holm(function) -> str | None:
     return None
 
 
-# 12.2
+# 12.3
 
 READINGS = {
-    "a": "0.03 belongs to one test that was made alone. It was one of 28, and 0.4 is what is left of it.",
+    "a": "0.04 belongs to a test that was made alone. It was one of 28, and by Holm its p is 0.5.",
     "b": "undecided is not refuted: refuted would need a mean below 0, and a corrected p below 0.05.",
     "d": "the interval reaches up to 2.7: a difference above 2 is not excluded.",
 }
 
-# 12.3
-
-
-def decided(updates, weights, limit: float) -> float:
-    """Find after how many updates the weight stayed above the limit to the end; inf if it did not."""
-    found = np.inf
-    for n, weight in zip(reversed(list(updates)), reversed(list(weights))):
-        if weight <= limit:
-            break
-        found = n
-    return float(found)
-
-
-DECIDED_CASES = {
-    "a weight that rises": ([52, 104, 156, 208], [0.1, 0.5, 0.93, 0.99]),
-    "a weight that falls back once": ([30, 60, 90, 120, 150], [0.2, 0.95, 0.6, 0.92, 0.97]),
-    "a weight that never gets there": ([10, 20, 30], [0.2, 0.3, 0.89]),
-    "a weight that is there and leaves": ([10, 20, 30, 40], [0.2, 0.95, 0.97, 0.7]),
-    "a weight above it from the first": ([7, 14, 21], [0.91, 0.95, 0.99]),
-    "a weight that is at the limit, not above": ([5, 10, 15], [0.5, 0.9, 0.95]),
-}
-
-
-@attempt
-def check_decided(function) -> str | None:
-    for name, (updates, weights) in DECIDED_CASES.items():
-        updates, weights = np.array(updates), np.array(weights)
-        got = function(updates, weights, 0.9)
-        if np.ndim(got) != 0 or not isinstance(got, int | float | np.number):
-            return f"it must return one number, got {type(got).__name__}."
-        right = decided(updates, weights, 0.9)
-        if got == right:
-            continue
-        above = weights > 0.9
-        case = f"for {name}, {weights.tolist()}"
-        if np.isinf(right):
-            return f"{case}: in the end it is not above 0.9, so np.inf; yours returned {got:g}."
-        if above.any() and got == updates[np.argmax(above)]:
-            return f"{case}: that is the first time. It fell back; decided is what *stays* above."
-        if got == int(np.searchsorted(updates, right)):
-            return f"{case}: that is the place in the array; the answer is a number of updates."
-        if got == updates[np.argmax(weights >= 0.9)]:
-            return f"{case}: above the limit, not at it."
-        return f"{case} after {updates.tolist()} updates, it returned {got:g}."
-    return None
-
 
 EXERCISES = {
     "12.1": Exercise(
+        check_decided,
+        "From the end backwards: a decision is what nothing took back.",
+        (
+            "Walk from the last epoch backwards, as long as the weight is above the limit.",
+            "Or: the places where it is not above; the decision is the one after the last of them.",
+        ),
+    ),
+    "12.2": Exercise(
         check_holm,
         "That is `findings.holm`. Apply it to the p-values of this notebook.",
         (
@@ -140,17 +149,9 @@ EXERCISES = {
             "corrected[order] = ... puts them back where they came from.",
         ),
     ),
-    "12.2": Exercise(
-        choice("c", READINGS),
-        "It is a candidate. Fresh seeds, one test: then 0.03 would count.",
-        ("Which p does the plan ask for? And does the interval lie within ±2?",),
-    ),
     "12.3": Exercise(
-        check_decided,
-        "From the end backwards: a decision is what nothing took back.",
-        (
-            "Walk from the last epoch backwards, as long as the weight is above the limit.",
-            "Or: the places where it is not above; the decision is the one after the last of them.",
-        ),
+        choice("c", READINGS),
+        "It is a candidate. Fresh seeds, one test: then 0.04 would count.",
+        ("Which p does the plan ask for? And does the interval lie within ±2?",),
     ),
 }
