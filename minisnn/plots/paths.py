@@ -89,7 +89,7 @@ def path(
 
 def animate(
     file: PathLike,
-    paths: Sequence[tuple[Sequence[bool], int]] = ((HALF_AND_HALF, 1), ((True, True), 15)),
+    paths: Sequence[tuple[Sequence[bool], int]] | None = None,
     factor: float = 0.4,
 ) -> Path:
     """Write an animation, in which a gradient walks back along paths of one lag, one below the other, as a GIF.
@@ -97,8 +97,8 @@ def animate(
     Parameters
     ----------
     file : path
-    paths : sequence of (hops, span)
-        As in `path`, all with the same lag.
+    paths : sequence of (hops, span), optional
+        As in `path`, all with the same lag. None: 15 hops and 15 leaks in turn, and two hops with a span of 15.
     factor : float
         What is left after a piece, in (0, 1).
 
@@ -123,6 +123,7 @@ def animate(
     from PIL import Image
 
     factor = validate.number(factor, "factor", 0.0, 1.0, open_ends=True)
+    paths = ((HALF_AND_HALF, 1), ((True, True), 15)) if paths is None else paths
     lags = {_places(hops, span)[-1][0] for hops, span in paths}
     if len(lags) != 1:
         raise ValueError(f"paths must have one lag in common, got lags {sorted(lags)}")
