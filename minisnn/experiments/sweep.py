@@ -376,4 +376,6 @@ def draw(folder, setting: str | None = None) -> Path:
         raise ValueError("the sweep has no setting that is a number: there is no figure to draw")
     varied = [name for name in numbers if len({row.get(name) for row in rows}) > 1]
     setting = validate.choice(setting or (varied or numbers)[0], "setting", numbers)
-    return plots.save(Path(folder) / "sweep.png", lambda axes: plots.sweep(rows, setting, axes[0]), width=7.5)
+    curves = {(tuple(part for part in group(row) if part[0] != setting), setting in row) for row in rows}
+    height = max(3.6, 0.5 + 0.21 * len(curves))  # room for the legend
+    return plots.save(Path(folder) / "sweep.png", lambda axes: plots.sweep(rows, setting, axes[0]), 1, 1, 7.5, height)

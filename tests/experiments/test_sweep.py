@@ -671,6 +671,13 @@ def test_draw(tmp_path, monkeypatch):
             sweeps.draw(tmp_path, setting)
 
 
+def test_many_curves_leave_room_for_the_axes(tmp_path, monkeypatch):
+    """Matplotlib would warn that its layout fails: a warning is an error here."""
+    rows = [row(0.5, 0, model="src", span=span, lag=lag) for span in (2, 3) for lag in range(10, 50)]
+    monkeypatch.setattr(sweeps, "read_rows", lambda folder: rows)
+    assert sweeps.draw(tmp_path, "span").exists()
+
+
 def test_nothing_to_draw(tmp_path, tiny):
     sweep(tmp_path, {"hidden": [(4,)], "model": ["src"], "learn_decay": [True], "clip_norm": [None, 1.0]})
     with pytest.raises(ValueError, match="no setting that is a number"):
