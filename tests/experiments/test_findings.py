@@ -682,7 +682,7 @@ def test_numbers_with_intervals_in_the_text_stand_in_a_table():
     """So a sentence that is not renewed with the results is noticed."""
     text = (PAGE / "README.md").read_text(encoding="utf-8")
     in_tables = "\n".join(re.findall(r"^\|.*$", text, re.MULTILINE))
-    prose = re.sub(r"^\|.*$", "", text, flags=re.MULTILINE)
+    prose = " ".join(re.sub(r"^\|.*$", "", text, flags=re.MULTILINE).split())
     quoted = re.findall(r"[+-]\d+\.\d+ ± \d+\.\d+", prose)
     assert len(quoted) >= 4
     assert [number for number in quoted if number not in in_tables] == []
