@@ -73,8 +73,8 @@ def bytes_of(folder) -> dict[Path, bytes]:
 @pytest.fixture(autouse=True)
 def figures():
     """On the backend without windows; no figure is left open by what writes files."""
-    plt.switch_backend("Agg")
     plt.close("all")
+    plt.switch_backend("Agg")
     yield
     plt.close("all")
 

@@ -18,8 +18,8 @@ LEAK, HOP = plots.COLOURS[:2]
 @pytest.fixture(autouse=True)
 def figures():
     """On the backend without windows; no figure stays open."""
-    plt.switch_backend("Agg")
     plt.close("all")
+    plt.switch_backend("Agg")
     yield
     plt.close("all")
 

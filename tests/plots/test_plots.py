@@ -18,8 +18,8 @@ from minisnn.analysis.gradients import GradientFlow
 @pytest.fixture(autouse=True)
 def figures():
     """On the backend without windows; no figure stays open."""
-    plt.switch_backend("Agg")
     plt.close("all")
+    plt.switch_backend("Agg")
     yield
     plt.close("all")
 

@@ -13,8 +13,8 @@ from minisnn import plots
 @pytest.fixture(autouse=True)
 def figures():
     """On the backend without windows; no figure stays open."""
-    plt.switch_backend("Agg")
     plt.close("all")
+    plt.switch_backend("Agg")
     yield
     plt.close("all")
 

@@ -13,8 +13,8 @@ from minisnn.plots import speech
 @pytest.fixture(autouse=True)
 def figures():
     """On the backend without windows; no figure stays open."""
-    plt.switch_backend("Agg")
     plt.close("all")
+    plt.switch_backend("Agg")
     yield
     plt.close("all")
 
