@@ -35,7 +35,7 @@ def displayed(monkeypatch):
     monkeypatch.setattr(ipython, "get_ipython", lambda: kernel)
     monkeypatch.setattr(sliders, "_display_object", lambda thing: things.append(thing) or True)
     yield things
-    if "ipywidgets" in sys.modules and sys.modules["ipywidgets"]:
+    if sys.modules.get("ipywidgets"):
         sys.modules["ipywidgets"].Widget.close_all()
 
 
