@@ -27,7 +27,7 @@ FILES = (
 )
 """The files that `copy` copies."""
 MAX_KB = 400  # size of a notebook with its outputs; a kB is 1000 bytes
-SECONDS = {"07": 150, "09": 150}  # how long a notebook may take on two cores; all others 90
+SECONDS = {"09": 150}  # how long a notebook may take on two cores; all others 90
 TIMEOUT = 600  # seconds per cell
 STRICT = 'import warnings\nwarnings.simplefilter("error")'  # the hidden first cell
 
