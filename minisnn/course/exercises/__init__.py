@@ -137,8 +137,6 @@ def reveal(name: str, content: str | Callable[[], object], reveal: bool = False)
 
     Examples
     --------
-    >>> ms.exercises.reveal("04.4", "One line changes: t + 1 becomes t + λ.")
-    04.4: shown once the exercise is right, or with reveal=True
     >>> ms.exercises.reveal("04.4", "One line changes: t + 1 becomes t + λ.", reveal=True)
     One line changes: t + 1 becomes t + λ.
     """
