@@ -470,9 +470,9 @@ def _findings(names, tasks, report, folder, page, quiet, **options) -> int:
                     print(findings.run(name, task, folder, page / "results", progress=not quiet))
         for path in findings.report(page) if report else ():
             print(path)
-    except (ImportError, RuntimeError) as error:
+    except RuntimeError as error:
         print(f"minisnn: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ImportError) else 1
+        return 1
     return 0
 
 
@@ -515,9 +515,9 @@ def _tutorials(execute, copy, animation, student, folder) -> int:
         return 0
     try:
         notebooks.execute(folder or notebooks.folder(), execute)
-    except (ImportError, RuntimeError) as error:
+    except RuntimeError as error:
         print(f"minisnn: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ImportError) else 1
+        return 1
     return 0
 
 

@@ -10,7 +10,7 @@ from minisnn.datasets._download import import_extra
 
 WINDOW, HOP = 0.030, 0.010  # seconds
 BANDS, LOWEST, HIGHEST = 40, 40.0, 4000.0  # Hz
-RANGE = 80.0  # decibels below the loudest that are told apart
+RANGE = 80.0  # decibels: what is further below the loudest counts as silence
 
 
 def import_librosa():

@@ -114,7 +114,7 @@ def _trained(task: Task, folder: Path, runs: Runs, kept, progress: bool) -> list
 
 
 def _all(task: Task, of_run: dict) -> dict:
-    """Return all settings of a run that differ from its recipe, without those of other models."""
+    """Return all settings in which a run may differ from its recipe."""
     return {**task.common, **of_run}
 
 

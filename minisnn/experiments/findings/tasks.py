@@ -6,6 +6,8 @@
 from dataclasses import dataclass, field
 from itertools import product
 
+from minisnn.datasets._spoken_digits import SPEAKERS
+
 RNNS = ("RSNN", "PLIF RSNN", "ALIF RSNN")
 """The families without a skip; the rival of the skip is the best of them."""
 
@@ -86,7 +88,6 @@ def _seeds(*seeds: int) -> tuple[dict, ...]:
     return tuple({"seed": seed} for seed in seeds)
 
 
-SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 _TEN = {str(seed): _seeds(seed) for seed in range(10)}
 
 TASKS = {
