@@ -38,3 +38,14 @@ def heeded_signals():
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def closed_figures():
+    """On the backend without windows; no figure stays open."""
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+    plt.switch_backend("Agg")
+    yield
+    plt.close("all")

@@ -8,13 +8,7 @@ import pytest
 
 from minisnn import plots
 
-
-@pytest.fixture(autouse=True)
-def figures():
-    """On the backend without windows; no figure stays open."""
-    plt.switch_backend("Agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("closed_figures")
 
 
 def curves() -> dict[str, np.ndarray]:

@@ -1,18 +1,10 @@
 """The graph of a neuron over time: every node and arrow is there, and backwards each arrow is turned round."""
 
-import matplotlib.pyplot as plt
 import pytest
 
 from minisnn import plots
 
-
-@pytest.fixture(autouse=True)
-def figures():
-    """On the backend without windows; no figure stays open."""
-    plt.close("all")
-    plt.switch_backend("Agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("closed_figures")
 
 
 def arrows(ax) -> list:

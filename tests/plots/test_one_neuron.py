@@ -6,14 +6,7 @@ import pytest
 
 from minisnn import plots
 
-
-@pytest.fixture(autouse=True)
-def figures():
-    """On the backend without windows; no figure stays open."""
-    plt.close("all")
-    plt.switch_backend("Agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("closed_figures")
 
 
 @pytest.fixture

@@ -15,13 +15,7 @@ from minisnn.plots import paths
 LEAK, HOP = plots.COLOURS[:2]
 
 
-@pytest.fixture(autouse=True)
-def figures():
-    """On the backend without windows; no figure stays open."""
-    plt.close("all")
-    plt.switch_backend("Agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("closed_figures")
 
 
 def coloured(ax) -> list[tuple[str, np.ndarray]]:

@@ -14,14 +14,7 @@ import minisnn as ms
 from minisnn import plots
 from minisnn.analysis.gradients import GradientFlow
 
-
-@pytest.fixture(autouse=True)
-def figures():
-    """On the backend without windows; no figure stays open."""
-    plt.close("all")
-    plt.switch_backend("Agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("closed_figures")
 
 
 def history(accuracies, seed=0, K=5) -> ms.History:

@@ -9,14 +9,7 @@ import pytest
 import minisnn as ms
 from minisnn.plots import speech
 
-
-@pytest.fixture(autouse=True)
-def figures():
-    """On the backend without windows; no figure stays open."""
-    plt.close("all")
-    plt.switch_backend("Agg")
-    yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("closed_figures")
 
 
 RNG = np.random.default_rng(0)
