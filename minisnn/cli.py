@@ -24,6 +24,7 @@ from minisnn.experiments import run as runs
 from minisnn.experiments import sweep as sweeps
 from minisnn.experiments.findings import EXPERIMENTS, TASKS
 
+FINDINGS = (*EXPERIMENTS, "full")  # what `minisnn findings` runs
 DESCRIPTION = "Train, check and measure recurrent spiking networks with skip connections. Begin with `minisnn compare`."
 
 
@@ -427,7 +428,7 @@ def _bench(folder, quiet, **options) -> int:
 
 def _add_findings(commands) -> None:
     parser = _command(commands, "findings", "the paper's claims at small scale: experiments, tables, figures")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"experiments to run: {', '.join(EXPERIMENTS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"experiments to run: {', '.join(FINDINGS)}")
     parser.add_argument("--all", action="store_true", help="run all experiments and, without --tasks, make the report")
     _some_of(parser, "--tasks", TASKS, "tasks to run them on")
     parser.add_argument("--report", action="store_true", help="make tables and figures anew from stored results")
@@ -453,21 +454,27 @@ def _findings(names, tasks, report, folder, page, quiet, **options) -> int:
     from minisnn.experiments import findings
 
     run_all = options["all"]
-    unknown = [name for name in names if name not in EXPERIMENTS]
+    unknown = [name for name in names if name not in FINDINGS]
     if unknown or bool(names) + run_all + report != 1:
-        listed = ", ".join(EXPERIMENTS)
+        listed = ", ".join(FINDINGS)
         raise ValueError(f"name experiments ({listed}), or --all, or --report; got {' '.join(names)!r}")
     if report and tasks:
         raise ValueError("a report is made from all stored results: --report takes no --tasks")
-    report = report or (run_all and not tasks)
+    if tasks and "full" in names:
+        raise ValueError("full is PS-MNIST at full length: it takes no --tasks")
+    everything = run_all and not tasks
+    report, at_full_length = report or everything, "full" in names or everything
     try:
         if report:
             import scipy.stats  # noqa: F401  missing? say so now, not after hours
-        chosen = [(name, task) for task in tasks or TASKS for name in (EXPERIMENTS if run_all else names)]
-        with locks.hold(storage.make_folder(folder)) if chosen else contextlib.nullcontext():
+        of_tasks = [name for name in EXPERIMENTS if run_all or name in names]
+        chosen = [(name, task) for task in tasks or TASKS for name in of_tasks]
+        with locks.hold(storage.make_folder(folder)) if chosen or at_full_length else contextlib.nullcontext():
             for name, task in chosen:
                 if findings.applies(name, task) or (names and tasks):  # asked for by name: it says why not
                     print(findings.run(name, task, folder, page / "results", progress=not quiet))
+            if at_full_length:
+                print(findings.train_full(folder, page / "results", progress=not quiet))
         for path in findings.report(page) if report else ():
             print(path)
     except RuntimeError as error:

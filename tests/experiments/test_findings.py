@@ -18,7 +18,7 @@ from minisnn import cli
 from minisnn.analysis.robustness import NOISES
 from minisnn.experiments import findings, recipes
 from minisnn.experiments import sweep as sweeps
-from minisnn.experiments.findings import claims, experiments, figures, measures, results, tables, tasks
+from minisnn.experiments.findings import claims, experiments, figures, full, measures, results, tables, tasks
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "tutorials" / "findings"
@@ -197,6 +197,8 @@ def patch(monkeypatch) -> None:
     ]
     monkeypatch.setattr(experiments, "LAG_GRIDS", grids)
     monkeypatch.setattr(experiments, "LAG_SEEDS", 2)
+    monkeypatch.setattr(experiments, "SLOW_EPOCHS", 4)
+    monkeypatch.setattr(results, "OF_ONE_TASK", {"lags": "match", "slow": "match"})
 
 
 def run_all(folder):
@@ -310,6 +312,58 @@ def test_spans_are_followed(tmp_path, tiny):
         (p,) = epoch["span_weights"]
         assert row["span"] == np.argmax(p) + 1 and row["weight"] == pytest.approx(max(p), abs=1e-4)
     assert [row["updates"] for row in rows[:2]] == [4, 8]  # 40 sequences in batches of 10
+
+
+@pytest.mark.compiled
+def test_slow_trainings(tmp_path, tiny):
+    """ASRC and random spans of the first unit, for more epochs, so that T° falls more slowly."""
+    rows = findings.read(tmp_path / "page" / "results", tiny, "slow")
+    assert [(row["network"], row["unit"], row["seed"], row["updates"]) for row in rows] == [
+        (network, "a", 0, 4 * 4)
+        for network in ("ASRC", "random spans")  # 40 sequences in batches of 10
+    ]
+    best = tasks.networks(findings.chosen(tmp_path / "page" / "results", tiny))
+    for row in rows:
+        name = sweeps.run_name({**SMALL, **best[row["network"]], "epochs": 4}, 0)
+        run = tmp_path / "runs" / tiny / "slow" / "runs" / name
+        net, recipe = ms.Network.load(run / "best.npz"), ms.experiments.run.read_recipe(run)
+        test = recipes.make_data(recipe).test
+        assert row["test_accuracy"] == net.evaluate(test, span_mode="hard").accuracy
+        assert row["spans"] == " ".join(map(str, net.spans()))
+    history = ms.History.from_json(
+        run.parent / sweeps.run_name({**SMALL, **best["ASRC"], "epochs": 4}, 0) / "history.json"
+    )
+    assert history.rows[2]["temperature"] == pytest.approx(2.8e-4**0.5)
+    assert rows[0]["decided"] in ("inf", "4", "8", "12", "16") and rows[1]["decided"] == ""
+
+
+@pytest.mark.compiled
+def test_full_length(tmp_path, monkeypatch, capsys):
+    """The folders of the runs are stored whole: `minisnn plot` draws them, tables and figures are made of them."""
+    monkeypatch.setattr(sweeps, "processes", lambda n_tasks: InProcess())
+    monkeypatch.setattr(full, "RECIPE", "match-src")
+    monkeypatch.setattr(full, "COMMON", {**SMALL, "lag": 16, "epochs": 2, "seed": 0})
+    page = tmp_path / "page"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "after .*epoch.* layer")
+        options = ["--folder", str(tmp_path / "runs"), "--page", str(page), "--quiet"]
+        assert cli.main(["findings", "full", *options]) == 0
+    assert capsys.readouterr().out == f"{page / 'results' / 'full'}\n"
+    assert full.stored(page / "results") == list(full.NETWORKS)
+    rows = [line.split(" | ") for line in tables.full(page / "results").splitlines()[2:]]
+    for (network, of_network), row in zip(full.NETWORKS.items(), rows, strict=True):
+        run = full.of(page / "results", network)
+        net, recipe = ms.Network.load(run / "best.npz"), ms.experiments.run.read_recipe(run)
+        assert recipe == recipes.recipe("match-src", **{**full.COMMON, **of_network})
+        accuracy = net.evaluate(recipes.make_data(recipe).test, span_mode="hard").accuracy
+        assert (row[0], row[3]) == (f"| {network}", f"{100 * accuracy:.2f}")
+        assert row[4] == ("" if network == "RSNN" else str(net.spans()[0]))
+    assert cli.main(["plot", str(full.of(page / "results", "ASRC"))]) == 0
+    assert cli.main(["findings", "full", "--tasks", "match", *options]) == 2
+    assert "it takes no --tasks" in capsys.readouterr().err
+    before = {path: path.read_bytes() for path in (page / "results").rglob("*") if path.is_file()}
+    assert cli.main(["findings", "full", *options]) == 0
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_when_spans_are_decided(monkeypatch):
@@ -468,7 +522,9 @@ def test_what_is_not_there_is_told(tmp_path, capsys):
     with pytest.raises(ValueError, match="table must be one of 'claims'"):
         tables.fill("<!-- findings: claim -->\n<!-- end of findings -->", RESULTS)
     assert cli.main(["findings"]) == 2
-    assert "name experiments (tuning, accuracy, gradients, robustness, spans, lags)" in capsys.readouterr().err
+    assert (
+        "name experiments (tuning, accuracy, gradients, robustness, spans, lags, slow, full)" in capsys.readouterr().err
+    )
     assert cli.main(["findings", "accuracies"]) == 2
     assert "got 'accuracies'" in capsys.readouterr().err
 
@@ -506,6 +562,7 @@ def test_rows_by_unit():
         (["--report", "--tasks", "match"], "--report takes no --tasks"),
         (["--all", "accuracy"], "or --all, or --report"),
         (["lags", "--tasks", "psdigits"], "'lags' belongs to the task 'match' alone"),
+        (["slow", "--tasks", "match"], "'slow' belongs to the task 'psdigits' alone"),
     ],
 )
 def test_commands_that_do_not_fit(options, words, tmp_path, capsys):
@@ -533,7 +590,7 @@ def test_marks_that_are_off_are_told(text):
 
 
 def test_marks_name_a_task_where_they_need_one():
-    for name in ("accuracy", "lags match", "accuracy match psdigits"):
+    for name in ("accuracy", "lags match", "full match", "accuracy match psdigits"):
         with pytest.raises(ValueError, match="in a mark"):
             tables.fill(MARK.format(name) + END, RESULTS)
     with pytest.raises(ValueError, match="task must be one of"):

@@ -1,7 +1,8 @@
 """The paper's claims at small scale: experiments, stored results, and the tables and figures made from them.
 
     tasks.py        which networks are compared on which data, and what is tried to tune them
-    experiments.py  tuning, accuracy, gradients, robustness, spans, lags
+    experiments.py  tuning, accuracy, gradients, robustness, spans, lags, slow
+    full.py         PS-MNIST at full length
     results.py      the files in `tutorials/findings/results/`
     intervals.py    means, paired differences, t-intervals
     measures.py     the numbers of the findings, made from stored rows
@@ -15,6 +16,7 @@ What is done follows `tutorials/findings/PLAN.md`. `minisnn findings --all` does
 """
 
 from minisnn.experiments.findings.claims import CLAIMS, holm, tests
+from minisnn.experiments.findings.full import train_full
 from minisnn.experiments.findings.intervals import Interval, mean_interval, paired_difference
 from minisnn.experiments.findings.report import report
 from minisnn.experiments.findings.results import EXPERIMENTS, applies, by_unit, chosen, curves, read, run, stored
@@ -40,4 +42,5 @@ __all__ = [
     "run",
     "stored",
     "tests",
+    "train_full",
 ]

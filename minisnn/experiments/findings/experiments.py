@@ -5,6 +5,7 @@ folder/TASK/              the sweep that trains the networks (`sweep.py`)
 folder/TASK/gradients/    the measurements, one JSON file per run, with the settings of the measurement;
 folder/TASK/robustness/   if these or the run have changed, it is measured anew
 folder/TASK/lags/         the sweep over lags
+folder/TASK/slow/         the sweep of long trainings
 
 A row names its network, its unit (a seed or a speaker), and the seed of its run.
 """
@@ -23,11 +24,13 @@ from minisnn.analysis import gradients as analysis
 from minisnn.analysis import robustness as disturbances
 from minisnn.datasets import Split
 from minisnn.experiments import recipes
+from minisnn.experiments import run as runs
 from minisnn.experiments import sweep as sweeps
 from minisnn.experiments.findings.tasks import (
     LAG_GRIDS,
     LAG_SEEDS,
     LEVELS,
+    SLOW_EPOCHS,
     Task,
     families,
     networks,
@@ -58,14 +61,14 @@ Runs = list[tuple[str, str, dict]]
 
 def tuning(task: Task, folder: Path, best: None, progress: bool = True) -> list[dict]:
     """Train every family with all its settings: validation accuracy of each, and nothing of test data."""
-    runs = [
+    listed = [
         (family, str(number), {**tried, **of_run})
         for family, of_family in families(task).items()
         for number, tried in enumerate(of_family)
         for of_run in task.tuning
     ]
     kept = ("validation_accuracy", "best_epoch", "seconds")
-    rows = _trained(task, folder / "tuning", runs, kept, progress)
+    rows = _trained(task, folder / "tuning", listed, kept, progress)
     return [
         {"family": row["network"], "setting": row["unit"], **{key: row[key] for key in ("seed", *kept)}} for row in rows
     ]
@@ -101,12 +104,12 @@ def _transplants(task: Task, best: dict, rows: list[dict]) -> Runs:
     ]
 
 
-def _trained(task: Task, folder: Path, runs: Runs, kept, progress: bool) -> list[dict]:
+def _trained(task: Task, folder: Path, listed: Runs, kept, progress: bool) -> list[dict]:
     """Train what is left of these runs, and return one row for each; equal runs are trained once."""
-    grids = [{name: [value] for name, value in _all(task, of_run).items()} for _, _, of_run in runs]
+    grids = [{name: [value] for name, value in _all(task, of_run).items()} for _, _, of_run in listed]
     rows = sweeps.sweep(task.recipe, grids, folder=folder, progress=progress)
     by_run = {sweeps.run_name(sweeps.settings_of(row), row["seed"]): row for row in rows}
-    found = [(network, unit, by_run[_name(task, of_run)]) for network, unit, of_run in runs]
+    found = [(network, unit, by_run[_name(task, of_run)]) for network, unit, of_run in listed]
     return [
         {"network": network, "unit": unit, "seed": row["seed"], **{key: row[key] for key in kept}}
         for network, unit, row in found
@@ -176,27 +179,57 @@ def spans(task: Task, folder: Path, best: dict, progress: bool = True) -> list[d
     accuracy(task, folder, best, progress)
     rows = []
     for network, unit, of_run in _runs(task, {"ASRC": best["ASRC"]}):
-        recipe = recipes.recipe(task.recipe, **_all(task, of_run))
-        history = History.from_json(folder / "runs" / _name(task, of_run) / "history.json")
-        updates = -(-recipes.n_training(recipe) // recipe.batch_size)
-        for row in history.rows:
-            for layer, p in enumerate(row["span_weights"]):
-                rows.append(
-                    {
-                        "network": network,
-                        "unit": unit,
-                        "seed": recipe.seed,
-                        "layer": layer,
-                        "epoch": row["epoch"],
-                        "updates": updates * (row["epoch"] + 1),
-                        "temperature": float(f"{row['temperature']:.4g}"),
-                        "span": int(np.argmax(p)) + 1,
-                        "weight": round(float(np.max(p)), 4),
-                        "soft": round(row["validation_accuracy_soft"], 4),
-                        "hard": round(row["validation_accuracy_hard"], 4),
-                    }
-                )
+        for row in over_updates(folder / "runs" / _name(task, of_run)):
+            rows.append({"network": network, "unit": unit, "seed": of_run["seed"], **row})
     return rows
+
+
+def over_updates(run: Path) -> list[dict]:
+    """Return one row per epoch and layer of an ASRC, from the folder of its run."""
+    recipe, rows = runs.read_recipe(run), []
+    per_epoch = -(-recipes.n_training(recipe) // recipe.batch_size)
+    for row in History.from_json(run / "history.json").rows:
+        for layer, p in enumerate(row["span_weights"]):
+            rows.append(
+                {
+                    "layer": layer,
+                    "epoch": row["epoch"],
+                    "updates": per_epoch * (row["epoch"] + 1),
+                    "temperature": float(f"{row['temperature']:.4g}"),
+                    "span": int(np.argmax(p)) + 1,
+                    "weight": round(float(np.max(p)), 4),
+                    "soft": round(row["validation_accuracy_soft"], 4),
+                    "hard": round(row["validation_accuracy_hard"], 4),
+                }
+            )
+    return rows
+
+
+def decided_after(rows: list[dict]) -> list[float]:
+    """Return after how many updates each layer had decided for good, from the rows of a run; inf: never."""
+    after = []
+    for layer in sorted({row["layer"] for row in rows}):
+        after.append(np.inf)
+        for row in reversed([row for row in rows if row["layer"] == layer]):
+            if row["weight"] <= DECIDED:
+                break
+            after[-1] = row["updates"]
+    return after
+
+
+def slow(task: Task, folder: Path, best: dict, progress: bool = True) -> list[dict]:
+    """Train ASRC and random spans with as many updates as the paper, in the first unit: one row per network.
+
+    T° falls over all of training, so spans are decided as slowly as there: `decided` has for each layer of ASRC the
+    updates until then. For permuted digits alone.
+    """
+    unit, (of_unit, *_) = next(iter(task.units.items()))
+    chosen = {name: {**networks(best)[name], "epochs": SLOW_EPOCHS, **of_unit} for name in ("ASRC", "random spans")}
+    listed = [(name, unit, of_run) for name, of_run in chosen.items()]
+    rows = _trained(task, folder / "slow", listed, (*sweeps.COLUMNS, "spans"), progress)
+    history = over_updates(folder / "slow" / "runs" / _name(task, chosen["ASRC"]))
+    decided = {"ASRC": " ".join(f"{updates:g}" for updates in decided_after(history)), "random spans": ""}
+    return [{**row, "updates": history[-1]["updates"], "decided": decided[row["network"]]} for row in rows]
 
 
 def lags(task: Task, folder: Path, best: dict, progress: bool = True) -> list[dict]:
@@ -210,9 +243,9 @@ def _of_each_run(task: Task, folder: Path, name: str, best: dict, measure, progr
     Each run is measured in a new process and written at once; what is there is not measured again.
     """
     trained = accuracy(task, folder, best, progress)
-    runs = [*_runs(task, networks(best)), *_transplants(task, best, trained)]
+    listed = [*_runs(task, networks(best)), *_transplants(task, best, trained)]
     measured = storage.make_folder(folder / name)
-    files = [(*run, measured / f"{_name(task, run[2])}.json") for run in runs]
+    files = [(*run, measured / f"{_name(task, run[2])}.json") for run in listed]
     stamps = {path: _stamp(name, folder / "runs" / path.stem) for *_, path in files}
     found = {path: _measured(path, stamp) for path, stamp in stamps.items()}
     left = {path: of_run for *_, of_run, path in files if found[path] is None}

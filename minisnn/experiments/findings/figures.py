@@ -10,10 +10,11 @@ import numpy as np
 
 from minisnn import plots
 from minisnn._internal import storage
-from minisnn.experiments.findings import measures
+from minisnn.experiments.findings import full, measures
 from minisnn.experiments.findings.intervals import mean_interval
 from minisnn.experiments.findings.results import by_unit, chosen, curves, read, stored, validation_means
 from minisnn.experiments.findings.tasks import LEVELS, MAIN, TASKS, families
+from minisnn.training.history import History
 
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
 
@@ -140,6 +141,8 @@ def draw(results, folder) -> list[Path]:
             plots.save(f"{stem}-spans.png", _spans(results, name, rows), 1, 3, 12, 3.6),
             plots.save(f"{stem}-robustness.png", _robustness(results, name), 3, 3, 12, 9.5),
         ]
+    if full.stored(results):
+        drawn.append(plots.save(folder / "full.png", lambda axes: _full(results, axes), 1, 4, 15, 3.4))
     return drawn
 
 
@@ -196,3 +199,13 @@ def _robustness(results, name):
         axes[0].figure.legend(*lines, loc="outside lower center", ncols=6, frameon=False)
 
     return paint
+
+
+def _full(results, axes) -> None:
+    """Draw the learning curves at full length, and the span weights of ASRC."""
+    histories = {name: History.from_json(full.of(results, name) / "history.json") for name in full.stored(results)}
+    plots.learning_curves(histories, ax=axes[0])
+    axes[0].set_ylabel("validation accuracy (%)")
+    for layer, ax in enumerate(axes[1:]):
+        if "ASRC" in histories:
+            plots.span_weights(histories["ASRC"], layer, ax=ax)

@@ -4,7 +4,7 @@ import numpy as np
 
 from minisnn.analysis.robustness import Robustness
 from minisnn.experiments import recipes
-from minisnn.experiments.findings.experiments import DECIDED
+from minisnn.experiments.findings.experiments import decided_after
 from minisnn.experiments.findings.intervals import Interval, mean_interval
 from minisnn.experiments.findings.results import by_unit, read, validation_means
 from minisnn.experiments.findings.tasks import LEVELS, RNNS, TASKS
@@ -78,15 +78,7 @@ def kept_under_noise(results, name: str, network: str) -> np.ndarray:
 
 def updates_until_decided(results, name: str) -> np.ndarray:
     """Return after how many updates each layer had decided to the end of training, (runs, layers); inf: never."""
-    rows = read(results, name, "spans")
-    layers = sorted({row["layer"] for row in rows})
-    runs = dict.fromkeys((row["unit"], row["seed"]) for row in rows)
-    found = np.full((len(runs), len(layers)), np.inf)
-    for i, run in enumerate(runs):
-        for j in layers:
-            of_layer = [row for row in rows if (row["unit"], row["seed"]) == run and row["layer"] == j]
-            for row in reversed(of_layer):
-                if row["weight"] <= DECIDED:
-                    break
-                found[i, j] = row["updates"]
-    return found
+    runs = {}
+    for row in read(results, name, "spans"):
+        runs.setdefault((row["unit"], row["seed"]), []).append(row)
+    return np.array([decided_after(rows) for rows in runs.values()])

@@ -1,6 +1,7 @@
 """The stored results of the experiments: small CSV files, one per task and experiment, and a record per task.
 
-TASK-tuning.csv, TASK-accuracy.csv, TASK-gradients.csv, TASK-robustness.csv, TASK-spans.csv, match-lags.csv
+TASK-tuning.csv, TASK-accuracy.csv, TASK-gradients.csv, TASK-robustness.csv, TASK-spans.csv
+match-lags.csv, psdigits-slow.csv
 TASK.json       the commands, configuration, chosen settings, units, versions, processor and seconds
 """
 
@@ -25,13 +26,17 @@ EXPERIMENTS = {
     "robustness": experiments.robustness,
     "spans": experiments.spans,
     "lags": experiments.lags,
+    "slow": experiments.slow,
 }
 """The experiments by name: the first chooses settings, the second trains the networks that the next three measure."""
 
+OF_ONE_TASK = {"lags": "match", "slow": "psdigits"}
+"""The task of the experiments that exist for one alone."""
+
 
 def applies(name: str, task_name: str) -> bool:
-    """Check whether an experiment exists for this task: `lags` does for delayed match alone."""
-    return name != "lags" or task_name == "match"
+    """Check whether an experiment exists for this task."""
+    return OF_ONE_TASK.get(name, task_name) == task_name
 
 
 def run(name: str, task_name: str, folder, results, progress: bool = True) -> Path:
@@ -66,7 +71,7 @@ def run(name: str, task_name: str, folder, results, progress: bool = True) -> Pa
     do = EXPERIMENTS[validate.choice(name, "experiment", EXPERIMENTS)]
     task = TASKS[validate.choice(task_name, "task", TASKS)]
     if not applies(name, task_name):
-        raise ValueError("the experiment 'lags' belongs to the task 'match' alone")
+        raise ValueError(f"the experiment {name!r} belongs to the task {OF_ONE_TASK[name]!r} alone")
     best = None if name in ("tuning", "lags") else chosen(results, task_name)
     found = do(task, Path(folder) / task_name, best, progress)
     path, text = _file(storage.make_folder(results), task_name, name), storage.as_csv(found)
@@ -155,18 +160,19 @@ def read(results, task_name: str, name: str) -> list[dict]:
 
 
 def stored(results) -> list[str]:
-    """List the tasks all of whose results are there and whole; raise as `read` does if a file is damaged."""
-    names = [name for name in TASKS if all(_file(results, name, e).exists() for e in EXPERIMENTS if applies(e, name))]
+    """List the tasks that have the results of all claims, whole; raise as `read` does if a file is damaged."""
+    of_claims = [name for name in EXPERIMENTS if name not in OF_ONE_TASK]
+    names = [name for name in TASKS if all(_file(results, name, e).exists() for e in of_claims)]
     for task_name in names:
         for name in EXPERIMENTS:
-            if applies(name, task_name):
+            if _file(results, task_name, name).exists():
                 read(results, task_name, name)
     return names
 
 
 def _number(key: str, text: str):
-    """Read a number where it is one; units, spans and firing rates, one per layer, stay text."""
-    if key in ("unit", "firing_rates") or (key == "spans"):
+    """Read a number where it is one; units, and what has one value per layer, stay text."""
+    if key in ("unit", "spans", "firing_rates", "decided"):
         return text
     try:
         return int(text) if text.lstrip("-").isdigit() else float(text)

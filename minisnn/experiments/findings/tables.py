@@ -14,8 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from minisnn._internal import validate
+from minisnn.experiments import run as runs
+from minisnn.experiments.findings import full as full_length
 from minisnn.experiments.findings import measures
 from minisnn.experiments.findings.claims import tests
+from minisnn.experiments.findings.experiments import decided_after, over_updates
 from minisnn.experiments.findings.intervals import mean_interval, paired_difference
 from minisnn.experiments.findings.measures import signed
 from minisnn.experiments.findings.results import by_unit, chosen, read, stored, validation_means
@@ -39,10 +42,11 @@ def fill(text: str, results) -> str:
     def table(match) -> str:
         name, *of_task = match[2].split()
         make = TABLES[validate.choice(name, "table", TABLES)]
-        if bool(of_task) == (name in ("claims", "lags")) or len(of_task) > 1:
-            raise ValueError(f"{match[2]!r} in a mark: claims and lags cover all tasks, the other tables one each")
+        if bool(of_task) == (name in WITHOUT_TASK) or len(of_task) > 1:
+            raise ValueError(f"{match[2]!r} in a mark: {', '.join(WITHOUT_TASK)} take no task, other tables one each")
         task = [validate.choice(task, "task", TASKS) for task in of_task]
-        has_rows = (Path(results) / "match-lags.csv").exists() if name == "lags" else set(task) <= set(names)
+        needed = WITHOUT_TASK.get(name)
+        has_rows = set(task) <= set(names) if needed is None else (Path(results) / needed).exists()
         return match[1] + (make(results, *task) if has_rows else NOT_RUN) + match[4]
 
     filled, n = MARKED.subn(table, text)
@@ -163,7 +167,41 @@ def lags(results) -> str:
     return _table(["lag", *map(str, columns)], lines)
 
 
+def slow(results) -> str:
+    """Tabulate the trainings with as many updates as the paper's."""
+    return _table(
+        ["network", "updates", "best epoch", "validation (%)", "test (%)", "spans", "updates until p > 0.9, by layer"],
+        [
+            [row["network"], f"{row['updates']:,}", str(row["best_epoch"] + 1)]
+            + [f"{100 * row[name]:.1f}" for name in ("validation_accuracy", "test_accuracy")]
+            + [row["spans"], ", ".join(f"{float(updates):,.0f}" for updates in row["decided"].split())]
+            for row in read(results, "psdigits", "slow")
+        ],
+    )
+
+
+def full(results) -> str:
+    """Tabulate the networks at full length."""
+    lines = []
+    for network in full_length.stored(results):
+        run = full_length.of(results, network)
+        result, decided = runs.read_result(run), ""
+        if network == "ASRC":
+            decided = ", ".join(f"{updates:,.0f}" for updates in decided_after(over_updates(run)))
+        lines.append(
+            [network, str(result["best_epoch"] + 1)]
+            + [f"{100 * result[name]:.2f}" for name in ("validation_accuracy", "test_accuracy")]
+            + [" ".join(map(str, result["spans"])) if network in ("SRC", "ASRC", "random spans") else "", decided]
+            + [", ".join(f"{rate:.3f}" for rate in result["firing_rates"]), f"{result['seconds'] / 3600:.1f}"]
+        )
+    head = ["network", "best epoch", "validation (%)", "test (%)", "spans", "updates until p > 0.9, by layer"]
+    return _table([*head, "firing rates", "hours on one core"], lines)
+
+
+WITHOUT_TASK = {"claims": ".", "lags": "match-lags.csv", "slow": "psdigits-slow.csv", "full": "full"}
+"""The tables that take no task, and what must be there of the results."""
+
 TABLES: dict[str, Callable] = {
-    table.__name__: table for table in (claims, lags, tuning, accuracy, gradients, spans, robustness)
+    table.__name__: table for table in (claims, lags, slow, full, tuning, accuracy, gradients, spans, robustness)
 }
 """The tables by the name that a mark gives, with the task where it has one."""

@@ -121,6 +121,9 @@ LAG_GRIDS = [
 
 LAG_SEEDS = 3
 
+SLOW_EPOCHS = 827
+"""Of the experiment `slow` on permuted digits: 200 times 215 updates, 52 to an epoch, as in 200 epochs of PS-MNIST."""
+
 LEVELS = {  # of each noise that `robustness` knows
     "gaussian": (0, 0.05, 0.1, 0.2, 0.3, 0.5),
     "dropped": (0, 0.05, 0.1, 0.2, 0.3, 0.5),

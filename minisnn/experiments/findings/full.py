@@ -1,0 +1,74 @@
+"""PS-MNIST at full length: T = 784, 55,000 images, the paper's sizes and recipe but for 50 epochs; one seed.
+
+One run per network, told as descriptive: no claim is tested on it. The folders of the runs are stored whole, in
+`tutorials/findings/results/full/NETWORK/`, and `minisnn plot` draws them.
+"""
+
+from pathlib import Path
+
+from minisnn._internal import storage
+from minisnn.experiments import run as runs
+from minisnn.experiments import sweep as sweeps
+
+RECIPE = "psmnist-src"
+NETWORKS = {
+    "RSNN": {"model": "rsnn"},
+    "SRC": {"model": "src", "span": 12},
+    "ASRC": {"model": "asrc", "max_span": 51},
+    "random spans": {"model": "random", "max_span": 51},
+}
+COMMON = {"epochs": 50, "seed": 0}
+
+KEPT = ("config.json", "history.csv", "history.json", "best.npz", runs.RESULT)
+"""The files of a run that are stored; the last is written last, and says that the others are there."""
+
+
+def train_full(folder, results, progress: bool = True) -> Path:
+    """Train the networks, or continue them, and store their folders.
+
+    Parameters
+    ----------
+    folder : path
+        Holds the runs, in `full/`.
+    results : path
+        Folder of the stored results.
+
+    Returns
+    -------
+    Path
+        The folder that holds one folder per network.
+
+    Raises
+    ------
+    ValueError, RuntimeError, KeyboardInterrupt, BlockingIOError, OSError
+        As in `minisnn.sweep`; if a run failed, those that have ended are stored before that is raised.
+    """
+    folder = Path(folder) / "full"
+    of_networks = {network: {**of_network, **COMMON} for network, of_network in NETWORKS.items()}
+    grids = [{name: [value] for name, value in settings.items()} for settings in of_networks.values()]
+    try:
+        sweeps.sweep(RECIPE, grids, folder=folder, progress=progress)
+    finally:
+        for network, settings in of_networks.items():
+            seed = settings.pop("seed")
+            _store(folder / "runs" / sweeps.run_name(settings, seed), of(results, network))
+    return Path(results) / "full"
+
+
+def _store(run: Path, stored: Path) -> None:
+    """Copy the files of a run that has ended."""
+    if (run / runs.RESULT).exists():
+        storage.make_folder(stored)
+        for name in KEPT:
+            content = (run / name).read_bytes()
+            storage.write_file(stored / name, lambda file, content=content: file.write(content))
+
+
+def of(results, network: str) -> Path:
+    """Return the folder in which a network's run is stored."""
+    return Path(results) / "full" / network.replace(" ", "-")
+
+
+def stored(results) -> list[str]:
+    """List the networks whose runs are stored."""
+    return [network for network in NETWORKS if (of(results, network) / runs.RESULT).exists()]
