@@ -55,6 +55,12 @@ def _axes(ax: Axes | None, width: float = 6.0, height: float = 3.6) -> Axes:
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
 
 
+def label_axes(ax: Axes, xlabel: str, ylabel: str) -> None:
+    """Name both axes, and draw a light grid."""
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.grid(alpha=0.3)
+
+
 def legend(ax: Axes, **options) -> None:
     """Add a legend without a frame, if anything has a name."""
     if ax.get_legend_handles_labels()[1]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minisnn._internal.types import ArrayLike
-from minisnn.plots._base import COLOURS, _axes, colours, grey
+from minisnn.plots._base import COLOURS, _axes, colours, grey, label_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,9 +85,7 @@ def _growth(growth: dict, ax) -> None:
         ax.loglog(x / x[0], y / y[0], color=colour, marker="o", markersize=4, label=f"{axis} from {x[0]:.0f}")
     grid = np.array([1.0, 16.0])
     ax.loglog(grid, grid, color=grey(0.6), linestyle="--", linewidth=1, label="proportional")
-    ax.set_xlabel("size, relative to the smallest")
-    ax.set_ylabel("time, relative to the smallest")
-    ax.grid(alpha=0.3)
+    label_axes(ax, "size, relative to the smallest", "time, relative to the smallest")
     ax.legend(frameon=False)
 
 
@@ -127,10 +125,8 @@ def cost(
     styles = cycle(("--", "-.", ":"))
     for colour, style, (name, seconds) in zip(cycle(colours()[len(measured) :]), styles, dense.items()):
         ax.axhline(1e6 * seconds, color=colour, linestyle=style, linewidth=1.5, label=name)
-    ax.set_xlabel("firing rate (%)")
-    ax.set_ylabel("time (µs per step)")
+    label_axes(ax, "firing rate (%)", "time (µs per step)")
     ax.set_ylim(bottom=0)
-    ax.grid(alpha=0.3)
     ax.legend(frameon=False, fontsize="small")
     return ax
 
@@ -165,8 +161,6 @@ def speed(sizes: ArrayLike, speeds: ArrayLike, caches: dict[str, float], ax: Axe
         ax.axvline(size, color=grey(0.5), linestyle="--", linewidth=1)
         beside = {"xytext": (3, 3), "textcoords": "offset points", "va": "bottom"}
         ax.annotate(name, (size, 0), xycoords=("data", "axes fraction"), **beside)
-    ax.set_xlabel("weights (bytes)")
-    ax.set_ylabel("multiply-adds (10⁹ per second)")
+    label_axes(ax, "weights (bytes)", "multiply-adds (10⁹ per second)")
     ax.set_ylim(bottom=0)
-    ax.grid(alpha=0.3)
     return ax

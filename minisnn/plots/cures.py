@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minisnn._internal.types import ArrayLike
-from minisnn.plots._base import COLOURS, _axes, arrays_by_name, colours, grey
+from minisnn.plots._base import COLOURS, _axes, arrays_by_name, colours, grey, label_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,9 +67,7 @@ def gradient_by_lag(
             ax.plot(there[-1:], values[there[-1:]], "x", markeredgewidth=2.5, **style | {"markersize": 11})
     order = sorted(groups, key=lambda name: -groups[name][-1])
     ax.set_yscale("log")
-    ax.set_xlabel("lag (steps before the step that is read)")
-    ax.set_ylabel("‖∂L/∂v[t]‖, relative to lag 0")
-    ax.grid(alpha=0.3)
+    label_axes(ax, "lag (steps before the step that is read)", "‖∂L/∂v[t]‖, relative to lag 0")
     ax.legend([lines[name] for name in order], order, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
 

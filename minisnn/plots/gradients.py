@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minisnn._internal.types import ArrayLike
-from minisnn.plots._base import COLOURS, _axes, arrays_by_name, colours, grey, legend, pairs_by_name, seeds_by_name
+from minisnn.plots._base import (
+    COLOURS,
+    _axes,
+    arrays_by_name,
+    colours,
+    grey,
+    label_axes,
+    legend,
+    pairs_by_name,
+    seeds_by_name,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,10 +72,8 @@ def gradient_flow(flows: Any, layer: int = 0, ax: Axes | None = None) -> Axes:
             mean = np.exp(np.mean(np.log(started), axis=0)) if started else curves[0]
         ax.plot(mean, color=colour, linewidth=2, label=name)
     ax.set_yscale("log")
-    ax.set_xlabel("steps before the readout")
-    ax.set_ylabel("‖∂L/∂v[t]‖, relative")
+    label_axes(ax, "steps before the readout", "‖∂L/∂v[t]‖, relative")
     ax.set_title(f"layer {layer}", fontsize="medium")
-    ax.grid(alpha=0.3)
     legend(ax)
     return ax
 
@@ -103,10 +111,8 @@ def hop_sizes(parts: dict[str, Any], ax: Axes | None = None) -> Axes:
         sizes = np.array([np.sqrt(np.square(part).sum(axis=2).mean()) for part in parts_in_order])
         hops = np.flatnonzero(sizes)
         ax.semilogy(hops, sizes[hops], color=colour, marker=marker, markersize=5, linewidth=1, label=name)
-    ax.set_xlabel("passages through W_rec (hops)")
-    ax.set_ylabel("part of the Jacobian, ‖·‖ / √N")
+    label_axes(ax, "passages through W_rec (hops)", "part of the Jacobian, ‖·‖ / √N")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.grid(alpha=0.3)
     legend(ax)
     return ax
 
@@ -172,11 +178,9 @@ def step_sweep(steps: ArrayLike, errors: ArrayLike, ax: Axes | None = None) -> A
     """
     ax = _axes(ax)
     ax.loglog(steps, errors, color=COLOURS[0], marker="o", markersize=4)
-    ax.set_xlabel("step size h of (L(w + h) - L(w - h)) / 2h")
-    ax.set_ylabel("largest relative error")
+    label_axes(ax, "step size h of (L(w + h) - L(w - h)) / 2h", "largest relative error")
     ax.annotate("rounding, 1/h", (0.04, 0.06), xycoords="axes fraction")
     ax.annotate("truncation, h²", (0.96, 0.06), xycoords="axes fraction", ha="right")
-    ax.grid(alpha=0.3)
     return ax
 
 
@@ -204,9 +208,7 @@ def step_sizes(curves: Any, ax: Axes | None = None) -> Axes:
     ax = _axes(ax, width=7.5)
     for colour, marker, (name, (steps, errors)) in zip(cycle(colours()), cycle("os^v"), pairs.items()):
         ax.loglog(steps, np.maximum(errors, 1e-17), color=colour, marker=marker, markersize=4, label=name)
-    ax.set_xlabel("step size h")
-    ax.set_ylabel("largest relative error")
-    ax.grid(alpha=0.3)
+    label_axes(ax, "step size h", "largest relative error")
     legend(ax, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
 
@@ -237,8 +239,6 @@ def losses_along(offsets: ArrayLike, losses: ArrayLike | dict[str, ArrayLike], a
     for colour, line, (name, values) in zip(cycle(colours()), cycle(("-", "--", ":")), lines):
         ax.plot(offsets, values, line, color=colour, linewidth=2, label=name)
     ax.axvline(0, color=grey(0.6), linewidth=1, linestyle=":")
-    ax.set_xlabel("offset of the weight")
-    ax.set_ylabel("loss L")
-    ax.grid(alpha=0.3)
+    label_axes(ax, "offset of the weight", "loss L")
     legend(ax)
     return ax

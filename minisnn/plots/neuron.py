@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minisnn._internal.types import ArrayLike
-from minisnn.plots._base import _axes, arrays_by_name, colours, grey, legend
+from minisnn.plots._base import _axes, arrays_by_name, colours, grey, label_axes, legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,10 +67,8 @@ def potentials(
         ax.axhline(threshold, color=grey(0.5), linestyle="--", linewidth=1)
         beside = {"xytext": (3, 0), "textcoords": "offset points", "va": "center"}
         ax.annotate("θ", (1, threshold), xycoords=("axes fraction", "data"), **beside)
-    ax.set_xlabel("time (steps)")
-    ax.set_ylabel("potential v")
+    label_axes(ax, "time (steps)", "potential v")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.grid(alpha=0.3)
     legend(ax)
     return ax
 
@@ -112,9 +110,7 @@ def firing_rates(currents: ArrayLike, rates: ArrayLike | dict[str, ArrayLike], a
     for i, (colour, (name, rate)) in enumerate(zip(cycle(colours()), lines.items())):
         width = 1.5 + 3 * (len(lines) - 1 - i)
         ax.plot(currents, rate, color=colour, linewidth=width, solid_capstyle="butt", label=name)
-    ax.set_xlabel("constant current I (potential per step)")
-    ax.set_ylabel("firing rate (spikes per step)")
-    ax.grid(alpha=0.3)
+    label_axes(ax, "constant current I (potential per step)", "firing rate (spikes per step)")
     legend(ax)
     return ax
 
@@ -201,8 +197,6 @@ def seeds_over(
         ax.plot(place, results, marker, color=colour, markersize=4, alpha=0.45, linestyle="none")
         ax.plot(place, results.mean(axis=1), line, color=colour, linewidth=1.8, label=name)
     ax.set_xscale("log")
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
-    ax.grid(alpha=0.3)
+    label_axes(ax, xlabel, ylabel)
     legend(ax)
     return ax

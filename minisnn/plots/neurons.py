@@ -10,7 +10,7 @@ import numpy as np
 from minisnn._internal.types import ArrayLike
 from minisnn.core.surrogate import Surrogate
 from minisnn.core.tape import Tape
-from minisnn.plots._base import _axes, arrays_by_name, colours, grey, legend
+from minisnn.plots._base import _axes, arrays_by_name, colours, grey, label_axes, legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -144,8 +144,6 @@ def curves(
     ax = _axes(ax)
     for colour, line, (name, y) in zip(cycle(colours()), cycle(("-", "--", "-.", ":")), lines):
         ax.plot(x, y, line, color=colour, linewidth=1.6, label=name)
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
-    ax.grid(alpha=0.3)
+    label_axes(ax, xlabel, ylabel)
     legend(ax)
     return ax

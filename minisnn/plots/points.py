@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minisnn.plots._base import _axes, colours, grey, pairs_by_name
+from minisnn.plots._base import _axes, colours, grey, label_axes, pairs_by_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,9 +54,7 @@ def named_points(points: dict[str, Any], xlabel: str, ylabel: str, ax: Axes | No
             name, pairs[name], (1.06, height), textcoords="axes fraction", va="center", fontsize="small",
             arrowprops={"arrowstyle": "-", "color": grey(0.6), "linewidth": 0.7},
         )  # fmt: skip
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
-    ax.grid(alpha=0.3)
+    label_axes(ax, xlabel, ylabel)
     return ax
 
 

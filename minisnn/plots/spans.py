@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minisnn.plots._base import _axes, colours, legend, seeds_by_name
+from minisnn.plots._base import _axes, colours, label_axes, legend, seeds_by_name
 from minisnn.plots.training import span_history, span_image
 
 if TYPE_CHECKING:
@@ -93,8 +93,6 @@ def soft_and_hard(histories: Any, ax: Axes | None = None) -> Axes:
             ax.plot(epochs, curve, line, color=colour, linewidth=0.8, alpha=0.4)
         ax.plot(epochs, curves.mean(axis=0), line, color=colour, linewidth=2, label=name)
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_xlabel("epoch")
-    ax.set_ylabel("validation accuracy (%)")
-    ax.grid(alpha=0.3)
+    label_axes(ax, "epoch", "validation accuracy (%)")
     legend(ax, title=f"mean and {len(runs)} seeds" if len(runs) > 1 else None)
     return ax

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minisnn._internal.types import ArrayLike
-from minisnn.plots._base import _axes, colours, grey, legend
+from minisnn.plots._base import _axes, colours, grey, label_axes, legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,9 +41,7 @@ def wave(samples: ArrayLike, rate: int, start: float = 0.0, ax: Axes | None = No
     """
     ax = _axes(ax, height=2.0)
     ax.plot(start + 1000 * np.arange(len(samples)) / rate, samples, color=colours()[0], linewidth=0.7)
-    ax.set_xlabel("time (ms)")
-    ax.set_ylabel("amplitude")
-    ax.grid(alpha=0.3)
+    label_axes(ax, "time (ms)", "amplitude")
     return ax
 
 
@@ -76,9 +74,7 @@ def spectrum(
         y = np.maximum(np.asarray(y, float), 1e-10)
         decibels = 20 * np.log10(y / y.max())
         ax.plot(x, decibels, line, color=colour, linewidth=1.2, markersize=3.5, label=f"{len(y)} {name}")
-    ax.set_xlabel("frequency (Hz)")
-    ax.set_ylabel("decibels (0: the loudest)")
-    ax.grid(alpha=0.3)
+    label_axes(ax, "frequency (Hz)", "decibels (0: the loudest)")
     legend(ax)
     return ax
 
@@ -184,9 +180,7 @@ def evidence(
             step * np.arange(len(running)), running[:, i], where="mid",
             color=colour.get(i, grey(0.7)), linewidth=width, label=label,
         )  # fmt: skip
-    ax.set_xlabel("time (ms)")
-    ax.set_ylabel("running logits")
-    ax.grid(alpha=0.3)
+    label_axes(ax, "time (ms)", "running logits")
     legend(ax, loc="upper left", ncols=named)
     return ax
 

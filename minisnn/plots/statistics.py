@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minisnn._internal.types import ArrayLike
-from minisnn.plots._base import COLOURS, _axes, colours, grey, legend, pairs_by_name
+from minisnn.plots._base import COLOURS, _axes, colours, grey, label_axes, legend, pairs_by_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -123,8 +123,6 @@ def scatter(groups: Any, xlabel: str, ylabel: str, ax: Axes | None = None) -> Ax
     ax = _axes(ax)
     for colour, marker, (name, (x, y)) in zip(cycle(colours()), cycle("osD^vPX"), pairs.items()):
         ax.plot(x, y, marker, color=colour, markersize=6, alpha=0.8, label=name)
-    ax.set_xlabel(xlabel)
-    ax.set_ylabel(ylabel)
-    ax.grid(alpha=0.3)
+    label_axes(ax, xlabel, ylabel)
     legend(ax, fontsize="small")
     return ax

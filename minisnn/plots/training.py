@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minisnn._internal.types import ArrayLike
-from minisnn.plots._base import COLOURS, _axes, arrays_by_name, colours, grey, legend, seeds_by_name
+from minisnn.plots._base import COLOURS, _axes, arrays_by_name, colours, grey, label_axes, legend, seeds_by_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,9 +56,7 @@ def learning_curves(histories: Any, column: str = "validation_accuracy_hard", ax
         mean = np.mean([curve[:shortest] for curve in curves], axis=0)
         ax.plot(np.arange(1, shortest + 1), mean, color=colour, linewidth=2, label=name)
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_xlabel("epoch")
-    ax.set_ylabel(column.replace("_", " ") + (" (%)" if percent else ""))
-    ax.grid(alpha=0.3)
+    label_axes(ax, "epoch", column.replace("_", " ") + (" (%)" if percent else ""))
     n_seeds = max(map(len, models.values()))
     legend(ax, title=f"mean and {n_seeds} seeds" if n_seeds > 1 else None)
     return ax
@@ -112,9 +110,7 @@ def sweep(rows: Sequence[dict[str, Any]], setting: str, ax: Axes | None = None) 
         else:
             ax.axhspan(accuracies.min(), accuracies.max(), color=colour, alpha=0.2, linewidth=0)
             ax.axhline(accuracies.mean(), color=colour, linestyle="--", linewidth=1.5, label=name)
-    ax.set_xlabel(setting.replace("_", " ") + (" λ (steps)" if setting == "span" else ""))
-    ax.set_ylabel("test accuracy (%)")
-    ax.grid(alpha=0.3)
+    label_axes(ax, setting.replace("_", " ") + (" λ (steps)" if setting == "span" else ""), "test accuracy (%)")
     outside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if len(groups) > 5 else {}
     legend(ax, **outside)
     return ax
@@ -228,10 +224,8 @@ def over_spans(
         spans = np.arange(1, len(values) + 1)
         ax.plot(spans, values, color=colour, linewidth=0.7, alpha=0.4)
         ax.plot(spans, values, "o", color=colour, markersize=3.5, label=name)
-    ax.set_xlabel("span λ (steps)")
-    ax.set_ylabel(ylabel)
+    label_axes(ax, "span λ (steps)", ylabel)
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.grid(alpha=0.3)
     legend(ax)
     return ax
 
