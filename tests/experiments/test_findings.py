@@ -198,7 +198,7 @@ def patch(monkeypatch) -> None:
     monkeypatch.setattr(experiments, "LAG_GRIDS", grids)
     monkeypatch.setattr(experiments, "LAG_SEEDS", 2)
     monkeypatch.setattr(experiments, "SLOW_EPOCHS", 4)
-    monkeypatch.setattr(results, "OF_ONE_TASK", {"lags": "match", "slow": "match"})
+    monkeypatch.setattr(results, "OF_ONE_TASK", dict.fromkeys(results.OF_ONE_TASK, "match"))
 
 
 def run_all(folder):
@@ -238,17 +238,64 @@ def test_tuning_chooses_on_validation_data(tmp_path, tiny):
     stored = tmp_path / "page" / "results"
     rows = findings.read(stored, tiny, "tuning")
     assert all("test" not in column for column in rows[0])
-    assert [(row["family"], row["setting"]) for row in rows if row["family"] == "SRC"] == [("SRC", 0), ("SRC", 1)]
+    words = {"SRC": ("lr 0.005, λ 2", "lr 0.005, λ 3"), "ASRC": ("lr 0.005, K 4", "lr 0.005, K 5")}
+    words |= dict.fromkeys(tasks.RNNS, ("lr 0.01",))
+    assert [(row["family"], row["setting"]) for row in rows] == [(f, w) for f in few_settings(None) for w in words[f]]
     path = stored / "match-tuning.csv"
     head = "family,setting,seed,validation_accuracy,best_epoch,seconds\n"
-    lines = {("SRC", 0): (0.9, 0.2), ("SRC", 1): (0.6, 0.6), ("ASRC", 0): (0.5, 0.5), ("ASRC", 1): (0.5, 0.5)}
-    lines |= {(family, 0): (0.4, 0.4) for family in tasks.RNNS} | {("PLIF RSNN", 0): (0.45, 0.45)}
-    path.write_text(
-        head + "".join(f"{f},{i},{seed},{v},0,1\n" for (f, i), vs in lines.items() for seed, v in enumerate(vs))
-    )
+    values = {"SRC": (0.5, 0.6), "ASRC": (0.5, 0.5), "RSNN": (0.4,), "PLIF RSNN": (0.45,), "ALIF RSNN": (0.4,)}
+    lines = [f'{f},"{w}",7,{v},0,1\n' for f in values for w, v in zip(words[f], values[f])]
+    path.write_text(head + "".join(lines), encoding="utf-8")
     chosen = findings.chosen(stored, tiny)
-    assert chosen["SRC"]["span"] == 3 and chosen["ASRC"]["max_span"] == 4  # the better mean; of equals the first
+    assert chosen["SRC"]["span"] == 3 and chosen["ASRC"]["max_span"] == 4  # the better one; of equals the first
+    assert [settings["max_span"] for settings in results.tied(stored, tiny)["ASRC"]] == [4, 5]
+    assert "| ASRC | lr 0.005, K 4; the first of 2 equals | 50.0 |" in tables.tuning(stored, tiny)
     assert measures.rival(stored, tiny) == "PLIF RSNN"
+    for other in (
+        lines[1:],
+        [*lines, lines[0]],
+        [*lines[:-1], lines[-1].replace(",7,", ",8,")],
+        [*lines, lines[0].replace("λ 2", "λ 9")],
+    ):
+        path.write_text(
+            head + "".join(other), encoding="utf-8"
+        )  # a row is missing, twice there, of another seed, unknown
+        with pytest.raises(ValueError, match="does not have the settings and seeds of match, each once"):
+            findings.chosen(stored, tiny)
+
+
+def test_settings_in_words():
+    """With the symbols of the plan; what a family is stays unsaid. The twelve of a family differ."""
+    alif = {"model": "rsnn", "adaptive": True, "adaptation_decay": 0.9, "adaptation_strength": 0.1, "clip_norm": None}
+    assert experiments.in_words(alif) == "ρ 0.9, κ 0.1, not clipped"
+    for task in findings.TASKS.values():
+        for tried in tasks.families(task).values():
+            assert len({experiments.in_words(settings) for settings in tried}) == 12
+
+
+@pytest.mark.compiled
+def test_ties(tmp_path, tiny, monkeypatch):
+    """All settings that are equal in tuning are trained; random spans take each K of ASRC."""
+    stored = tmp_path / "page" / "results"
+    src, asrc = few_settings(None)["SRC"], few_settings(None)["ASRC"]
+    monkeypatch.setattr(results, "tied", lambda *_: {"SRC": src, "ASRC": asrc[1:], "RSNN": []})
+    findings.run("ties", tiny, tmp_path / "runs", stored, progress=False)
+    rows = findings.read(stored, tiny, "ties")
+    lines = [
+        ("SRC", "lr 0.005, λ 2"),
+        ("SRC", "lr 0.005, λ 3"),
+        ("ASRC", "lr 0.005, K 5"),
+        ("random spans", "lr 0.005, K 5"),
+    ]
+    assert [(row["network"], row["setting"]) for row in rows] == [line for line in lines for _ in range(3)]
+    for row in rows[-3:]:
+        random = {"model": "random", "lr": 0.005, "max_span": 5}
+        net = ms.Network.load(run_folder(tmp_path, random, row["seed"]) / "best.npz")
+        assert row["spans"] == str(net.spans()[0])
+    values = {line: 100 * findings.by_unit(rows, "test_accuracy", network=line[0], setting=line[1]) for line in lines}
+    last = tables.ties(stored).splitlines()[-1].split(" | ")
+    assert last[2] == f"{values[lines[3]].mean():.1f}" and last[3] == f"{values[lines[3]].min():.1f}"
+    assert last[5] == measures.signed(findings.paired_difference(values[lines[2]], values[lines[3]])) + " |"
 
 
 @pytest.mark.compiled
@@ -278,6 +325,7 @@ def test_experiments(tmp_path, tiny, monkeypatch):
         alive = norms[norms[:, 0] > 0]
         lags = [value for key, value in curve.items() if key.startswith("lag ")]
         assert lags == pytest.approx(np.median(alive / alive[:, :1], axis=0), rel=0.01)
+        assert curve["sequences"] == len(alive)
     before = {path: path.read_bytes() for path in stored.iterdir()}
     for name in ("measure_gradients", "measure_robustness"):
         monkeypatch.setattr(experiments, name, lambda *a: pytest.fail("measured twice"))
@@ -342,7 +390,7 @@ def test_full_length(tmp_path, monkeypatch, capsys):
     """The folders of the runs are stored whole: `minisnn plot` draws them, tables and figures are made of them."""
     monkeypatch.setattr(sweeps, "processes", lambda n_tasks: InProcess())
     monkeypatch.setattr(full, "RECIPE", "match-src")
-    monkeypatch.setattr(full, "COMMON", {**SMALL, "lag": 16, "epochs": 2, "seed": 0})
+    monkeypatch.setattr(full, "COMMON", {**SMALL, "lag": 16, "epochs": 2})
     page = tmp_path / "page"
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "after .*epoch.* layer")
@@ -364,6 +412,10 @@ def test_full_length(tmp_path, monkeypatch, capsys):
     before = {path: path.read_bytes() for path in (page / "results").rglob("*") if path.is_file()}
     assert cli.main(["findings", "full", *options]) == 0
     assert {path: path.read_bytes() for path in before} == before
+    shutil.rmtree(page)
+    monkeypatch.setitem(recipes.RECIPES, "match-src", replace(recipes.RECIPES["match-src"], weight_decay=0.5))
+    assert cli.main(["findings", "full", *options]) == 2  # runs of another recipe are not stored
+    assert not full.stored(page / "results")
 
 
 def test_when_spans_are_decided(monkeypatch):
@@ -441,7 +493,10 @@ def test_runs_with_other_settings_are_reported(tmp_path, tiny, monkeypatch):
 def test_what_nothing_was_done_for_keeps_its_date(tmp_path, tiny):
     stored = tmp_path / "page" / "results"
     record = json.loads((stored / "match.json").read_text())
-    assert record["measured"]["robustness"]["draws"] == 2 and record["measured"]["gradients"] == {"sequences": 64}
+    assert record["measured"]["robustness"]["draws"] == 2 and record["measured"]["gradients"] == {
+        "sequences": 64,
+        "steps": None,
+    }
     assert record["processor"] and set(record["versions"]) == {"numpy", "numba", "python", "minisnn"}
     assert record["chosen"] == findings.chosen(stored, tiny)
     (stored / "match.json").write_text(json.dumps({**record, "date": "2001-02-03"}))
@@ -488,7 +543,7 @@ def test_report(tmp_path, tiny, capsys):
     assert cli.main(["findings", "--report", "--page", str(tmp_path / "page")]) == 0
     printed = [Path(line) for line in capsys.readouterr().out.splitlines()]
     assert printed[0] == document
-    assert len(printed) == 6 and all(path.read_bytes()[:4] == b"\x89PNG" for path in printed[1:])
+    assert len(printed) == 5 and all(path.read_bytes()[:4] == b"\x89PNG" for path in printed[1:])
     text = document.read_text()
     assert "stale" not in text and text.startswith("# Title\n<!-- findings: claims -->\n| claim | task |")
     assert tables.fill(text, stored) == text
@@ -506,6 +561,7 @@ def test_tasks_without_results_are_not_run_yet(tmp_path, tiny, monkeypatch):
     assert findings.stored(stored) == ["match"]
     mark = "<!-- findings: accuracy psdigits -->\n<!-- end of findings -->\n"
     assert "\nNot run yet.\n" in tables.fill(mark, stored)
+    assert "\nNot run yet.\n" in tables.fill("<!-- findings: claims -->\n<!-- end of findings -->\n", tmp_path)
     tests = findings.tests(stored, ["match"])
     assert len(tests) == 2 * len(findings.CLAIMS)
     assert {(test.verdict, test.corrected) for test in tests if test.task == "psdigits"} == {("not tested", 1.0)}
@@ -523,7 +579,8 @@ def test_what_is_not_there_is_told(tmp_path, capsys):
         tables.fill("<!-- findings: claim -->\n<!-- end of findings -->", RESULTS)
     assert cli.main(["findings"]) == 2
     assert (
-        "name experiments (tuning, accuracy, gradients, robustness, spans, lags, slow, full)" in capsys.readouterr().err
+        "name experiments (tuning, accuracy, gradients, robustness, spans, lags, ties, slow, full)"
+        in capsys.readouterr().err
     )
     assert cli.main(["findings", "accuracies"]) == 2
     assert "got 'accuracies'" in capsys.readouterr().err
@@ -547,13 +604,17 @@ def test_damaged_results_are_told(tmp_path, text):
 
 
 def test_rows_by_unit():
-    """The mean over the runs of a unit, units in the order of the file; each seed of a unit once."""
-    rows = [{"unit": u, "seed": s, "x": x, "n": "A"} for u, s, x in (("b", 0, 1.0), ("a", 4, 2.0), ("b", 1, 4.0))]
-    assert findings.by_unit(rows, "x").tolist() == [2.5, 2.0]
-    with pytest.raises(ValueError, match=r"expected one row per unit and seed with n 'B', got rows of the seeds \{\}"):
-        findings.by_unit(rows, "x", n="B")
-    with pytest.raises(ValueError, match=r"'b': \[0, 1, 0\]"):
-        findings.by_unit([*rows, rows[0]], "x")
+    """The mean over the runs of a unit, in the order of all rows, so that networks are paired whatever their order."""
+    runs = (("b", 0, 1.0), ("a", 4, 2.0), ("b", 1, 4.0))
+    rows = [{"unit": u, "seed": s, "x": x, "n": "A"} for u, s, x in runs]
+    rows += [{"unit": u, "seed": s, "x": 10 * x, "n": "B"} for u, s, x in runs[::-1]]
+    assert findings.by_unit(rows, "x", n="A").tolist() == [2.5, 2.0]
+    assert findings.by_unit(rows, "x", n="B").tolist() == [25.0, 20.0]
+    for other in (rows[1:], [*rows, rows[0]]):  # a run of A is missing, or twice there
+        with pytest.raises(ValueError, match=r"expected one row per unit and seed, .* with n 'A', got"):
+            findings.by_unit(other, "x", n="A")
+    with pytest.raises(ValueError, match=r"with n 'C', got \[\]"):
+        findings.by_unit(rows, "x", n="C")
 
 
 @pytest.mark.parametrize(
@@ -632,8 +693,16 @@ def test_gradients_that_fall_by_so_many_decades(made):
         sizes = 10 ** (slope * lags)
         share = np.log10(sizes[21:].sum() / sizes.sum())  # L of the task is 20
         assert measures.log_far_share(None, "match", network) == pytest.approx([share] * 3)
-    made["gradients"] += of_units(network="ASRC", **{f"lag {d}": np.nan for d in lags})  # no neuron near its threshold
-    assert (measures.log_far_share(None, "match", "ASRC") == -300).all()
+    curve = {f"lag {d}": np.array([1.0, 1.0, np.nan]) for d in lags}  # in the last unit no gradient arrives
+    made["gradients"] += of_units(network="ASRC", **curve)
+    assert np.isnan(measures.log_far_share(None, "match", "ASRC")).tolist() == [False, False, True]
+    assert np.isnan(measures.decades_per_step(None, "match", "ASRC")).tolist() == [False, False, True]
+    assert verdict(made, "1").difference.mean > 1
+    made["gradients"] = [
+        {**row, "network": "SRC"} if row["network"] == "ASRC" else row for row in made["gradients"][3:]
+    ]
+    untested = verdict(made, "1")
+    assert untested.difference is None and untested.p == 1 and untested.verdict == "not tested"
 
 
 def noisy(network, clean, under):
@@ -682,6 +751,10 @@ def test_claims_about_accuracy(made):
     assert replace(verdict(made, "3a"), corrected=0.001).verdict == "refuted"
     assert replace(verdict(made, "3b"), corrected=1.0).verdict == "undecided; no difference above 2"
     assert replace(verdict(made, "5"), corrected=1.0).verdict == "undecided"  # -1 ± 2.5
+    made["accuracy"] = of_units(network="ASRC", test_accuracy=0.99 + FLAT / 100)
+    made["accuracy"] += of_units(network="SRC", test_accuracy=0.995)
+    assert replace(verdict(made, "3a"), corrected=1.0).verdict == "undecided; both solve the task"
+    assert replace(verdict(made, "3a"), corrected=0.01).verdict == "refuted"
 
 
 def test_claims_about_robustness(made):
@@ -692,6 +765,10 @@ def test_claims_about_robustness(made):
     made["accuracy"][:3] = of_units(network="ALIF RSNN", test_accuracy=0.5 + FLAT / 10)  # of two classes
     guessed = verdict(made, "4a")
     assert guessed.difference is None and guessed.p == 1 and guessed.verdict == "not tested"
+    assert verdict(made, "2").difference.mean == pytest.approx(30)  # which is no matter to accuracy
+    made["accuracy"][3:] = of_units(network="SRC", test_accuracy=0.5 + FLAT / 10)
+    made["accuracy"][:3] = of_units(network="ALIF RSNN", test_accuracy=0.7 + FLAT / 10)
+    assert verdict(made, "4a").difference is None
 
 
 def test_tuning_is_drawn_at_its_best(monkeypatch):

@@ -46,10 +46,10 @@ DRAWS = 2  # per noise and network
 DECIDED = 0.9  # a layer has decided when its largest span weight exceeds this
 
 
-def settings() -> dict[str, dict]:
+def settings(task: Task) -> dict[str, dict]:
     """Return the settings of the measurements by experiment, which are stored with the results."""
     return {
-        "gradients": {"sequences": N_GRADIENTS},
+        "gradients": {"sequences": N_GRADIENTS, "steps": task.steps},
         "robustness": {"sequences": N_NOISY, "by spec": N_BY_SPEC, "draws": DRAWS, "levels": LEVELS},
         "spans": {"decided": DECIDED},
     }
@@ -62,9 +62,9 @@ Runs = list[tuple[str, str, dict]]
 def tuning(task: Task, folder: Path, best: None, progress: bool = True) -> list[dict]:
     """Train every family with all its settings: validation accuracy of each, and nothing of test data."""
     listed = [
-        (family, str(number), {**tried, **of_run})
+        (family, in_words(tried), {**tried, **of_run})
         for family, of_family in families(task).items()
-        for number, tried in enumerate(of_family)
+        for tried in of_family
         for of_run in task.tuning
     ]
     kept = ("validation_accuracy", "best_epoch", "seconds")
@@ -72,6 +72,15 @@ def tuning(task: Task, folder: Path, best: None, progress: bool = True) -> list[
     return [
         {"family": row["network"], "setting": row["unit"], **{key: row[key] for key in ("seed", *kept)}} for row in rows
     ]
+
+
+def in_words(settings: dict) -> str:
+    """Write the settings that were tried with the symbols of the plan."""
+    symbols = {"clip_norm": "clipped at", "decay": "β", "neuron_lr": "lr of β", "span": "λ", "max_span": "K"}
+    symbols |= {"adaptation_decay": "ρ", "adaptation_strength": "κ"}
+    of_family = ("model", "learn_decay", "per_neuron", "adaptive")
+    words = [f"{symbols.get(name, name)} {value}" for name, value in settings.items() if name not in of_family]
+    return ", ".join(words).replace("clipped at None", "not clipped")
 
 
 def accuracy(task: Task, folder: Path, best: dict, progress: bool = True) -> list[dict]:
@@ -145,10 +154,16 @@ def measure_gradients(recipe: recipes.Recipe, run: Path, steps: int | None) -> l
     chosen = stream(0, "findings", "gradients").permutation(len(y))[:N_GRADIENTS]
     flow = analysis.gradient_flow(Network.load(run / "best.npz"), x[chosen], y[chosen], span_mode="hard")
     norms = flow.norms[-1][:, ::-1]  # lag 0, 1, ...
-    alive = norms[norms[:, 0] > 0]
+    alive = norms[norms[:, 0] > 0]  # in the others no neuron is near its threshold at the last step
     curve = np.median(alive / alive[:, :1], axis=0) if len(alive) else np.full(norms.shape[1], np.nan)
     slopes = round(flow.zero_slopes[-1], 4)
-    return [{"zero_slopes": slopes, **{f"lag {lag}": float(f"{norm:.3g}") for lag, norm in enumerate(curve)}}]
+    return [
+        {
+            "sequences": len(alive),
+            "zero_slopes": slopes,
+            **{f"lag {lag}": float(f"{norm:.3g}") for lag, norm in enumerate(curve)},
+        }
+    ]
 
 
 def robustness(task: Task, folder: Path, best: dict, progress: bool = True) -> list[dict]:
@@ -163,7 +178,7 @@ def measure_robustness(recipe: recipes.Recipe, run: Path, steps: int | None) -> 
     rows = []
     for noise, levels in LEVELS.items():
         by_spec = noise in ("deleted", "spurious")
-        chosen = order[:: N_NOISY // N_BY_SPEC] if by_spec else order
+        chosen = order[:: -(-len(order) // N_BY_SPEC)] if by_spec else order
         part = Split(test.x[chosen], test.y[chosen], None if test.lengths is None else test.lengths[chosen])
         found = disturbances.robustness(net, part, noise, levels, 1 if by_spec else DRAWS)
         for level, value in zip(levels, found.accuracies.mean(axis=0)):
@@ -217,6 +232,22 @@ def decided_after(rows: list[dict]) -> list[float]:
     return after
 
 
+def ties(task: Task, folder: Path, tied: dict[str, list[dict]], progress: bool = True) -> list[dict]:
+    """Train SRC, ASRC and random spans with all settings that tuning can't tell apart: one row per run.
+
+    For delayed match alone.
+    """
+    listed, words = [], {}
+    for family in ("SRC", "ASRC"):
+        for tried in tied[family]:
+            of_networks = {family: tried} | ({"random spans": {**tried, "model": "random"}} if family == "ASRC" else {})
+            words |= {_name(task, {**of_network, "seed": 0}): in_words(tried) for of_network in of_networks.values()}
+            listed += _runs(task, of_networks)
+    rows = _trained(task, folder, listed, ("test_accuracy", "spans"), progress)
+    names = [words[_name(task, {**of_run, "seed": 0})] for *_, of_run in listed]
+    return [{"network": row["network"], "setting": name, **row} for row, name in zip(rows, names)]
+
+
 def slow(task: Task, folder: Path, best: dict, progress: bool = True) -> list[dict]:
     """Train ASRC and random spans with as many updates as the paper, in the first unit: one row per network.
 
@@ -246,7 +277,7 @@ def _of_each_run(task: Task, folder: Path, name: str, best: dict, measure, progr
     listed = [*_runs(task, networks(best)), *_transplants(task, best, trained)]
     measured = storage.make_folder(folder / name)
     files = [(*run, measured / f"{_name(task, run[2])}.json") for run in listed]
-    stamps = {path: _stamp(name, folder / "runs" / path.stem) for *_, path in files}
+    stamps = {path: _stamp(settings(task)[name], folder / "runs" / path.stem) for *_, path in files}
     found = {path: _measured(path, stamp) for path, stamp in stamps.items()}
     left = {path: of_run for *_, of_run, path in files if found[path] is None}
     if left:
@@ -273,10 +304,10 @@ def _of_each_run(task: Task, folder: Path, name: str, best: dict, measure, progr
     ]
 
 
-def _stamp(name: str, run: Path) -> dict:
+def _stamp(measured: dict, run: Path) -> dict:
     """Identify what an experiment measures, and how: the run's network by its hash, and the settings."""
     network = hashlib.sha256((run / "best.npz").read_bytes()).hexdigest()
-    return json.loads(json.dumps({"network": network, **settings()[name]}))
+    return json.loads(json.dumps({"network": network, **measured}))
 
 
 def _measured(path: Path, stamp: dict) -> list[dict] | None:
@@ -303,5 +334,5 @@ def configuration(task: Task, best: dict | None) -> dict:
         "recipe": asdict(recipes.recipe(task.recipe, **task.common)),
         "tried": families(task),
         "chosen": best,
-        "measured": settings(),
+        "measured": settings(task),
     }

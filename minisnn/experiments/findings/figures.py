@@ -10,13 +10,15 @@ import numpy as np
 
 from minisnn import plots
 from minisnn._internal import storage
+from minisnn.experiments import recipes
 from minisnn.experiments.findings import full, measures
+from minisnn.experiments.findings.experiments import DECIDED
 from minisnn.experiments.findings.intervals import mean_interval
 from minisnn.experiments.findings.results import by_unit, chosen, curves, read, stored, validation_means
 from minisnn.experiments.findings.tasks import LEVELS, MAIN, TASKS, families
 from minisnn.training.history import History
 
-LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
+LINES = ("-", "--", "-.", (0, (5, 1)), (0, (1, 1)), ":", (0, (3, 1, 1, 1)))
 
 SHOWN = ("SRC", "ASRC", "random spans", "uniform mixture")
 """What is drawn beside the RSNN and the rival where all networks would be too many."""
@@ -35,14 +37,15 @@ LEVEL_NAMES = {
 
 
 def accuracies(rows: list[dict], ax, networks=None):
-    """Draw the test accuracy of each network: every unit as a dot, the mean with its 95 % t-interval as a bar."""
+    """Draw the test accuracy of each network: every unit as a dot, the mean with its 95 % t-interval, up to 100 %."""
     names = list(networks or dict.fromkeys(row["network"] for row in rows))
     for place, name in enumerate(names):
         values = 100 * by_unit(rows, "test_accuracy", network=name)
         interval = mean_interval(values)
         ax.plot(values, np.full(len(values), place), "o", color=plots.COLOURS[0], markersize=4, alpha=0.4)
         bar = {"color": plots.COLOURS[1], "capsize": 3, "markersize": 6}
-        ax.errorbar(interval.mean, place, xerr=interval.half_width, fmt="|", **bar)
+        arms = [[interval.half_width], [min(interval.half_width, 100 - interval.mean)]]
+        ax.errorbar(interval.mean, place, xerr=arms, fmt="|", **bar)
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     ax.set_xlabel("test accuracy (%): units, mean, 95 % interval")
@@ -131,12 +134,10 @@ def under_noise(rows: list[dict], noise: str, networks, ax):
 def draw(results, folder) -> list[Path]:
     """Write all figures of the tasks that have results, and return the files."""
     folder, names = storage.make_folder(folder), stored(results)
-    drawn = [plots.save(folder / "summary.png", lambda axes: _summary(results, names, axes), 1, len(names), 12, 3.2)]
+    drawn = [plots.save(folder / "summary.png", lambda axes: _summary(results, names, axes), 1, len(names), 12, 3.0)]
     for name in names:
         stem, rows = str(folder / name), read(results, name, "accuracy")
-        height = 1.2 + 0.25 * len({row["network"] for row in rows})
         drawn += [
-            plots.save(f"{stem}-accuracy.png", lambda axes, r=rows: accuracies(r, axes[0]), 1, 1, 7, height),
             plots.save(f"{stem}-gradients.png", _gradients(results, name), 1, 1, 6.5, 4.2),
             plots.save(f"{stem}-spans.png", _spans(results, name, rows), 1, 3, 12, 3.6),
             plots.save(f"{stem}-robustness.png", _robustness(results, name), 3, 3, 12, 9.5),
@@ -151,9 +152,9 @@ def _main(results, name: str) -> list[str]:
 
 
 def _summary(results, names, axes) -> None:
-    """Draw the accuracy of all main networks, one panel per task."""
+    """Draw the accuracy of all networks but the feedforward one, far below, one panel per task."""
     for name, ax in zip(names, axes):
-        accuracies(read(results, name, "accuracy"), ax, MAIN)
+        accuracies(read(results, name, "accuracy"), ax, MAIN[:-1])
         ax.set_title(TASKS[name].title.partition(",")[0])
         ax.set_xlabel("test accuracy (%)")
         if ax is not axes[0]:
@@ -165,8 +166,9 @@ def _gradients(results, name):
 
     def paint(axes):
         over_lag({network: curves(rows, network=network) for network in _main(results, name)}, axes[0])
-        axes[0].axvline(TASKS[name].far, color="0.6", linewidth=1, zorder=0)
-        axes[0].set_ylabel("‖∂L/∂v[t]‖ in the last hidden layer, relative")
+        axes[0].axvline(TASKS[name].far, color="0.6", linewidth=1, zorder=0, label=f"L = {TASKS[name].far}")
+        axes[0].legend(frameon=False, fontsize="small")
+        axes[0].set_ylabel("‖∂L/∂v[t]‖ in the last hidden layer,\nrelative to lag 0")
         axes[0].set_ylim(bottom=max(axes[0].get_ylim()[0], 1e-20))
 
     return paint
@@ -179,6 +181,8 @@ def _spans(results, name, rows):
         axes[0].set_xlim(0, k + 1)
         axes[0].set_title(f"ASRC K={k}: where each run ended", fontsize="medium")
         deciding(read(results, name, "spans"), axes[1])
+        axes[1].axhline(DECIDED, color="0.6", linewidth=1, linestyle=":")
+        axes[1].set_title("thin: each run; thick: median", fontsize="medium")
         tuned_over(results, name, "SRC", "span", axes[2], plots.COLOURS[1])
         tuned_over(results, name, "ASRC", "max_span", axes[2], plots.COLOURS[0], "s--")
         ticks = sorted({*TASKS[name].spans, *TASKS[name].max_spans})
@@ -191,12 +195,16 @@ def _spans(results, name, rows):
 
 def _robustness(results, name):
     rows = read(results, name, "robustness")
+    chance = 100 / recipes.n_classes(recipes.RECIPES[TASKS[name].recipe])
 
     def paint(axes):
         for ax, noise in zip(axes, LEVELS):
             under_noise(rows, noise, _main(results, name), ax)
+            ax.axhline(chance, color="0.6", linewidth=1, linestyle=":", label="chance")
+            ax.set_ylim(chance - 6, 101)
+            ax.set_title(noise, fontsize="medium")
         lines = axes[0].get_legend_handles_labels()
-        axes[0].figure.legend(*lines, loc="outside lower center", ncols=6, frameon=False)
+        axes[0].figure.legend(*lines, loc="outside lower center", ncols=7, frameon=False)
 
     return paint
 

@@ -17,7 +17,8 @@ NETWORKS = {
     "ASRC": {"model": "asrc", "max_span": 51},
     "random spans": {"model": "random", "max_span": 51},
 }
-COMMON = {"epochs": 50, "seed": 0}
+COMMON = {"epochs": 50}
+SEED = 0
 
 KEPT = ("config.json", "history.csv", "history.json", "best.npz", runs.RESULT)
 """The files of a run that are stored; the last is written last, and says that the others are there."""
@@ -47,21 +48,23 @@ def train_full(folder, results, progress: bool = True) -> Path:
     of_networks = {network: {**of_network, **COMMON} for network, of_network in NETWORKS.items()}
     grids = [{name: [value] for name, value in settings.items()} for settings in of_networks.values()]
     try:
-        sweeps.sweep(RECIPE, grids, folder=folder, progress=progress)
-    finally:
-        for network, settings in of_networks.items():
-            seed = settings.pop("seed")
-            _store(folder / "runs" / sweeps.run_name(settings, seed), of(results, network))
+        sweeps.sweep(RECIPE, grids, seeds=[SEED], folder=folder, progress=progress)
+    except (RuntimeError, KeyboardInterrupt):
+        _store(folder, of_networks, results)  # what has ended
+        raise
+    _store(folder, of_networks, results)
     return Path(results) / "full"
 
 
-def _store(run: Path, stored: Path) -> None:
-    """Copy the files of a run that has ended."""
-    if (run / runs.RESULT).exists():
-        storage.make_folder(stored)
-        for name in KEPT:
-            content = (run / name).read_bytes()
-            storage.write_file(stored / name, lambda file, content=content: file.write(content))
+def _store(folder: Path, of_networks: dict[str, dict], results) -> None:
+    """Copy the files of the runs that have ended."""
+    for network, settings in of_networks.items():
+        run = folder / "runs" / sweeps.run_name(settings, SEED)
+        if (run / runs.RESULT).exists():
+            stored = storage.make_folder(of(results, network))
+            for name in KEPT:
+                content = (run / name).read_bytes()
+                storage.write_file(stored / name, lambda file, content=content: file.write(content))
 
 
 def of(results, network: str) -> Path:

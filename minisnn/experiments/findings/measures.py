@@ -35,24 +35,25 @@ def guesses(results, name: str, network: str) -> bool:
 
 
 def log_far_share(results, name: str, network: str) -> np.ndarray:
-    """Return log10 of the share of ‖∂L/∂v[t]‖, summed over lags, that comes from more than L steps back."""
+    """Return log10 of the share of ‖∂L/∂v[t]‖, summed over lags, that comes from more than L steps back.
+
+    NaN for a unit in which no gradient reaches the last hidden layer.
+    """
     return _of_curves(results, name, network, lambda curve: _log10(curve[TASKS[name].far + 1 :].sum() / curve.sum()))
 
 
 def decades_per_step(results, name: str, network: str) -> np.ndarray:
-    """Return the slope of log10 ‖∂L/∂v[t]‖ over all lags, by least squares."""
+    """Return the slope of log10 ‖∂L/∂v[t]‖ over all lags, by least squares; NaN as in `log_far_share`."""
     return _of_curves(results, name, network, lambda curve: np.polyfit(np.arange(len(curve)), _log10(curve), 1)[0])
 
 
 def _of_curves(results, name: str, network: str, measure) -> np.ndarray:
-    """Apply a measure to the gradients over lag of each run; a run whose last layer gets none counts as SILENT."""
+    """Apply a measure to the gradients over lag of each run."""
     rows = []
     for row in read(results, name, "gradients"):
-        if row["network"] == network:
-            curve = np.array([value for key, value in row.items() if key.startswith("lag ")], float)
-            curve = np.where(np.arange(len(curve)) == 0, 1.0, 0.0) if np.isnan(curve).any() else curve
-            rows.append({**row, "measure": measure(curve)})
-    return by_unit(rows, "measure")
+        curve = np.array([value for key, value in row.items() if key.startswith("lag ")], float)
+        rows.append({**row, "measure": np.nan if np.isnan(curve).any() else measure(curve)})
+    return by_unit(rows, "measure", network=network)
 
 
 def _log10(values):
@@ -67,7 +68,7 @@ def area(rows: list[dict], network: str, noise: str) -> np.ndarray:
 
 def kept(rows: list[dict], network: str, noise: str) -> np.ndarray:
     """Compute the area relative to the accuracy without noise: %."""
-    return 100 * area(rows, network, noise) / (100 * by_unit(rows, "accuracy", network=network, noise=noise, level=0))
+    return area(rows, network, noise) / by_unit(rows, "accuracy", network=network, noise=noise, level=0)
 
 
 def kept_under_noise(results, name: str, network: str) -> np.ndarray:

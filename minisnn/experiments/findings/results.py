@@ -1,7 +1,7 @@
 """The stored results of the experiments: small CSV files, one per task and experiment, and a record per task.
 
 TASK-tuning.csv, TASK-accuracy.csv, TASK-gradients.csv, TASK-robustness.csv, TASK-spans.csv
-match-lags.csv, psdigits-slow.csv
+match-lags.csv, match-ties.csv, psdigits-slow.csv
 TASK.json       the commands, configuration, chosen settings, units, versions, processor and seconds
 """
 
@@ -26,11 +26,12 @@ EXPERIMENTS = {
     "robustness": experiments.robustness,
     "spans": experiments.spans,
     "lags": experiments.lags,
+    "ties": experiments.ties,
     "slow": experiments.slow,
 }
 """The experiments by name: the first chooses settings, the second trains the networks that the next three measure."""
 
-OF_ONE_TASK = {"lags": "match", "slow": "psdigits"}
+OF_ONE_TASK = {"lags": "match", "ties": "match", "slow": "psdigits"}
 """The task of the experiments that exist for one alone."""
 
 
@@ -72,7 +73,8 @@ def run(name: str, task_name: str, folder, results, progress: bool = True) -> Pa
     task = TASKS[validate.choice(task_name, "task", TASKS)]
     if not applies(name, task_name):
         raise ValueError(f"the experiment {name!r} belongs to the task {OF_ONE_TASK[name]!r} alone")
-    best = None if name in ("tuning", "lags") else chosen(results, task_name)
+    of_tuning = {"tuning": lambda *_: None, "lags": lambda *_: None, "ties": tied}
+    best = of_tuning.get(name, chosen)(results, task_name)
     found = do(task, Path(folder) / task_name, best, progress)
     path, text = _file(storage.make_folder(results), task_name, name), storage.as_csv(found)
     changed = not path.exists() or path.read_text(encoding="utf-8") != text
@@ -85,23 +87,42 @@ def run(name: str, task_name: str, folder, results, progress: bool = True) -> Pa
 
 
 def chosen(results, task_name: str) -> dict[str, dict]:
-    """Return the settings of each family that have the best mean validation accuracy in the stored tuning."""
-    task, means = TASKS[task_name], validation_means(results, task_name)
-    return {family: tried[int(np.argmax(means[family]))] for family, tried in families(task).items()}
+    """Return the settings of each family with the best mean validation accuracy in the stored tuning, or the first."""
+    return {family: best for family, (best, *_) in tied(results, task_name).items()}
 
 
 def validation_means(results, task_name: str) -> dict[str, np.ndarray]:
-    """Return the mean validation accuracy of each setting of each family, from the stored tuning."""
-    rows = read(results, task_name, "tuning")
-    means = {}
-    for family, tried in families(TASKS[task_name]).items():
-        means[family] = np.array(
-            [
-                np.mean([row["validation_accuracy"] for row in rows if (row["family"], row["setting"]) == (family, i)])
-                for i in range(len(tried))
-            ]
+    """Return the mean validation accuracy of each setting of each family, from the stored tuning.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the stored tuning is missing, or is not that of the settings and runs that the task lists.
+    """
+    task, found = TASKS[task_name], {}
+    for row in read(results, task_name, "tuning"):
+        found.setdefault((row["family"], row["setting"]), []).append(row)
+    means, seeds = {}, sorted(of_run["seed"] for of_run in task.tuning)
+    for family, tried in families(task).items():
+        rows = [found.pop((family, experiments.in_words(settings)), []) for settings in tried]
+        if any(sorted(row["seed"] for row in of_setting) != seeds for of_setting in rows):
+            break
+        means[family] = np.array([np.mean([row["validation_accuracy"] for row in of_setting]) for of_setting in rows])
+    if found or len(means) < len(families(task)):
+        raise ValueError(
+            f"{_file(results, task_name, 'tuning')} does not have the settings and seeds of {task_name}, each once; "
+            f"`minisnn findings tuning --tasks {task_name}` makes it anew"
         )
     return means
+
+
+def tied(results, task_name: str) -> dict[str, list[dict]]:
+    """Return the settings of each family that are as good in tuning as those chosen, which come first."""
+    task, means = TASKS[task_name], validation_means(results, task_name)
+    return {
+        family: [settings for settings, mean in zip(tried, means[family]) if mean == means[family].max()]
+        for family, tried in families(task).items()
+    }
 
 
 def _records(path: Path, record: dict) -> bool:
@@ -172,7 +193,7 @@ def stored(results) -> list[str]:
 
 def _number(key: str, text: str):
     """Read a number where it is one; units, and what has one value per layer, stay text."""
-    if key in ("unit", "spans", "firing_rates", "decided"):
+    if key in ("unit", "setting", "spans", "firing_rates", "decided"):
         return text
     try:
         return int(text) if text.lstrip("-").isdigit() else float(text)
@@ -183,10 +204,12 @@ def _number(key: str, text: str):
 def by_unit(rows: list[dict], column: str, **equal) -> np.ndarray:
     """Return a column of the rows with these values: one number per unit, the mean over its runs.
 
+    Units come in the order of `rows`, so that values of two networks in one file are pairs.
+
     Raises
     ------
     ValueError
-        If there are no such rows, or several of one unit and seed.
+        If the rows with these values don't have each unit and seed of `rows` once.
 
     Examples
     --------
@@ -205,13 +228,12 @@ def curves(rows: list[dict], **equal) -> np.ndarray:
 
 
 def _chosen(rows: list[dict], equal: dict) -> list[list[dict]]:
-    """Return the rows with these values, one list per unit, in the order of the file; each seed once."""
-    units = {}
-    for row in rows:
-        if all(row.get(key) == value for key, value in equal.items()):
-            units.setdefault(row["unit"], []).append(row)
-    seeds = {unit: [row["seed"] for row in of_unit] for unit, of_unit in units.items()}
-    if not units or any(len(set(of_unit)) < len(of_unit) for of_unit in seeds.values()):
+    """Return the rows with these values, one list per unit; units and seeds in the order of all rows, each once."""
+    chosen = [row for row in rows if all(row.get(key) == value for key, value in equal.items())]
+    by_run = {(row["unit"], row["seed"]): row for row in chosen}
+    runs = list(dict.fromkeys((row["unit"], row["seed"]) for row in rows))
+    if not len(chosen) == len(by_run) == len(runs):
         expected = ", ".join(f"{key} {value!r}" for key, value in equal.items())
-        raise ValueError(f"expected one row per unit and seed with {expected}, got rows of the seeds {seeds}")
-    return list(units.values())
+        got = [(row["unit"], row["seed"]) for row in chosen]
+        raise ValueError(f"expected one row per unit and seed, {runs}, with {expected}, got {got}")
+    return [[by_run[run] for run in runs if run[0] == unit] for unit in dict.fromkeys(unit for unit, _ in runs)]

@@ -18,10 +18,10 @@ from minisnn.experiments import run as runs
 from minisnn.experiments.findings import full as full_length
 from minisnn.experiments.findings import measures
 from minisnn.experiments.findings.claims import tests
-from minisnn.experiments.findings.experiments import decided_after, over_updates
+from minisnn.experiments.findings.experiments import decided_after, in_words, over_updates
 from minisnn.experiments.findings.intervals import mean_interval, paired_difference
 from minisnn.experiments.findings.measures import signed
-from minisnn.experiments.findings.results import by_unit, chosen, read, stored, validation_means
+from minisnn.experiments.findings.results import by_unit, read, stored, tied, validation_means
 from minisnn.experiments.findings.tasks import LEVELS, MAIN, TASKS
 
 MARKED = re.compile(r"(<!-- findings: ([\w ]+) -->\n)((?:(?!<!--).)*)(<!-- end of findings -->)", re.DOTALL)
@@ -46,7 +46,7 @@ def fill(text: str, results) -> str:
             raise ValueError(f"{match[2]!r} in a mark: {', '.join(WITHOUT_TASK)} take no task, other tables one each")
         task = [validate.choice(task, "task", TASKS) for task in of_task]
         needed = WITHOUT_TASK.get(name)
-        has_rows = set(task) <= set(names) if needed is None else (Path(results) / needed).exists()
+        has_rows = bool(names) and set(task) <= set(names) if needed is None else (Path(results) / needed).exists()
         return match[1] + (make(results, *task) if has_rows else NOT_RUN) + match[4]
 
     filled, n = MARKED.subn(table, text)
@@ -85,20 +85,21 @@ def _p(value: float) -> str:
 
 def tuning(results, name: str) -> str:
     """Tabulate the chosen settings of each family, with best, median and worst validation accuracy of its twelve."""
-    means, best = validation_means(results, name), chosen(results, name)
+    means, best = validation_means(results, name), tied(results, name)
     lines = []
     for family, values in means.items():
-        settings = ", ".join(f"{key} {value}" for key, value in best[family].items() if key != "model")
+        first, *others = best[family]
+        equal = f"; the first of {1 + len(others)} equals" if others else ""
         cells = [f"{100 * value:.1f}" for value in (values.max(), np.median(values), values.min())]
-        lines.append([family, settings, *cells])
+        lines.append([family, in_words(first) + equal, *cells])
     return _table(["family", "best of twelve", "validation (%)", "median", "worst"], lines)
 
 
 def accuracy(results, name: str) -> str:
     """Tabulate every network of a task: mean, standard deviation, differences to the RSNN and the rival, every unit."""
-    rows, others = read(results, name, "accuracy"), dict.fromkeys(("RSNN", measures.rival(results, name)))
+    others = dict.fromkeys(("RSNN", measures.rival(results, name)))
     lines = []
-    for network in dict.fromkeys(row["network"] for row in rows):
+    for network in MAIN:
         values = measures.test_accuracy(results, name, network)
         differences = [
             "" if network == other else signed(paired_difference(values, measures.test_accuracy(results, name, other)))
@@ -115,12 +116,18 @@ def gradients(results, name: str) -> str:
     """Tabulate decades per step, the share of gradient from beyond L, and the share of σ′ that are 0."""
     rows, lines = read(results, name, "gradients"), []
     for network in MAIN:
-        decades = mean_interval(measures.decades_per_step(results, name, network))
-        share = mean_interval(measures.log_far_share(results, name, network))
+        decades = measures.decades_per_step(results, name, network)
+        share = measures.log_far_share(results, name, network)
+        some = np.isfinite(decades)
+        cells = ["no gradient"] * 3
+        if some.sum() > 1:
+            cells = [signed(mean_interval(decades[some]), 3), signed(mean_interval(share[some]), 2)]
+            cells.append(f"{100 * 10 ** share[some].mean():.2g}")
         silent = by_unit(rows, "zero_slopes", network=network).mean()
-        lines.append([network, signed(decades, 2), f"10^({signed(share)})", f"{100 * silent:.0f}"])
+        lines.append([network, *cells, f"{100 * silent:.0f}"])
     far = TASKS[name].far
-    return _table(["network", "decades per step", f"share from beyond {far} steps", "σ′ = 0 (%)"], lines)
+    head = ["network", "decades per step", f"log10 of the share from beyond {far} steps", "that share (%)"]
+    return _table([*head, "σ′ = 0 (%)"], lines)
 
 
 def spans(results, name: str) -> str:
@@ -140,16 +147,37 @@ def spans(results, name: str) -> str:
 
 
 def robustness(results, name: str) -> str:
-    """Tabulate the mean accuracy over the levels of each noise, and in a last line what is kept over all noises."""
-    rows = read(results, name, "robustness")
-    lines = [
-        [f"{noise}, {levels[0]:g} to {levels[-1]:g}"]
-        + [f"{measures.area(rows, network, noise).mean():.1f}" for network in MAIN]
-        for noise, levels in LEVELS.items()
-    ]
-    kept = [mean_interval(measures.kept_under_noise(results, name, network)) for network in MAIN]
-    lines.append(["kept of the accuracy without noise", *(f"{k.mean:.1f} ± {k.half_width:.1f}" for k in kept)])
-    return _table(["noise", *MAIN], lines)
+    """Tabulate the mean accuracy over the range of each noise, and what SRC keeps more of its own than the rival.
+
+    A last line has what is kept over all noises, except by networks that guess.
+    """
+    rows, rival = read(results, name, "robustness"), measures.rival(results, name)
+    lines = []
+    for noise, levels in LEVELS.items():
+        more = paired_difference(*(measures.kept(rows, network, noise) for network in ("SRC", rival)))
+        areas = [f"{measures.area(rows, network, noise).mean():.1f}" for network in MAIN]
+        lines.append([f"{noise}, {levels[0]:g} to {levels[-1]:g}", *areas, signed(more)])
+    total = []
+    for network in MAIN:
+        over_all = mean_interval(measures.kept_under_noise(results, name, network))
+        guess = measures.guesses(results, name, network)
+        total.append("guesses" if guess else f"{over_all.mean:.1f} ± {over_all.half_width:.1f}")
+    more = paired_difference(*(measures.kept_under_noise(results, name, network) for network in ("SRC", rival)))
+    lines.append(["kept of the accuracy without noise", *total, signed(more)])
+    return _table(["noise", *MAIN, f"kept: SRC minus {rival}"], lines)
+
+
+def ties(results) -> str:
+    """Tabulate SRC, ASRC and random spans with all settings that are equal in tuning."""
+    rows, lines = read(results, "match", "ties"), []
+    for network, setting in dict.fromkeys((row["network"], row["setting"]) for row in rows):
+        values = 100 * by_unit(rows, "test_accuracy", network=network, setting=setting)
+        cells = [f"{values.mean():.1f}", f"{values.min():.1f}", f"{(values < 60).sum()} of {len(values)}", ""]
+        if network == "random spans":
+            learned = 100 * by_unit(rows, "test_accuracy", network="ASRC", setting=setting)
+            cells[-1] = signed(paired_difference(learned, values))
+        lines.append([network, setting, *cells])
+    return _table(["network", "settings", "mean (%)", "lowest", "below 60 %", "ASRC minus these"], lines)
 
 
 def lags(results) -> str:
@@ -198,10 +226,13 @@ def full(results) -> str:
     return _table([*head, "firing rates", "hours on one core"], lines)
 
 
-WITHOUT_TASK = {"claims": ".", "lags": "match-lags.csv", "slow": "psdigits-slow.csv", "full": "full"}
-"""The tables that take no task, and what must be there of the results."""
+WITHOUT_TASK = {
+    **{"claims": None, "lags": "match-lags.csv", "ties": "match-ties.csv", "slow": "psdigits-slow.csv"},
+    "full": "full",
+}
+"""The tables that take no task, and what must be there of the results, if not all of a task."""
 
 TABLES: dict[str, Callable] = {
-    table.__name__: table for table in (claims, lags, slow, full, tuning, accuracy, gradients, spans, robustness)
+    table.__name__: table for table in (claims, lags, ties, slow, full, tuning, accuracy, gradients, spans, robustness)
 }
 """The tables by the name that a mark gives, with the task where it has one."""
