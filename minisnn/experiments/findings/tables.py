@@ -25,6 +25,7 @@ from minisnn.experiments.findings.results import by_unit, read, stored, tied, va
 from minisnn.experiments.findings.tasks import LEVELS, MAIN, TASKS
 
 MARKED = re.compile(r"(<!-- findings: ([\w ]+) -->\n)((?:(?!<!--).)*)(<!-- end of findings -->)", re.DOTALL)
+ROWS = "\n[Rows](results/{})\n"
 NOT_RUN = "Not run yet.\n"
 
 
@@ -47,7 +48,8 @@ def fill(text: str, results) -> str:
         task = [validate.choice(task, "task", TASKS) for task in of_task]
         needed = WITHOUT_TASK.get(name)
         has_rows = bool(names) and set(task) <= set(names) if needed is None else (Path(results) / needed).exists()
-        return match[1] + (make(results, *task) if has_rows else NOT_RUN) + match[4]
+        rows = ROWS.format(needed or (f"{task[0]}-{name}.csv" if task else "README.md"))
+        return match[1] + (make(results, *task) + rows if has_rows else NOT_RUN) + match[4]
 
     filled, n = MARKED.subn(table, text)
     for what in ("<!-- findings:", "<!-- end of findings"):
