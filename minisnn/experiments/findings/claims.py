@@ -84,7 +84,7 @@ class Test:
     corrected : float
         By Holm, over all tests of all tasks.
     at_ceiling : bool
-        Whether both networks solve the task, so that their accuracy can't differ.
+        Whether both networks solve the task, so that their accuracy can hardly differ.
     """
 
     claim: Claim
@@ -102,9 +102,11 @@ class Test:
             return "not tested"
         if self.corrected < LEVEL:
             return "supported" if self.difference.mean > 0 else "refuted"
+        if self.at_ceiling:
+            return "undecided; both solve the task"
         margin = self.claim.margin
         if margin is not None and max(-self.difference.low, self.difference.high) <= margin:
-            return f"undecided; {'both solve the task' if self.at_ceiling else f'no difference above {margin:g}'}"
+            return f"undecided; no difference above {margin:g}"
         return "undecided"
 
 

@@ -74,12 +74,12 @@ def tuning(task: Task, folder: Path, best: None, progress: bool = True) -> list[
     ]
 
 
-def in_words(settings: dict) -> str:
+def in_words(tried: dict) -> str:
     """Write the settings that were tried with the symbols of the plan."""
     symbols = {"clip_norm": "clipped at", "decay": "β", "neuron_lr": "lr of β", "span": "λ", "max_span": "K"}
     symbols |= {"adaptation_decay": "ρ", "adaptation_strength": "κ"}
     of_family = ("model", "learn_decay", "per_neuron", "adaptive")
-    words = [f"{symbols.get(name, name)} {value}" for name, value in settings.items() if name not in of_family]
+    words = [f"{symbols.get(name, name)} {value}" for name, value in tried.items() if name not in of_family]
     return ", ".join(words).replace("clipped at None", "not clipped")
 
 
@@ -237,15 +237,16 @@ def ties(task: Task, folder: Path, tied: dict[str, list[dict]], progress: bool =
 
     For delayed match alone.
     """
-    listed, words = [], {}
-    for family in ("SRC", "ASRC"):
-        for tried in tied[family]:
-            of_networks = {family: tried} | ({"random spans": {**tried, "model": "random"}} if family == "ASRC" else {})
-            words |= {_name(task, {**of_network, "seed": 0}): in_words(tried) for of_network in of_networks.values()}
-            listed += _runs(task, of_networks)
+    of_networks = [("SRC", tried) for tried in tied["SRC"]]
+    for tried in tied["ASRC"]:
+        of_networks += [("ASRC", tried), ("random spans", {**tried, "model": "random"})]
+    listed, words = [], []
+    for network, tried in of_networks:
+        of_network = _runs(task, {network: tried})
+        listed += of_network
+        words += [in_words(tried)] * len(of_network)
     rows = _trained(task, folder, listed, ("test_accuracy", "spans"), progress)
-    names = [words[_name(task, {**of_run, "seed": 0})] for *_, of_run in listed]
-    return [{"network": row["network"], "setting": name, **row} for row, name in zip(rows, names)]
+    return [{"network": row["network"], "setting": setting, **row} for row, setting in zip(rows, words)]
 
 
 def slow(task: Task, folder: Path, best: dict, progress: bool = True) -> list[dict]:

@@ -34,12 +34,13 @@ def guesses(results, name: str, network: str) -> bool:
     return interval.low <= 100 / recipes.n_classes(recipes.RECIPES[TASKS[name].recipe])
 
 
-def log_far_share(results, name: str, network: str) -> np.ndarray:
+def log_far_share(results, name: str, network: str, far: int | None = None) -> np.ndarray:
     """Return log10 of the share of ‖∂L/∂v[t]‖, summed over lags, that comes from more than L steps back.
 
-    NaN for a unit in which no gradient reaches the last hidden layer.
+    L is `far`, or that of the task. NaN for a unit in which no gradient reaches the last hidden layer.
     """
-    return _of_curves(results, name, network, lambda curve: _log10(curve[TASKS[name].far + 1 :].sum() / curve.sum()))
+    first = 1 + (TASKS[name].far if far is None else far)
+    return _of_curves(results, name, network, lambda curve: _log10(curve[first:].sum() / curve.sum()))
 
 
 def decades_per_step(results, name: str, network: str) -> np.ndarray:
@@ -78,7 +79,7 @@ def kept_under_noise(results, name: str, network: str) -> np.ndarray:
 
 
 def updates_until_decided(results, name: str) -> np.ndarray:
-    """Return after how many updates each layer had decided to the end of training, (runs, layers); inf: never."""
+    """Return after how many updates each layer had decided for good, (runs, layers); inf: never."""
     runs = {}
     for row in read(results, name, "spans"):
         runs.setdefault((row["unit"], row["seed"]), []).append(row)

@@ -2,6 +2,7 @@
 
 TASK-tuning.csv, TASK-accuracy.csv, TASK-gradients.csv, TASK-robustness.csv, TASK-spans.csv
 match-lags.csv, match-ties.csv, psdigits-slow.csv
+full/NETWORK/   see `full.py`
 TASK.json       the commands, configuration, chosen settings, units, versions, processor and seconds
 """
 
@@ -46,7 +47,7 @@ def run(name: str, task_name: str, folder, results, progress: bool = True) -> Pa
     Parameters
     ----------
     name, task_name : str
-        From `EXPERIMENTS` and `TASKS`. All but tuning need the stored tuning of their task.
+        From `EXPERIMENTS` and `TASKS`. All but tuning and lags need the stored tuning of their task.
     folder : path
         Holds the runs.
     results : path
@@ -73,9 +74,8 @@ def run(name: str, task_name: str, folder, results, progress: bool = True) -> Pa
     task = TASKS[validate.choice(task_name, "task", TASKS)]
     if not applies(name, task_name):
         raise ValueError(f"the experiment {name!r} belongs to the task {OF_ONE_TASK[name]!r} alone")
-    of_tuning = {"tuning": lambda *_: None, "lags": lambda *_: None, "ties": tied}
-    best = of_tuning.get(name, chosen)(results, task_name)
-    found = do(task, Path(folder) / task_name, best, progress)
+    settings_of = {"tuning": lambda *_: None, "lags": lambda *_: None, "ties": tied}.get(name, chosen)
+    found = do(task, Path(folder) / task_name, settings_of(results, task_name), progress)
     path, text = _file(storage.make_folder(results), task_name, name), storage.as_csv(found)
     changed = not path.exists() or path.read_text(encoding="utf-8") != text
     storage.write_text(path, text)

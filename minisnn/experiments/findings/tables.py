@@ -21,7 +21,7 @@ from minisnn.experiments.findings.claims import tests
 from minisnn.experiments.findings.experiments import decided_after, in_words, over_updates
 from minisnn.experiments.findings.intervals import mean_interval, paired_difference
 from minisnn.experiments.findings.measures import signed
-from minisnn.experiments.findings.results import by_unit, read, stored, tied, validation_means
+from minisnn.experiments.findings.results import by_unit, curves, read, stored, tied, validation_means
 from minisnn.experiments.findings.tasks import LEVELS, MAIN, TASKS
 
 MARKED = re.compile(r"(<!-- findings: ([\w ]+) -->\n)((?:(?!<!--).)*)(<!-- end of findings -->)", re.DOTALL)
@@ -48,8 +48,9 @@ def fill(text: str, results) -> str:
         task = [validate.choice(task, "task", TASKS) for task in of_task]
         needed = WITHOUT_TASK.get(name)
         has_rows = bool(names) and set(task) <= set(names) if needed is None else (Path(results) / needed).exists()
-        rows = ROWS.format(needed or (f"{task[0]}-{name}.csv" if task else "README.md"))
-        return match[1] + (make(results, *task) + rows if has_rows else NOT_RUN) + match[4]
+        rows = needed or (f"{task[0]}-{name}.csv" if task else None)
+        link = ROWS.format(rows) if rows else ""
+        return match[1] + (make(results, *task) + link if has_rows else NOT_RUN) + match[4]
 
     filled, n = MARKED.subn(table, text)
     for what in ("<!-- findings:", "<!-- end of findings"):
@@ -72,7 +73,8 @@ def claims(results) -> str:
     for test in tests(results, names):
         if test.task not in names:
             continue
-        difference = f"{signed(test.difference)} {test.claim.unit}" if test.difference else ""
+        digits = 2 if test.claim.unit == "decades" else 1
+        difference = f"{signed(test.difference, digits)} {test.claim.unit}" if test.difference else ""
         p, corrected = (_p(value) if test.difference else "" for value in (test.p, test.corrected))
         against = f"{test.claim.ours} minus {test.other}"
         claim = "" if test.claim is shown else test.claim.text
@@ -174,12 +176,28 @@ def ties(results) -> str:
     rows, lines = read(results, "match", "ties"), []
     for network, setting in dict.fromkeys((row["network"], row["setting"]) for row in rows):
         values = 100 * by_unit(rows, "test_accuracy", network=network, setting=setting)
-        cells = [f"{values.mean():.1f}", f"{values.min():.1f}", f"{(values < 60).sum()} of {len(values)}", ""]
+        cells = [f"{values.mean():.1f}", f"{values.min():.1f}", f"{(values < 90).sum()} of {len(values)}", ""]
         if network == "random spans":
             learned = 100 * by_unit(rows, "test_accuracy", network="ASRC", setting=setting)
             cells[-1] = signed(paired_difference(learned, values))
         lines.append([network, setting, *cells])
-    return _table(["network", "settings", "mean (%)", "lowest", "below 60 %", "ASRC minus these"], lines)
+    return _table(["network", "settings", "mean (%)", "lowest", "below 90 %", "ASRC minus these"], lines)
+
+
+def beyond(results) -> str:
+    """Tabulate claim 1 for other L: the difference of log10 of the share, SRC minus rival, in decades."""
+    lags, lines = (5, 10, 15, 20, 25, 30, 35, 40, 50, 75, 100, 150), []
+    for name in stored(results):
+        known = len(curves(read(results, name, "gradients"), network="SRC")[0])
+        pairs = [
+            [measures.log_far_share(results, name, network, far) for network in ("SRC", measures.rival(results, name))]
+            for far in lags
+            if far < known - 1
+        ]
+        cells = [signed(paired_difference(*pair), 2) for pair in pairs]
+        lines.append([TASKS[name].title.partition(",")[0], *cells, *[""] * (len(lags) - len(cells))])
+    used = max(sum(cell != "" for cell in line) for line in lines) - 1
+    return _table(["L", *map(str, lags[:used])], [line[: 1 + used] for line in lines])
 
 
 def lags(results) -> str:
@@ -204,10 +222,15 @@ def slow(results) -> str:
         [
             [row["network"], f"{row['updates']:,}", str(row["best_epoch"] + 1)]
             + [f"{100 * row[name]:.1f}" for name in ("validation_accuracy", "test_accuracy")]
-            + [row["spans"], ", ".join(f"{float(updates):,.0f}" for updates in row["decided"].split())]
+            + [row["spans"], _updates(map(float, row["decided"].split()))]
             for row in read(results, "psdigits", "slow")
         ],
     )
+
+
+def _updates(decided) -> str:
+    """Write after how many updates the layers of a run have decided."""
+    return ", ".join("never" if np.isinf(updates) else f"{updates:,.0f}" for updates in decided)
 
 
 def full(results) -> str:
@@ -217,7 +240,7 @@ def full(results) -> str:
         run = full_length.of(results, network)
         result, decided = runs.read_result(run), ""
         if network == "ASRC":
-            decided = ", ".join(f"{updates:,.0f}" for updates in decided_after(over_updates(run)))
+            decided = _updates(decided_after(over_updates(run)))
         lines.append(
             [network, str(result["best_epoch"] + 1)]
             + [f"{100 * result[name]:.2f}" for name in ("validation_accuracy", "test_accuracy")]
@@ -229,12 +252,17 @@ def full(results) -> str:
 
 
 WITHOUT_TASK = {
-    **{"claims": None, "lags": "match-lags.csv", "ties": "match-ties.csv", "slow": "psdigits-slow.csv"},
+    "claims": None,
+    "beyond": None,
+    "lags": "match-lags.csv",
+    "ties": "match-ties.csv",
+    "slow": "psdigits-slow.csv",
     "full": "full",
 }
 """The tables that take no task, and what must be there of the results, if not all of a task."""
 
 TABLES: dict[str, Callable] = {
-    table.__name__: table for table in (claims, lags, ties, slow, full, tuning, accuracy, gradients, spans, robustness)
+    table.__name__: table
+    for table in (claims, beyond, lags, ties, slow, full, tuning, accuracy, gradients, spans, robustness)
 }
 """The tables by the name that a mark gives, with the task where it has one."""
