@@ -31,6 +31,7 @@ from minisnn.experiments.findings.tasks import (
     LAG_SEEDS,
     LEVELS,
     SLOW_EPOCHS,
+    SLOW_UNITS,
     Task,
     families,
     networks,
@@ -250,18 +251,21 @@ def ties(task: Task, folder: Path, tied: dict[str, list[dict]], progress: bool =
 
 
 def slow(task: Task, folder: Path, best: dict, progress: bool = True) -> list[dict]:
-    """Train ASRC and random spans with as many updates as the paper, in the first unit: one row per network.
+    """Train ASRC and random spans with as many updates as the paper, in the first units: one row per run.
 
     T° falls over all of training, so spans are decided as slowly as there: `decided` has for each layer of ASRC the
     updates until then. For permuted digits alone.
     """
-    unit, (of_unit, *_) = next(iter(task.units.items()))
-    chosen = {name: {**networks(best)[name], "epochs": SLOW_EPOCHS, **of_unit} for name in ("ASRC", "random spans")}
-    listed = [(name, unit, of_run) for name, of_run in chosen.items()]
+    chosen = {name: {**networks(best)[name], "epochs": SLOW_EPOCHS} for name in ("ASRC", "random spans")}
+    first = list(task.units)[:SLOW_UNITS]
+    listed = [of_run for of_run in _runs(task, chosen) if of_run[1] in first]
     rows = _trained(task, folder / "slow", listed, (*sweeps.COLUMNS, "spans"), progress)
-    history = over_updates(folder / "slow" / "runs" / _name(task, chosen["ASRC"]))
-    decided = {"ASRC": " ".join(f"{updates:g}" for updates in decided_after(history)), "random spans": ""}
-    return [{**row, "updates": history[-1]["updates"], "decided": decided[row["network"]]} for row in rows]
+    for row, (network, _, of_run) in zip(rows, listed):
+        decided = []
+        if network == "ASRC":
+            decided = decided_after(over_updates(folder / "slow" / "runs" / _name(task, of_run)))
+        row["decided"] = " ".join(f"{updates:g}" for updates in decided)
+    return rows
 
 
 def lags(task: Task, folder: Path, best: dict, progress: bool = True) -> list[dict]:

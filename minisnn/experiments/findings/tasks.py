@@ -124,6 +124,8 @@ LAG_SEEDS = 3
 SLOW_EPOCHS = 904
 """Of the experiment `slow` on permuted digits: with 52 updates each as many as the paper's 200 epochs with 235."""
 
+SLOW_UNITS = 3
+
 LEVELS = {  # of each noise that `robustness` knows
     "gaussian": (0, 0.05, 0.1, 0.2, 0.3, 0.5),
     "dropped": (0, 0.05, 0.1, 0.2, 0.3, 0.5),
