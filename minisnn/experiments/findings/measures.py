@@ -63,13 +63,15 @@ def _log10(values):
 
 def area(rows: list[dict], network: str, noise: str) -> np.ndarray:
     """Compute the area under a network's accuracy over the levels of a noise, by their range: %."""
-    values = [by_unit(rows, "accuracy", network=network, noise=noise, level=level) for level in LEVELS[noise]]
+    of_noise = [row for row in rows if row["noise"] == noise]
+    values = [by_unit(of_noise, "accuracy", network=network, level=level) for level in LEVELS[noise]]
     return 100 * Robustness(noise, np.array(LEVELS[noise], float), np.array(values).T).area
 
 
 def kept(rows: list[dict], network: str, noise: str) -> np.ndarray:
     """Compute the area relative to the accuracy without noise: %."""
-    return area(rows, network, noise) / by_unit(rows, "accuracy", network=network, noise=noise, level=0)
+    of_noise = [row for row in rows if row["noise"] == noise]
+    return area(of_noise, network, noise) / by_unit(of_noise, "accuracy", network=network, level=0)
 
 
 def kept_under_noise(results, name: str, network: str) -> np.ndarray:
