@@ -622,7 +622,7 @@ def test_rows_by_unit():
     """The mean over the runs of a unit, in the order of all rows, so that networks are paired whatever their order."""
     runs = (("b", 0, 1.0), ("a", 4, 2.0), ("b", 1, 4.0))
     rows = [{"unit": u, "seed": s, "x": x, "n": "A"} for u, s, x in runs]
-    rows += [{"unit": u, "seed": s, "x": 10 * x, "n": "B"} for u, s, x in runs[::-1]]
+    rows += [{"unit": u, "seed": s, "x": 10 * x, "n": "B"} for u, s, x in sorted(runs)]
     assert findings.by_unit(rows, "x", n="A").tolist() == [2.5, 2.0]
     assert findings.by_unit(rows, "x", n="B").tolist() == [25.0, 20.0]
     for other in (rows[1:], [*rows, rows[0]]):  # a run of A is missing, or twice there
