@@ -1,7 +1,7 @@
 """The paper's claims at small scale: experiments, stored results, and the tables and figures made from them.
 
     tasks.py        which networks are compared on which data, and what is tried to tune them
-    experiments.py  tuning, accuracy, gradients, robustness, spans, lags, slow
+    experiments.py  tuning, accuracy, gradients, robustness, spans, lags, ties, slow
     full.py         PS-MNIST at full length
     results.py      the files in `tutorials/findings/results/`
     intervals.py    means, paired differences, t-intervals

@@ -118,8 +118,9 @@ def deciding(rows: list[dict], ax):
 
 def under_noise(rows: list[dict], noise: str, networks, ax):
     """Draw test accuracy over the level of a noise, mean over units with 95 % intervals."""
+    of_noise = [row for row in rows if row["noise"] == noise]
     for colour, line, network in zip(cycle(plots.colours()), cycle(LINES), networks):
-        values = [100 * by_unit(rows, "accuracy", network=network, noise=noise, level=level) for level in LEVELS[noise]]
+        values = [100 * by_unit(of_noise, "accuracy", network=network, level=level) for level in LEVELS[noise]]
         mean = np.mean(values, axis=1)
         half = np.array([mean_interval(of_level).half_width for of_level in values])
         ax.plot(LEVELS[noise], mean, color=colour, linestyle=line, linewidth=1.8, label=network)

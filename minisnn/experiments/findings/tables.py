@@ -156,18 +156,18 @@ def robustness(results, name: str) -> str:
     A last line has what is kept over all noises, except by networks that guess.
     """
     rows, rival = read(results, name, "robustness"), measures.rival(results, name)
+    kept = {network: np.array([measures.kept(rows, network, noise) for noise in LEVELS]) for network in MAIN}
     lines = []
-    for noise, levels in LEVELS.items():
-        more = paired_difference(*(measures.kept(rows, network, noise) for network in ("SRC", rival)))
+    for i, (noise, levels) in enumerate(LEVELS.items()):
         areas = [f"{measures.area(rows, network, noise).mean():.1f}" for network in MAIN]
-        lines.append([f"{noise}, {levels[0]:g} to {levels[-1]:g}", *areas, signed(more)])
-    total = []
-    for network in MAIN:
-        over_all = mean_interval(measures.kept_under_noise(results, name, network))
-        guess = measures.guesses(results, name, network)
-        total.append("guesses" if guess else f"{over_all.mean:.1f} ± {over_all.half_width:.1f}")
-    more = paired_difference(*(measures.kept_under_noise(results, name, network) for network in ("SRC", rival)))
-    lines.append(["kept of the accuracy without noise", *total, signed(more)])
+        more = signed(paired_difference(kept["SRC"][i], kept[rival][i]))
+        lines.append([f"{noise}, {levels[0]:g} to {levels[-1]:g}", *areas, more])
+    over_all, total = {network: of_noises.mean(axis=0) for network, of_noises in kept.items()}, []
+    for network, values in over_all.items():
+        interval, guess = mean_interval(values), measures.guesses(results, name, network)
+        total.append("guesses" if guess else f"{interval.mean:.1f} ± {interval.half_width:.1f}")
+    more = signed(paired_difference(over_all["SRC"], over_all[rival]))
+    lines.append(["kept of the accuracy without noise", *total, more])
     return _table(["noise", *MAIN, f"kept: SRC minus {rival}"], lines)
 
 
@@ -186,18 +186,16 @@ def ties(results) -> str:
 
 def beyond(results) -> str:
     """Tabulate claim 1 for other L: the difference of log10 of the share, SRC minus rival, in decades."""
-    lags, lines = (5, 10, 15, 20, 25, 30, 35, 40, 50, 75, 100, 150), []
-    for name in stored(results):
-        known = len(curves(read(results, name, "gradients"), network="SRC")[0])
-        pairs = [
-            [measures.log_far_share(results, name, network, far) for network in ("SRC", measures.rival(results, name))]
-            for far in lags
-            if far < known - 1
-        ]
-        cells = [signed(paired_difference(*pair), 2) for pair in pairs]
-        lines.append([TASKS[name].title.partition(",")[0], *cells, *[""] * (len(lags) - len(cells))])
-    used = max(sum(cell != "" for cell in line) for line in lines) - 1
-    return _table(["L", *map(str, lags[:used])], [line[: 1 + used] for line in lines])
+    lengths = {name: len(curves(read(results, name, "gradients"), network="SRC")[0]) for name in stored(results)}
+    shown = [far for far in (5, 10, 15, 20, 25, 30, 35, 40, 50, 75, 100, 150) if far < max(lengths.values()) - 1]
+    lines = []
+    for name, length in lengths.items():
+        cells, networks = [], ("SRC", measures.rival(results, name))
+        for far in shown:
+            pair = (measures.log_far_share(results, name, network, far) for network in networks)
+            cells.append(signed(paired_difference(*pair), 2) if far < length - 1 else "")
+        lines.append([TASKS[name].title.partition(",")[0], *cells])
+    return _table(["L", *map(str, shown)], lines)
 
 
 def lags(results) -> str:
