@@ -23,7 +23,7 @@ FILES = (
     START,
     NUMBERED,
     f"solutions/{NUMBERED}",
-    *(f"findings/{part}" for part in ("*.md", "results/*.csv", "results/*.json", "figures/*.png")),
+    *(f"findings/**/*.{kind}" for kind in ("md", "png", "csv", "json", "npz")),
 )
 """The files that `copy` copies."""
 MAX_KB = 400  # size of a notebook with its outputs; a kB is 1000 bytes
@@ -125,7 +125,7 @@ def copy(target, student: bool = False) -> list[Path]:
             if not (student and path.parent.name == "solutions"):
                 is_notebook = path.suffix == ".ipynb"
                 contents[path.relative_to(source)] = _for_here(path, student) if is_notebook else path.read_bytes()
-    folders = ("solutions", "findings", "findings/results", "findings/figures")
+    folders = {part for name in contents for part in name.parents[:-1]}
     existing = [str(target / name) for name in contents if os.path.lexists(target / name)]
     existing += [str(target / part) for part in folders if (target / part).is_file()]
     if existing:

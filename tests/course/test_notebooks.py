@@ -196,7 +196,8 @@ def made(tmp_path):
     folder = tmp_path / "made"
     for name in ("start_here", "00_first", "01_second", "solutions/00_first", "solutions/01_second"):
         make(folder / f"{name}.ipynb", "1 + 1")
-    (folder / "findings" / "results").mkdir(parents=True)
+    (folder / "findings" / "results" / "full" / "SRC").mkdir(parents=True)
+    (folder / "findings" / "results" / "full" / "SRC" / "best.npz").write_bytes(b"PK")
     (folder / "findings" / "results" / "match.csv").write_text("a,b\n1,2\n")
     (folder / "findings" / "results" / "match.json").write_text("{}")
     (folder / "path.gif").write_bytes(b"GIF")
@@ -451,7 +452,7 @@ def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-RESULTS = ["findings/results/match.csv", "findings/results/match.json"]
+RESULTS = ["findings/results/full/SRC/best.npz", "findings/results/match.csv", "findings/results/match.json"]
 COPIED = ["00_first.ipynb", "01_second.ipynb", *RESULTS, "path.gif", "start_here.ipynb"]
 
 
@@ -479,7 +480,7 @@ def test_copy(installed, tmp_path, capsys):
     finally:
         for path in installed.rglob("*"):
             path.chmod(0o755)
-    assert capsys.readouterr().out == f"8 files are in {target}\n"
+    assert capsys.readouterr().out == f"9 files are in {target}\n"
     assert files(target) == sorted(COPIED + SOLVED)
     for name in files(target):
         if name.endswith(".ipynb"):
@@ -497,6 +498,12 @@ def test_a_copy_is_as_jupyter_would_write_it_here(installed, tmp_path):
         written = notebooks.copy(tmp_path / f"copy {student}", student)
         found = [json.loads(path.read_bytes())["metadata"] for path in written if path.suffix == ".ipynb"]
         assert found == [expected] * len(found) != []
+
+
+def test_no_file_of_the_tutorials_is_left_behind(tmp_path):
+    """Read from the folder itself, so that a file of a new kind or place is missed here first."""
+    notebooks.copy(tmp_path)
+    assert files(tmp_path) == [name for name in files(ROOT) if ".ipynb_checkpoints" not in name]
 
 
 def test_copy_for_students(installed, tmp_path):
