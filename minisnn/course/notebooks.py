@@ -127,7 +127,7 @@ def copy(target, student: bool = False) -> list[Path]:
                 contents[path.relative_to(source)] = _for_here(path, student) if is_notebook else path.read_bytes()
     folders = {part for name in contents for part in name.parents[:-1]}
     existing = [str(target / name) for name in contents if os.path.lexists(target / name)]
-    existing += [str(target / part) for part in folders if (target / part).is_file()]
+    existing += [str(target / part) for part in sorted(folders) if (target / part).is_file()]
     if existing:
         more = f" and {len(existing) - 1} more files are" if len(existing) > 1 else " is"
         raise FileExistsError(f"{existing[0]}{more} there already; copy the tutorials to another folder")
