@@ -13,20 +13,15 @@ from minisnn._internal import storage
 
 
 def data_folder(folder, extra: str, by_hand: str) -> Path:
-    """Return the folder of the files, as `folder_or_cache`; `by_hand` names those that can be put there by hand."""
-    return folder_or_cache(folder, lambda where: import_pooch(extra, f"By hand: put {by_hand} into {where}"))
+    """Return the folder of the files: `folder`, else MINISNN_DATA, else the user's cache, which pooch names.
 
-
-def folder_or_cache(folder, pooch_for: Callable) -> Path:
-    """Return the folder of the files: `folder`, else MINISNN_DATA, else the user's cache.
-
-    That cache is pooch's, which `pooch_for(where)` imports; its ImportError says what to put where by hand instead.
+    `by_hand` says what can be put there by hand.
     """
     if folder is None:
         folder = os.environ.get("MINISNN_DATA") or None
     if folder is None:
         where = "a folder named by folder= or by the environment variable MINISNN_DATA"
-        folder = pooch_for(where).os_cache("minisnn")
+        folder = import_pooch(extra, f"By hand: put {by_hand} into {where}").os_cache("minisnn")
     if not isinstance(folder, str | os.PathLike):
         raise TypeError(f"folder must be a path, got {folder!r}")
     return Path(folder).expanduser()
@@ -46,10 +41,18 @@ def import_pooch(extra: str, by_hand: str):
     return import_extra("pooch", extra, "data is downloaded", by_hand)
 
 
-def fetch(urls: Sequence[str], path: Path, check: Callable[[Path], None], extra: str) -> None:
+def gzipped_or_not(names: Sequence[str]) -> str:
+    """Name files as they can be put into a folder by hand."""
+    return f"{', '.join(names)}, gzipped (.gz) or unpacked,"
+
+
+def fetch(
+    urls: Sequence[str], path: Path, check: Callable[[Path], object], extra: str, by_hand: str | None = None
+) -> None:
     """Download a file from the first URL whose answer passes `check`, which raises ValueError else.
 
-    The file appears whole or not at all, so runs that download at the same time don't disturb each other.
+    The file appears whole or not at all, so runs that download at the same time don't disturb each other. `by_hand`
+    says what to do instead; by default, to put this file there.
 
     Raises
     ------
@@ -58,7 +61,7 @@ def fetch(urls: Sequence[str], path: Path, check: Callable[[Path], None], extra:
     OSError
         If no URL provides the file, with the reason for each; or if the folder can't be written to.
     """
-    by_hand = f"By hand: put {path.name} into {path.parent}"
+    by_hand = by_hand or f"By hand: put {path.name} into {path.parent}"
     pooch = import_pooch(extra, by_hand)
     storage.make_folder(path.parent)
     failures = []

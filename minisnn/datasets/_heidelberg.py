@@ -13,7 +13,15 @@ import numpy as np
 from minisnn._internal import announce, storage, validate
 from minisnn._internal.rng import stream
 from minisnn.datasets._dataset import Dataset, Split
-from minisnn.datasets._download import advising, check_digest, data_folder, fetch, fetch_text, import_extra
+from minisnn.datasets._download import (
+    advising,
+    check_digest,
+    data_folder,
+    fetch,
+    fetch_text,
+    gzipped_or_not,
+    import_extra,
+)
 from minisnn.datasets._events import checked_channels, events_to_array
 from minisnn.datasets._files import made_once, new_array
 
@@ -108,7 +116,7 @@ def heidelberg(
     import_extra("h5py", "events", "recordings of spikes are read")  # before a download
     record = {"name": "heidelberg", "words": words, "n_steps": n_steps, "max_time": max_time, "channels": channels}
     steps = {"n_steps": n_steps, "max_time": max_time, "channels": channels}
-    folder = data_folder(folder, "events", ", ".join(name for name, _ in FILES[words].values()))
+    folder = data_folder(folder, "events", gzipped_or_not([name for name, _ in FILES[words].values()]))
     if words == "commands":
         splits = _commands(folder, steps)
     else:
@@ -242,16 +250,14 @@ def _unpacked(folder: Path, words: str) -> list[Path]:
 
 def _download(folder: Path, names: list[str]) -> None:
     """Download gzipped files, each with the MD5 that its publisher names."""
-    by_hand = f"By hand: put these files, gzipped (.gz) or unpacked, into {folder}: {', '.join(names)}"
+    by_hand = f"By hand: put {gzipped_or_not(names)} into {folder}"
     text = fetch_text([mirror + SUMS for mirror in MIRRORS], "events", by_hand)
     sums = {words[1].lstrip("*"): words[0] for line in text.splitlines() if len(words := line.split()) == 2}
     for name in (f"{name}.gz" for name in names):
         if name not in sums:
             raise OSError(f"the publisher's {SUMS} has no checksum of {name}. {by_hand}")
-        md5 = sums[name]
-        fetch(
-            [m + name for m in MIRRORS], folder / name, lambda part, md5=md5: check_digest(part, "md5", md5), "events"
-        )
+        urls, md5 = [mirror + name for mirror in MIRRORS], sums[name]
+        fetch(urls, folder / name, lambda part, md5=md5: check_digest(part, "md5", md5), "events", by_hand)
 
 
 def _unpack(packed: Path, path: Path) -> None:

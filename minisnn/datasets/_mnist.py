@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import io
 import math
 import os
 import zlib
@@ -10,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minisnn._internal import storage, validate
+from minisnn._internal import validate
 from minisnn._internal.rng import stream
 from minisnn.datasets._dataset import Dataset, Split, permutation, stratified
-from minisnn.datasets._download import folder_or_cache, import_extra
+from minisnn.datasets._download import data_folder, fetch, gzipped_or_not
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -104,9 +103,7 @@ def mnist(
         raise ValueError("permute reorders single pixels, rows=True reads whole rows; set one of the two to False")
     n_train = _checked_n_train(n_train)
 
-    images, labels, test_images, test_labels = _read_files(
-        folder_or_cache(folder, lambda where: _import_pooch(_by_hand(FILES, where)))
-    )
+    images, labels, test_images, test_labels = _read_files(data_folder(folder, "data", gzipped_or_not(FILES)))
     train, validation = _split(labels, n_train, seed)
     height, width = images.shape[1] // pool, images.shape[2] // pool
     order = permutation(height if rows else height * width, permute, seed)
@@ -161,18 +158,11 @@ def _sequences(images: np.ndarray, pool: int, order: np.ndarray) -> np.ndarray:
 def _read_files(folder: Path) -> list[np.ndarray]:
     """Read the arrays of the four files, in the order of FILES; download those that are missing."""
     missing = [name for name in FILES if _find(folder, name) is None]
-    if missing:
-        by_hand = _by_hand(missing, folder)
-        pooch = _import_pooch(by_hand)
-        storage.make_folder(folder)
-        for name in missing:
-            _write(folder / f"{name}.gz", _download(name, pooch, by_hand))
+    by_hand = f"By hand: put {gzipped_or_not(missing)} into {folder}"
+    for name in missing:
+        urls, path = [f"{mirror}{name}.gz" for mirror in MIRRORS], folder / f"{name}.gz"
+        fetch(urls, path, lambda part, name=name: _decode(part.read_bytes(), name), "data", by_hand)
     return [_read_file(_find(folder, name), name) for name in FILES]
-
-
-def _write(path: Path, content: bytes):
-    """Write a file whole or not at all, so runs that download at the same time don't disturb each other."""
-    storage.write_file(path, lambda file: file.write(content))
 
 
 def _find(folder: Path, name: str) -> Path | None:
@@ -216,33 +206,3 @@ def _decode(content: bytes, name: str) -> np.ndarray:
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ValueError(f"has the SHA-256 {hashlib.sha256(content).hexdigest()} unpacked, expected {sha256}")
     return np.frombuffer(content, np.uint8, offset=n_header).reshape(shape)
-
-
-def _download(name: str, pooch, by_hand: str) -> bytes:
-    """Download the content of a gzipped file, from the first mirror that provides the right one.
-
-    Raises
-    ------
-    OSError
-        If none does, with the reason for each.
-    """
-    failures = []
-    for mirror in MIRRORS:
-        url, received = f"{mirror}{name}.gz", io.BytesIO()
-        try:
-            pooch.HTTPDownloader(progressbar=True)(url, received, None)
-            _decode(received.getvalue(), name)
-            return received.getvalue()
-        except (OSError, ValueError) as error:  # those of requests are OSErrors
-            failures.append(f"  {url}: {error}")
-    raise OSError("\n".join([f"can't download {name}.gz, tried:", *failures, by_hand]))
-
-
-def _import_pooch(by_hand: str):
-    """Import pooch; an ImportError says how to proceed with and without it."""
-    return import_extra("pooch", "data", "MNIST is downloaded", by_hand)
-
-
-def _by_hand(names, folder) -> str:
-    """Say what to do instead of a download."""
-    return f"By hand: put these files, gzipped (.gz) or unpacked, into {folder}: {', '.join(names)}"

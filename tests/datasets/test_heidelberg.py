@@ -381,7 +381,7 @@ def test_no_checksums(web, tmp_path, fault):
         words = "the publisher's md5sums.txt has no checksum of shd_train.h5.gz"
     with pytest.raises(OSError, match=words) as caught:
         heidelberg(**STEPS, folder=tmp_path)
-    assert f"into {tmp_path}: shd_train.h5, shd_test.h5" in str(caught.value)
+    assert f"put shd_train.h5, shd_test.h5, gzipped (.gz) or unpacked, into {tmp_path}" in str(caught.value)
     assert contents(tmp_path) == {}
 
 
