@@ -30,6 +30,7 @@ from minisnn.network import Network
 EXACT = 1e-12  # allowed relative error where only rounding differs
 DIFFERENCES = 1e-6  # for central differences
 SINGLE = 1e-4  # for float32
+SMALLEST = 1e-30  # float32 ends at 1e-38, and what is made of smaller numbers may be 0
 ENTRIES = 8  # entries of each block that are compared with differences
 
 
@@ -308,7 +309,7 @@ def _adjoints(rung: str, net: Network, tape, tolerance: float, cut) -> list[Row]
     for i in range(len(delta)):
         rows.append(compare(rung, f"layers.{i}.delta", adjoint.delta[i], delta[i], tolerance))
         rows.append(compare(rung, f"layers.{i}.q", adjoint.q[i], q[i], tolerance))
-    floor, sizes = 1e-3 * np.abs(grads.flat).max(), oracle.cancelled(net.astype("float64"), tape, e)
+    floor, sizes = max(1e-3 * np.abs(grads.flat).max(), SMALLEST), oracle.cancelled(net.astype("float64"), tape, e)
     floors = {name: max(floor, sizes.get(name, 0.0)) for name in grads}
     return rows + [
         compare(rung, f"e: {name}", adjoint.grads[name], grads[name], tolerance, floors[name]) for name in grads

@@ -290,6 +290,17 @@ def test_a_silent_layer_tests_nothing_and_that_is_said(rng):
     assert "layers.1.d_w_rec" in silent and not any(block.startswith("layers.0") for block in silent)
 
 
+def test_gradients_below_float32_are_right(rng):
+    """Where all potentials are far below θ, σ′ is so small that it is 0 in float32."""
+    net = ms.Network([3, 4, 5, 2], ms.SRC(2), surrogate=ms.Sigmoid(4.0), seed=1, dtype="float64")
+    net.params["layers.1.bias"][...] = -25.0
+    x, y = rng.standard_normal((2, 7, 3)), np.array([1, 0])
+    tape = net.record(x)
+    grads = net.adjoint(tape, rng.standard_normal(tape.layers[-1].s.shape)).grads
+    assert 0 < np.abs(grads.flat).max() < 1e-38
+    ms.gradcheck(net, x, y)
+
+
 def test_a_wrong_shape_is_told_even_where_all_else_is_right(rng):
     net, x, y = student_network(rng)
 
