@@ -118,16 +118,16 @@ def _add_compare(commands) -> None:
         ("--max-span", recipe.max_span, "largest span K of ASRC"),
     ):
         parser.add_argument(name, type=int, default=default, metavar="N", help=f"{text} (default: %(default)s)")
-    _sizes(parser, recipe.hidden, "neurons per hidden layer")
+    _sizes(parser, "--hidden", recipe.hidden, "neurons per hidden layer")
     _quiet(parser)
     parser.set_defaults(run=_compare, go_on=_go_on_comparing)
 
 
-def _sizes(parser, default, text: str) -> None:
-    """Add the option `--sizes`."""
+def _sizes(parser, name: str, default, text: str) -> None:
+    """Add an option for one number per layer."""
     shown = " ".join(map(str, default))
     parser.add_argument(
-        "--sizes", type=int, nargs="+", default=list(default), metavar="N", help=f"{text} (default: {shown})"
+        name, type=int, nargs="+", default=list(default), metavar="N", help=f"{text} (default: {shown})"
     )
 
 
@@ -349,12 +349,14 @@ def _grid(words: list[str]) -> dict[str, list]:
 
 def _value(name: str, text: str):
     """Read a setting's value from text: a number, True, False, None; one per layer, e.g. 64-128-128; else the text."""
-    numbers = text.split("-")
+    numbers, types = text.split("-"), {field.name: field.type for field in fields(recipes.Recipe)}
     if name == "hidden" or (name == "span" and len(numbers) > 1):
         if not all(n.isdigit() for n in numbers):
             example = {"hidden": "64-128-128", "span": "4-8-8"}[name]
             raise ValueError(f"{name} takes one number per layer, e.g. {name}={example}, got {text!r}")
         return tuple(int(n) for n in numbers)
+    if text.lower() == "none" and type(None) in get_args(types.get(name)):
+        return None
     try:
         return literal_eval(text)
     except (ValueError, SyntaxError):
@@ -367,7 +369,7 @@ def _add_gradcheck(commands) -> None:
         _some_of(parser, f"--{name}", choices, "kinds to check")
     parser.add_argument("--dtype", choices=["float64", "float32"], help="check this precision only (default: both)")
     _some_of(parser, "--rungs", checks.LADDER, "checks to run, with quotes around each")
-    _sizes(parser, (3, 5, 4, 2), "sizes of the networks, from inputs to classes")
+    _sizes(parser, "--sizes", (3, 5, 4, 2), "sizes of the networks, from inputs to classes")
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="seed of weights and input (default: %(default)s)"
     )

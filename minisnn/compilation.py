@@ -24,6 +24,7 @@ def prepare(dtype: str) -> None:
     layers, output, x = _tiny(dtype)
     with _compiling(f"the {dtype} kernels"):
         batch.gradients(layers, output, Triangle(), x, np.zeros(1, np.int64), np.full(1, 2), None)
+        batch.logits(layers, output, Triangle(), x, np.full(1, 2))
 
 
 @cache

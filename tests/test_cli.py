@@ -69,7 +69,7 @@ def test_compare(tmp_path, capsys):
         "1",
         "--epochs",
         "2",
-        "--sizes",
+        "--hidden",
         "8",
         "7",
         "--span",
@@ -133,8 +133,7 @@ def test_defaults_of_compare_are_those_of_the_recipes():
         recipe = recipes.RECIPES[f"psdigits-{model}"]
         for name in ("epochs", "span", "max_span"):
             assert options[name] == in_python[name].default == getattr(recipe, name)
-        assert tuple(options["sizes"]) == in_python["sizes"].default == recipe.hidden
-        assert in_python["batch_size"].default == recipe.batch_size
+        assert tuple(options["hidden"]) == in_python["hidden"].default == recipe.hidden
 
 
 def test_unwritable_folder(tmp_path, capsys):
@@ -155,7 +154,7 @@ def test_unwritable_folder(tmp_path, capsys):
         ("--seeds=0", "seeds must be at least 1"),
         ("--epochs=0", "epochs"),
         ("--span=0", "span"),
-        ("--sizes=0", r"sizes[1]"),
+        ("--hidden=0", r"sizes[1]"),
     ],
 )
 def test_settings_out_of_range(tmp_path, capsys, option, words):
@@ -486,7 +485,7 @@ def test_plot_draws_what_a_folder_holds(tmp_path, capsys, monkeypatch):
     """A sweep, a comparison as far as it has come; of a folder of folders it says which can be drawn."""
     comparison, sweep = tmp_path / "compare", tmp_path / "sweep"
     monkeypatch.setattr(compare, "_compare", lambda *_: {})
-    compare.compare(comparison, seeds=2, epochs=2, sizes=(3, 4), max_span=3)
+    compare.compare(comparison, seeds=2, epochs=2, hidden=(3, 4), max_span=3)
     assert cli.main(["plot", str(comparison)]) == 2
     assert "no run of the comparison in" in capsys.readouterr().err
     small_history().to_json(comparison / "histories" / "rsnn-0.json")
@@ -497,6 +496,12 @@ def test_plot_draws_what_a_folder_holds(tmp_path, capsys, monkeypatch):
     assert cli.main(["plot", str(comparison)]) == 0
     drawn = [str(comparison / "figures" / f"{name}.png") for name in ("learning_curves", "span_weights")]
     assert capsys.readouterr().out.splitlines() == drawn and all(whole_figure(path) for path in drawn)
+    for seed in range(2, 11):
+        (comparison / "histories" / f"asrc-{seed}.json").write_text(f"the history of seed {seed}")
+    monkeypatch.setattr(ms.History, "from_json", lambda path: path.stem)
+    monkeypatch.setattr(compare, "draw_histories", lambda folder, histories: histories["ASRC K=3"])
+    assert compare.draw_stored(comparison) == [f"asrc-{seed}" for seed in range(11)]
+    monkeypatch.undo()
 
     (sweep / "results").mkdir(parents=True)
     (sweep / "sweep.json").write_text("{}")

@@ -5,6 +5,8 @@ import contextlib
 import doctest
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -91,6 +93,23 @@ def test_examples_run(name, tmp_path, monkeypatch):
         printed: list[str] = []
         runner.run(examples, out=printed.append)
     assert not runner.failures, "".join(printed)
+
+
+def test_examples_name_what_is_there():
+    """Also those of modules that no room above lists; in a new process, in which no test has imported a module."""
+    code = f"""if True:
+        import pathlib, re, types, minisnn as ms
+        for path in sorted(pathlib.Path({str(PACKAGE)!r}).rglob("*.py")):
+            lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+            examples = " ".join(line for line in lines if line.startswith((">>>", "...")))
+            for name in re.findall(r"\\bms((?:\\.\\w+)+)", examples):
+                thing = ms
+                for part in name[1:].split("."):
+                    if isinstance(thing, types.ModuleType) and not hasattr(thing, part):
+                        print(path.name, name)
+                    thing = getattr(thing, part, None)"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == ""
 
 
 def functions() -> list[tuple[str, str]]:

@@ -167,7 +167,7 @@ def test_code_runs(text, tmp_path, monkeypatch):
 # Commands
 
 SMALL = {  # how a command is run here: as the documents say it, and then smaller
-    "compare": "--seeds 1 --epochs 1 --sizes 5",
+    "compare": "--seeds 1 --epochs 1 --hidden 5",
     "train": "--epochs 1 --hidden 5 --folder runs/small",
     "sweep": "--seeds 1 --folder runs/sweep",
     "gradcheck": "--recurrence src-3 --reset soft --surrogate triangle --neuron lif",

@@ -274,7 +274,7 @@ def _random_case(seed: int, sizes, recurrence: str, neuron: str, reset: str, sur
     net.params.flat += 0.4 * rng.standard_normal(net.params.flat.size)
     net.params["readout.w"] *= 0.2  # undecided logits: a saturated softmax leaves no gradient to compare
     net.temperature = 0.7
-    B, T = 10, 8  # more sequences than lanes: some lanes run two
+    B, T = 10, 8
     x, y = rng.standard_normal((B, T, net.sizes[0])), rng.integers(0, net.sizes[-1], B)
     masks = [(rng.random((B, n)) < 0.8) / 0.8 for n in net.sizes[1:-1]]
     lengths = [8, 3, 8, 1, 7, 8, 8, 5, 8, 6]

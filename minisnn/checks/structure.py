@@ -7,6 +7,7 @@ from minisnn.checks import oracle
 from minisnn.checks.oracle import Batch
 from minisnn.checks.report import Row, compare
 from minisnn.core import readout
+from minisnn.core.kernels import SLABS
 from minisnn.core.neuron import LIF
 from minisnn.core.parameters import SPAN_LOGIT
 from minisnn.core.recurrence import ASRC, SRC, Recurrent
@@ -105,19 +106,26 @@ def linearity(net: Network, batch: Batch) -> list[Row]:
 
 
 def batches(net: Network, batch: Batch) -> list[Row]:
-    """Check that the gradient of a batch is the mean over its sequences."""
+    """Check that the gradient of a batch is the mean over its sequences, also where a slab sums several of them."""
     arguments = [(batch.x, batch.y, batch.lengths, batch.span_mode, batch.masks)]
+    times = SLABS // len(batch.y) + 1
+    x, y, lengths, *masks = (np.concatenate([part] * times) for part in (batch.x, batch.y, batch.lengths, *batch.masks))
+    arguments.append((x, y, lengths, batch.span_mode, masks))
     for b in range(len(batch.y)):
         one = slice(b, b + 1)
         masks = [mask[one] for mask in batch.masks]
         arguments.append((batch.x[one], batch.y[one], batch.lengths[one], batch.span_mode, masks))
-    (loss, grads), *singles = [net.loss_and_grad(*a, **batch.options) for a in arguments]
+    (loss, grads), (loss_repeated, repeated), *singles = [net.loss_and_grad(*a, **batch.options) for a in arguments]
     tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
     floor, sizes = np.abs(grads.flat).max(), oracle.cancelled(net, tape, oracle.loss_error(net, tape, batch.y))
-    rows = [compare(RUNG, "batch loss = mean", loss, np.mean([single[0] for single in singles]), 1e-12, 1.0)]
+    rows = [
+        compare(RUNG, "batch loss = mean", loss, np.mean([single[0] for single in singles]), 1e-12, 1.0),
+        compare(RUNG, "batch repeated: loss", loss_repeated, loss, 1e-12, 1.0),
+    ]
     for name in grads:
-        mean = np.mean([single[name] for _, single in singles], axis=0)
-        rows.append(compare(RUNG, f"mean of singles: {name}", grads[name], mean, 1e-12, max(floor, sizes.get(name, 0))))
+        mean, largest = np.mean([single[name] for _, single in singles], axis=0), max(floor, sizes.get(name, 0))
+        rows.append(compare(RUNG, f"mean of singles: {name}", grads[name], mean, 1e-12, largest))
+        rows.append(compare(RUNG, f"batch repeated: {name}", repeated[name], grads[name], 1e-12, largest))
     return rows
 
 

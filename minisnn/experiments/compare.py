@@ -33,10 +33,9 @@ def compare(
     folder,
     seeds: int = 3,
     epochs: int = DEFAULT.epochs,
-    batch_size: int = DEFAULT.batch_size,
     span: int = DEFAULT.span,
     max_span: int = DEFAULT.max_span,
-    sizes=DEFAULT.hidden,
+    hidden=DEFAULT.hidden,
     progress: bool = True,
 ) -> dict:
     """Train all three models with every seed and write the results into `folder`.
@@ -47,12 +46,12 @@ def compare(
         Gets `config.json`, `results.json`, `table.txt`, `histories/` (JSON and CSV) and `figures/` (PNG).
     seeds : int
         How many: 0 .. seeds - 1. Each has its own permutation of the pixels.
-    epochs, batch_size : int
+    epochs : int
         Of every run.
     span, max_span : int
         λ of SRC and K of ASRC.
-    sizes : sequence of int
-        Hidden layers.
+    hidden : sequence of int
+        Sizes of the hidden layers.
     progress : bool
         Whether to show a progress bar.
 
@@ -71,7 +70,7 @@ def compare(
         If the folder can't be written to; nothing has been trained then.
     """
     seeds, span = range(validate.integer(seeds, "seeds", 1)), validate.integer(span, "span", 1)
-    common = {"epochs": epochs, "batch_size": batch_size, "hidden": tuple(sizes)}
+    common = {"epochs": epochs, "hidden": tuple(hidden)}
     models = {
         "RSNN": recipes.recipe("psdigits-rsnn", **common),
         f"SRC λ={span}": recipes.recipe("psdigits-src", span=span, **common),
@@ -207,12 +206,17 @@ def draw_stored(folder) -> list[Path]:
     """
     folder, histories = Path(folder), {}
     for name in read_configuration(folder)["models"]:
-        paths = sorted((folder / "histories").glob(f"{name.split()[0].lower()}-*.json"))
+        paths = list((folder / "histories").glob(f"{name.split()[0].lower()}-*.json"))
         if paths:
-            histories[name] = [History.from_json(path) for path in paths]
+            histories[name] = [History.from_json(path) for path in sorted(paths, key=_seed_of)]
     if not histories:
         raise FileNotFoundError(f"no run of the comparison in {folder} has ended yet: there is nothing to draw")
     return draw_histories(storage.make_folder(folder / "figures"), histories)
+
+
+def _seed_of(path: Path) -> int:
+    """Read the seed in the name of a stored history."""
+    return int(path.stem.rpartition("-")[2])
 
 
 def draw_histories(folder: Path, histories: dict[str, list[History]]) -> list[Path]:

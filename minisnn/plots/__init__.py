@@ -4,6 +4,7 @@ Colours are those of Okabe and Ito, which colour-blind readers can tell apart, a
 when a figure is first drawn.
 """
 
+from minisnn.plots import speech
 from minisnn.plots._base import COLOURS, colours, compact, save
 from minisnn.plots.costs import bench, cost, speed
 from minisnn.plots.cures import double_sum, gradient_by_lag, seeds_by_row
@@ -54,6 +55,7 @@ __all__ = [
     "span_maps",
     "span_weights",
     "speed",
+    "speech",
     "spikes",
     "step_sizes",
     "step_sweep",

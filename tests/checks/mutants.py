@@ -155,6 +155,7 @@ KERNELS = [
     ("end to end: e one step after the window's first", "for t in range(start + 1, T):\n        for n in range(N):\n            e[t, n] = e[start, n]", "for t in range(start + 1, T - 1):\n        for n in range(N):\n            e[t, n] = e[start, n]"),
     ("end to end: the softmax's gradient without the label", "            g[y] -= g[c]\n", "            pass\n"),
     ("end to end: the gradients of a slab never cleared", "    clear(grads[slab])\n", "    grads[slab] += 1\n"),
+    ("end to end: cleared before each sequence of a slab", "    clear(grads[slab])\n    for b in range(slab, len(x), SLABS):\n", "    for b in range(slab, len(x), SLABS):\n        clear(grads[slab])\n"),
     ("A[t-1] in place of A[t]", "flushed(rho[n] * trace[n] + s_before, tiny)", "flushed(rho[n] * (trace[n] + s_before), tiny)"),
     ("A of the sequence before", "    clear(trace)\n", "    pass\n"),
     ("κ not in the slope", "tape.lowered[first:last], layer.threshold, slopes)", "tape.v[first:last], layer.threshold, slopes)"),

@@ -22,7 +22,7 @@ SMALL = recipes.recipe("match-src", hidden=(4,), n_train=40, epochs=2, lag=5)
 WORDS = ["--hidden", "4", "--n-train", "40", "--epochs", "2", "--lag", "5"]
 GRID = {"hidden": [(4,)], "n_train": [40], "epochs": [1], "lag": [5], "span": [2, 3]}
 GRID_WORDS = ["hidden=4", "n-train=40", "epochs=1", "lag=5", "span=2,3"]
-TINY = {"seeds": 1, "epochs": 1, "sizes": (4, 3), "progress": False}
+TINY = {"seeds": 1, "epochs": 1, "hidden": (4, 3), "progress": False}
 
 
 @pytest.fixture

@@ -744,6 +744,8 @@ def asked(monkeypatch):
         ("span=4-8-8,8,16-8-8", "span", [(4, 8, 8), 8, (16, 8, 8)]),
         ("n-train=None,400", "n_train", [None, 400]),
         ("n_train=40", "n_train", [40]),
+        ("clip-norm=none,0.5", "clip_norm", [None, 0.5]),
+        ("reset=none,soft", "reset", ["none", "soft"]),
         ("learn-decay=True,False", "learn_decay", [True, False]),
         ("model=src,asrc", "model", ["src", "asrc"]),
         ("schedule=one_cycle", "schedule", ["one_cycle"]),

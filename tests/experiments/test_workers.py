@@ -159,7 +159,7 @@ def test_ctrl_c_in_a_terminal_reaches_all_of_them(tmp_path):
 @pytest.mark.parametrize("command", ["findings", "compare"])
 def test_others_end_too(tmp_path, command):
     options = {"findings": ["tuning", "--tasks", "match", "--page", str(tmp_path / "page")]}
-    process = start(tmp_path, command, *options.get(command, ["--sizes", "8", "8", "--seeds", "9"]))
+    process = start(tmp_path, command, *options.get(command, ["--hidden", "8", "8", "--seeds", "9"]))
     wait_for(lambda: list(tmp_path.glob("match/tuning/runs/*/checkpoint.npz")) + list(tmp_path.glob("histories/*.csv")))
     said, seconds = end(process, signal.SIGTERM)
     assert seconds < GRACE and process.returncode == 143
