@@ -189,7 +189,7 @@ class Network:
         hops: bool = True, truncate: int | None = None, rate_penalty: float = 0.0, target_rate: float = 0.0,
         threads: int | None = None,
     ) -> tuple[float, Params]:  # fmt: skip
-        """Compute the loss of a batch, equation (6), and its surrogate gradients, (7) to (12).
+        """Compute the loss of a batch, equation (6), and its surrogate gradients, (7) to (14).
 
         Parameters
         ----------
@@ -317,7 +317,7 @@ class Network:
         )
 
     def adjoint(self, tape: Tape, e: ArrayLike, hops: bool = True, truncate: int | None = None) -> Adjoint:
-        """Run the backward half for any e: equations (7) to (12), with the parameters that were recorded.
+        """Run the backward half for any e: equations (7) to (13), with the parameters that were recorded.
 
         Returns δ and q of each hidden layer, (B, T, N), dx (B, T, n_in), and the gradients of the hidden layers.
 

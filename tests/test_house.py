@@ -1,6 +1,7 @@
 """The arrows of the house: a room imports what lies below it, and nothing above."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,11 +77,14 @@ def test_no_import_points_upward(path):
 
 
 def test_every_room_says_what_it_is():
-    """A docstring of some lines at the door of each folder, which names its modules."""
+    """A docstring of some lines at the door of each folder; where it lists modules, it names them all."""
     for door in PACKAGE.rglob("__init__.py"):
         text = ast.get_docstring(ast.parse(door.read_text())) or ""
         assert text, door
         assert (PACKAGE / room(door) == PACKAGE / "__init__.py") or len(text) > 60, door
+        if re.search(r"^ *\w+\.py +", text, re.MULTILINE) and door.parent != PACKAGE:
+            named, there = set(re.findall(r"\b\w+\.py\b", text)), {path.name for path in door.parent.glob("*.py")}
+            assert {name for name in there if not name.startswith("_")} <= named, door
 
 
 def test_import_loads_neither_course_nor_experiments():

@@ -17,6 +17,7 @@ net = ms.Network(
     surrogate=ms.ATan(),
     dtype="float64",
 )
+adapting = ms.ALIF([0.5] * 16, reset="none", adaptation_decay=np.full(16, 0.9), adaptation_strength=(0.1,) * 16)
 net_2 = ms.Network(
     (1, 4, 2), ms.Recurrent(), dtype=np.float32, surrogate=ms.Custom("box", derivative=np.abs, kinks=[0])
 )

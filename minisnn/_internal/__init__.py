@@ -6,6 +6,7 @@ rng.py        random generators named by seed and purpose
 threads.py    tasks shared out among threads
 flat.py       arrays one after the other in a flat one
 names.py      what things are called elsewhere, for "did you mean"
+classes.py    labels of any kind as numbers, with their names
 types.py      short names of the types in signatures
 display.py    how things look: one line each, tables as text and as HTML
 announce.py   a message to whoever waits, if it takes long

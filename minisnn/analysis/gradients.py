@@ -59,9 +59,14 @@ class GradientFlow:
         """Average over sequences, (T,)."""
         return self.norms[layer].mean(axis=0)
 
-    def quantiles(self, layer: int, q: ArrayLike = (0.1, 0.5, 0.9)) -> np.ndarray:
-        """Return quantiles over sequences, (len(q), T)."""
-        return np.quantile(self.norms[layer], q, axis=0)
+    def relative(self, layer: int) -> np.ndarray:
+        """Return the norms over lag 0, 1, ..., relative to lag 0, (sequences, lags).
+
+        Sequences without a gradient at lag 0 are left out: where none starts, none can vanish.
+        """
+        norms = self.norms[layer][:, self.at :: -1]
+        norms = norms[norms[:, 0] > 0]
+        return norms / norms[:, :1]
 
 
 def gradient_flow(
@@ -87,8 +92,8 @@ def gradient_flow(
     Returns
     -------
     GradientFlow
-        Its `norms` hold ‖∂L/∂v[t]‖, one array (B, T) per hidden layer; `mean(layer)` and `quantiles(layer)` are over
-        sequences.
+        Its `norms` hold ‖∂L/∂v[t]‖, one array (B, T) per hidden layer; `mean(layer)` is over sequences,
+        `relative(layer)` has each of them over lag, relative to lag 0.
 
     Raises
     ------

@@ -6,7 +6,7 @@ results have the same bits for any number of threads. Python threads suffice, si
 as long as a call, so processes may fork before and after.
 
 All functions take `layers` (a list of reference.Layer), `output` (reference.Readout), the surrogate, x (B, T, n_in),
-`lengths` (B,) of int64, and masks, one (B, N) array per layer, or None.
+`lengths` (B,) of int64, and, where dropout may be, masks, one (B, N) array per layer, or None.
 """
 
 import math

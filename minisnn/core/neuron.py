@@ -116,12 +116,12 @@ class ALIF:
     [1, 0, 1, 0, 1, 0, 1, 0]
     """
 
-    decay: float | tuple[float, ...] = 0.5
-    threshold: float | tuple[float, ...] = 1.0
-    reset: str = "soft"
+    decay: PerNeuron = 0.5
+    threshold: PerNeuron = 1.0
+    reset: Reset = "soft"
     detach_reset: bool = False
-    adaptation_decay: float | tuple[float, ...] = 0.95
-    adaptation_strength: float | tuple[float, ...] = 0.1
+    adaptation_decay: PerNeuron = 0.95
+    adaptation_strength: PerNeuron = 0.1
 
     def __post_init__(self):
         _check(self, open_ends=False)
@@ -135,7 +135,7 @@ Neuron = LIF | PLIF | ALIF
 
 
 def _check(neuron, open_ends: bool) -> None:
-    """Check the fields that both kinds have; turn sequences into tuples, so that neurons compare and hash."""
+    """Check the fields that all kinds have; turn sequences into tuples, so that neurons compare and hash."""
     decay = validate.per_neuron(neuron.decay, "decay", 0.0, 1.0, open_ends)
     threshold = validate.per_neuron(neuron.threshold, "threshold", 0.0, np.inf, open_ends=True)
     detach_reset = validate.flag(neuron.detach_reset, "detach_reset")

@@ -2,8 +2,8 @@
 
 The names are `layers.0.w_in`, `layers.0.bias`, `layers.0.w_rec` (unless feedforward), `layers.0.decay_logit` (PLIF),
 `layers.0.span_logits` (ASRC; shared: `span_logits`), `readout.w` and `readout.bias`. Each has a role, by which
-optimisers group them: "weight", "span logit" or "neuron". Gradients and optimiser states have the same type, so one
-line of arithmetic on `.flat` serves all of them.
+optimisers group them: "weight", "span logit" or "neuron". Gradients have the same type, so one line of arithmetic on
+`.flat` serves all of them.
 """
 
 import math

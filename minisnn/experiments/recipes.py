@@ -440,7 +440,7 @@ def _of_equal_pace(recipe: Recipe) -> tuple:
 def table() -> str:
     """List all recipes: sequences, network, parameters, epochs, and about how long they take on this machine.
 
-    Each kind of network is timed once, for 0.2 seconds, which takes about five seconds in total.
+    Each kind of network is timed once, for 0.2 seconds, which takes some seconds in total.
     """
     lines = [f"{'recipe':<19} {'sequences':>9} {'T':>4}  {'network':<31} {'parameters':>10} {'epochs':>6} {'about':>8}"]
     paces = {}

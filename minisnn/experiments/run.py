@@ -173,7 +173,7 @@ def check_paths(folder: Path) -> None:
 
 
 def outcome(recipe: Recipe, net: Network, data, history: History) -> dict:
-    """Evaluate a trained network. The only place that reads test data."""
+    """Evaluate a trained network. The only place of a run that reads test data."""
     hard, soft = net.evaluate(data.test, span_mode="hard"), net.evaluate(data.test, span_mode="soft")
     of_file = {"data_sha256": data.record["sha256"]} if own_data.is_file(recipe.data) else {}
     return {

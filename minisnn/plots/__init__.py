@@ -17,7 +17,7 @@ from minisnn.plots.overview import overview, skip
 from minisnn.plots.paths import animate, path
 from minisnn.plots.points import named_points
 from minisnn.plots.spans import soft_and_hard, span_maps
-from minisnn.plots.statistics import coverage, intervals, scatter
+from minisnn.plots.statistics import coverage, intervals
 from minisnn.plots.training import accuracy_map, learning_curves, over_spans, span_weights, sweep
 
 __all__ = [
@@ -46,7 +46,6 @@ __all__ = [
     "potential_density",
     "potentials",
     "save",
-    "scatter",
     "seeds_by_row",
     "seeds_over",
     "signed_grid",
@@ -54,8 +53,8 @@ __all__ = [
     "soft_and_hard",
     "span_maps",
     "span_weights",
-    "speed",
     "speech",
+    "speed",
     "spikes",
     "step_sizes",
     "step_sweep",

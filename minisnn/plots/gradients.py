@@ -61,11 +61,8 @@ def gradient_flow(flows: Any, layer: int = 0, ax: Axes | None = None) -> Axes:
     for colour, (name, runs) in zip(cycle(colours()), models.items()):
         curves = []
         for flow in runs:
-            norms = flow.norms[layer][:, flow.at :: -1]  # lag 0, 1, ...
-            with np.errstate(divide="ignore", invalid="ignore"):
-                relative = np.where(norms[:, :1] > 0, norms / norms[:, :1], np.nan)
-            alive = relative[~np.isnan(relative).any(axis=1)]  # where no gradient starts, none can vanish
-            curves.append(np.median(alive, axis=0) if len(alive) else np.full(relative.shape[1], np.nan))
+            relative = flow.relative(layer)
+            curves.append(np.median(relative, axis=0) if len(relative) else np.full(relative.shape[1], np.nan))
             ax.plot(curves[-1], color=colour, linewidth=0.7, alpha=0.4)
         started = [curve for curve in curves if np.isfinite(curve[0])]
         with np.errstate(divide="ignore"):

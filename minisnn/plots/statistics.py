@@ -1,4 +1,4 @@
-"""Statistics: intervals, their coverage, scatter plots."""
+"""Statistics: intervals and their coverage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minisnn._internal.types import ArrayLike
-from minisnn.plots._base import COLOURS, _axes, colours, grey, label_axes, legend, pairs_by_name
+from minisnn.plots._base import COLOURS, _axes, colours, grey
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,33 +96,4 @@ def coverage(intervals: ArrayLike, truth: float, xlabel: str, ax: Axes | None = 
     ax.axvline(truth, color=grey(0.3), linestyle="--", linewidth=1)
     ax.set_xlabel(xlabel)
     ax.set_ylabel("experiment")
-    return ax
-
-
-def scatter(groups: Any, xlabel: str, ylabel: str, ax: Axes | None = None) -> Axes:
-    """Draw points (x, y) in named groups.
-
-    Parameters
-    ----------
-    groups : (array, array), or dict of them by name
-        x and y of equal length.
-    xlabel, ylabel : str
-    ax : matplotlib Axes, optional
-        Where to draw; None: a new figure.
-
-    Returns
-    -------
-    matplotlib Axes
-
-    Examples
-    --------
-    >>> ms.plots.scatter({"SRC": ([1, 2], [0.9, 0.8])}, "span λ (steps)", "accuracy").get_ylabel()
-    'accuracy'
-    """
-    pairs = pairs_by_name(groups, "groups", "x and y")
-    ax = _axes(ax)
-    for colour, marker, (name, (x, y)) in zip(cycle(colours()), cycle("osD^vPX"), pairs.items()):
-        ax.plot(x, y, marker, color=colour, markersize=6, alpha=0.8, label=name)
-    label_axes(ax, xlabel, ylabel)
-    legend(ax, fontsize="small")
     return ax

@@ -88,7 +88,7 @@ def sweep(rows: Sequence[dict[str, Any]], setting: str, ax: Axes | None = None) 
 
     Examples
     --------
-    >>> rows = [{"recurrence": "src", "span": span, "seed": 0, "test_accuracy": 0.9} for span in (4, 8)]
+    >>> rows = [{"model": "src", "span": span, "seed": 0, "test_accuracy": 0.9} for span in (4, 8)]
     >>> ms.plots.sweep(rows, "span").get_xlabel()
     'span λ (steps)'
     """

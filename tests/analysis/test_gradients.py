@@ -290,14 +290,23 @@ def test_gradients_below_float32():
     assert 0.3 < flow.denormal[0] < 0.45
 
 
-def test_mean_and_quantiles():
+def test_mean():
     net, x = case(ms.SRC(3), ms.LIF(0.5, 0.6), B=7)
     flow = ms.gradient_flow(net, x)
     np.testing.assert_allclose(flow.mean(LAYER), np.mean(flow.norms[LAYER], axis=0))
-    low, middle, high = flow.quantiles(LAYER)
-    assert (low <= middle).all() and (middle <= high).all()
-    np.testing.assert_allclose(middle, np.median(flow.norms[LAYER], axis=0))
-    np.testing.assert_array_equal(flow.quantiles(LAYER, [0.0])[0], flow.norms[LAYER].min(axis=0))
+
+
+@pytest.mark.parametrize("at", [None, 2, 3])
+def test_relative_to_lag_0(at):
+    """From the step that L reads backwards, without the sequence in which no gradient starts."""
+    norms = np.array([[4.0, 6.0, 5.0, 2.0], [3.0, 3.0, 0.0, 0.0], [1.0, 8.0, 2.0, 4.0]])
+    flow = gradients.GradientFlow([np.ones((3, 4)), norms], at, [0.0, 0.0], [0.0, 0.0])
+    expected = {
+        None: [[1.0, 2.5, 3.0, 2.0], [1.0, 0.5, 2.0, 0.25]],
+        2: [[1.0, 1.2, 0.8], [1.0, 4.0, 0.5]],
+        3: [[1.0, 2.5, 3.0, 2.0], [1.0, 0.5, 2.0, 0.25]],
+    }[at]
+    np.testing.assert_array_equal(flow.relative(1), expected)
 
 
 @pytest.mark.parametrize(

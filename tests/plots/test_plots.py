@@ -579,20 +579,6 @@ def test_coverage_tells_what_is_missed():
     np.testing.assert_array_equal(intervals, before)
 
 
-def test_scatter_draws_every_group():
-    groups = {"RSNN": (np.array([0.1, 0.2]), np.array([80.0, 82.0])), "SRC": (np.array([0.4]), np.array([90.0]))}
-    before = copy.deepcopy(groups)
-    _, (mine, other) = plt.subplots(1, 2)
-    ax = plots.scatter(groups, "gradient", "accuracy (%)", ax=mine)
-    assert ax is mine and not other.has_data()
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("gradient", "accuracy (%)")
-    for line, (name, (x, y)) in zip(ax.lines, groups.items()):
-        assert line.get_label() == name
-        np.testing.assert_array_equal(line.get_xydata(), np.column_stack([x, y]))
-    assert len({(line.get_color(), line.get_marker()) for line in ax.lines}) == 2
-    np.testing.assert_equal(groups, before)
-
-
 def test_compact_is_small_and_looks_the_same():
     import io
 
@@ -646,7 +632,6 @@ SINGLE = {  # drawn alone, in a list, under a name
     "gradient_flow": (lambda f, ax: plots.gradient_flow(f, ax=ax), lambda: flows(1)["model 0"][0], list),
     "hop_sizes": (lambda p, ax: plots.hop_sizes(p, ax), lambda: dict.fromkeys(("leak", "reset", "1 hop"), HOP), None),
     "step_sizes": (lambda c, ax: plots.step_sizes(c, ax), lambda: PAIR, None),
-    "scatter": (lambda c, ax: plots.scatter(c, "x", "y", ax), lambda: PAIR, None),
     "losses_along": (lambda c, ax: plots.losses_along(T4, c, ax), lambda: T4**2, None),
     "firing_rates": (lambda c, ax: plots.firing_rates(T4, c, ax), lambda: T4 / 3, None),
     "curves": (lambda c, ax: plots.curves(T4, c, "x", "y", ax), lambda: T4.tolist(), None),
@@ -711,7 +696,7 @@ UNDRAWABLE = {
     "too few names": (lambda: plots.potentials(V[0], names=["a"]), ValueError, "one for each of the 3 neurons, got 1"),
     "two axes": (lambda: plots.curves(T4, {"a": V}, "x", "y"), ValueError, r"an array \(n,\), .* \(2, 4, 3\)"),
     "words": (lambda: plots.over_spans(["a", "b"], "p"), ValueError, "curves must be an array"),
-    "no pair": (lambda: plots.scatter({"a": T4}, "x", "y"), ValueError, "groups must be a pair of arrays"),
+    "no pair": (lambda: plots.step_sizes({"a": T4}), ValueError, "curves must be a pair of arrays"),
     "uneven pair": (lambda: plots.step_sizes((T4, T4[:2])), ValueError, "curves must be .* of one length"),
     "rows of names": (lambda: plots.accuracy_map(V[0], ["a"], T4[:3], "x"), ValueError, r"\(1, 3\), got \(4, 3\)"),
     "rows of numbers": (lambda: plots.signed_grid(V[0], ["a"]), ValueError, "with 1 rows, got"),

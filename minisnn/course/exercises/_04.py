@@ -150,9 +150,8 @@ def left_of_gradient(decay: float, scale: float, seed: int) -> float:
     data = datasets.digits(permute=True, seed=0)
     net = Network([1, 64, 10], neuron=LIF(decay), seed=seed, dtype="float64")
     net.params["layers.0.w_rec"] *= scale
-    norms = gradients.gradient_flow(net, data.train.x[:64], data.train.y[:64]).norms[0]
-    norms = norms[norms[:, -1] > 0]
-    return float(np.median(norms[:, -1 - FAR] / norms[:, -1])) if len(norms) else 0.0
+    relative = gradients.gradient_flow(net, data.train.x[:64], data.train.y[:64]).relative(0)
+    return float(np.median(relative[:, FAR])) if len(relative) else 0.0
 
 
 def check_open(answer) -> str | None:

@@ -154,13 +154,12 @@ def measure_gradients(recipe: recipes.Recipe, run: Path, steps: int | None) -> l
         x, y = x[long, :steps], y[long]
     chosen = stream(0, "findings", "gradients").permutation(len(y))[:N_GRADIENTS]
     flow = analysis.gradient_flow(Network.load(run / "best.npz"), x[chosen], y[chosen], span_mode="hard")
-    norms = flow.norms[-1][:, ::-1]  # lag 0, 1, ...
-    alive = norms[norms[:, 0] > 0]  # in the others no neuron is near its threshold at the last step
-    curve = np.median(alive / alive[:, :1], axis=0) if len(alive) else np.full(norms.shape[1], np.nan)
+    relative = flow.relative(-1)  # of sequences in which a neuron is near its threshold at the last step
+    curve = np.median(relative, axis=0) if len(relative) else np.full(relative.shape[1], np.nan)
     slopes = round(flow.zero_slopes[-1], 4)
     return [
         {
-            "sequences": len(alive),
+            "sequences": len(relative),
             "zero_slopes": slopes,
             **{f"lag {lag}": float(f"{norm:.3g}") for lag, norm in enumerate(curve)},
         }
