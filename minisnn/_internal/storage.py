@@ -88,9 +88,14 @@ def _sync(file) -> None:
             raise
 
 
+def write_bytes(path, content: bytes) -> Path:
+    """`write_file` for content that is there already."""
+    return write_file(path, lambda file: file.write(content))
+
+
 def write_text(path, text: str) -> Path:
     """`write_file` for text, as UTF-8."""
-    return write_file(path, lambda file: file.write(text.encode()))
+    return write_bytes(path, text.encode())
 
 
 def as_csv(rows: list[dict], columns: list[str] | None = None) -> str:

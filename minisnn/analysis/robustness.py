@@ -224,9 +224,9 @@ def _noisy_fire(lost: float, added: float, rng) -> Callable:
 def weights(net, data, level, draw, span_mode) -> float:
     """Add noise to weights; leave span logits and decays as they are."""
     other = net.astype(net.dtype)
-    for name, block in other.params.items():
-        if other.params.blocks[name].role == WEIGHT:
-            block += level * np.sqrt(np.square(block).mean()) * draw(name).standard_normal(block.shape)
+    for name in other.params.names(WEIGHT):
+        block = other.params[name]
+        block += level * np.sqrt(np.square(block).mean()) * draw(name).standard_normal(block.shape)
     return _accuracy(other, data, data.x, span_mode)
 
 

@@ -86,9 +86,8 @@ def network(model, sizes) -> Network:
     net = Network(sizes, recurrence=MODELS[model] if isinstance(model, str) else model)
     if model == "ASRC hardened":
         net.temperature = 1e-3
-        for name in net.params:
-            if net.params.blocks[name].role == "span logit":
-                net.params[name][15] = 1.0
+        for name in net.params.names("span logit"):
+            net.params[name][15] = 1.0
     return net
 
 

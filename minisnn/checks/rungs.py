@@ -99,7 +99,7 @@ def _differences(rung: str, net: Network, batch: Batch) -> list[Row]:
         return []
     net = away_from_kinks(net.astype("float64"), batch)
     loss, grads = oracle.smooth_mode(net, batch)
-    drawn = oracle.draw_entries(grads, ENTRIES, seed=0)
+    drawn = oracle.draw_entries(grads, ENTRIES)
     # A difference is no more exact than the rounding of the loss over the step; for span logits, the step of a / T°.
     floor = 10 * np.finfo(np.float64).eps * max(1.0, abs(loss(net.params))) / oracle.DIFFERENCE_STEP / DIFFERENCES
     # As the temperature falls the loss bends on the scale of T°: the step shrinks with it.
@@ -180,7 +180,7 @@ def step_sweep(
     batch = oracle.make_batch(net, x, y)
     steps = 10.0 ** -np.arange(1.0, 12.5, 0.5) if steps is None else np.asarray(steps)
     loss, grads = oracle.smooth_mode(net, batch)
-    drawn = oracle.draw_entries(grads, ENTRIES, seed=0)
+    drawn = oracle.draw_entries(grads, ENTRIES)
     errors = []
     for h in steps:
         rows = []
@@ -203,7 +203,7 @@ def frozen_complex_steps(net: Network, batch: Batch) -> list[Row]:
     net = net.astype("float64")
     loss = oracle.frozen_linearisation(net, batch)
     _, grads = net.loss_and_grad(batch.x, batch.y, batch.lengths, batch.span_mode, batch.masks, **batch.options)
-    drawn = oracle.draw_entries(grads, ENTRIES, seed=0)
+    drawn = oracle.draw_entries(grads, ENTRIES)
     floor = 1e-3 * max(1.0, np.abs(grads.flat).max())  # a complex step resolves 1e-16 of the largest quantities
     floors = _floors(net, batch, grads, floor)
     rows = []

@@ -81,7 +81,7 @@ def gather(delta, layer: Layer, truncate: int | None = None) -> np.ndarray:
     for k, p in zip(layer.delays, layer.tap_weights):
         if k < T:
             steps = np.arange(T - k)
-            passes = truncate is None or (steps // (truncate or 1) == (steps + k) // (truncate or 1))[:, np.newaxis]
+            passes = truncate is None or (steps // truncate == (steps + k) // truncate)[:, np.newaxis]
             q[:, : T - k] += p * delta[:, k:] * passes
     return q
 

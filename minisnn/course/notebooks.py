@@ -133,7 +133,7 @@ def copy(target, student: bool = False) -> list[Path]:
         raise FileExistsError(f"{existing[0]}{more} there already; copy the tutorials to another folder")
     for name, content in contents.items():
         storage.make_folder((target / name).parent)
-        storage.write_file(target / name, lambda file, content=content: file.write(content))
+        storage.write_bytes(target / name, content)
     return [target / name for name in contents]
 
 

@@ -407,7 +407,7 @@ def n_training(recipe: Recipe) -> int:
     }[recipe.data]
 
 
-def seconds_per_sequence(recipe: Recipe, duration: float = 0.5) -> float:
+def seconds_per_sequence(recipe: Recipe, duration: float) -> float:
     """Time a gradient of the recipe's untrained network on this machine, per sequence.
 
     It is computed for a few random sequences of the recipe's T and n_in, until `duration` seconds have passed.
@@ -423,13 +423,9 @@ def seconds_per_sequence(recipe: Recipe, duration: float = 0.5) -> float:
     return elapsed / n_done
 
 
-def estimated_seconds(recipe: Recipe, per_sequence: float | None = None) -> float:
-    """Estimate how long a run takes on this machine: all its gradients, at the pace of the first.
-
-    `per_sequence` is that pace, in seconds for the gradient of one sequence; None: `seconds_per_sequence` measures it.
-    """
-    pace = seconds_per_sequence(recipe) if per_sequence is None else per_sequence
-    return recipe.epochs * n_training(recipe) * pace
+def estimated_seconds(recipe: Recipe, per_sequence: float) -> float:
+    """Estimate how long a run takes, all its gradients, from the seconds that the gradient of one sequence takes."""
+    return recipe.epochs * n_training(recipe) * per_sequence
 
 
 def _of_equal_pace(recipe: Recipe) -> tuple:

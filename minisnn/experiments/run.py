@@ -226,9 +226,10 @@ def _read_json(path: Path, key: str) -> dict:
 def draw(folder) -> list[Path]:
     """Draw a run as far as it has come: learning curves, span weights, spikes of its best network."""
     folder = Path(folder)
-    if read_recipe(folder) and not (folder / "history.json").exists():
+    recipe = read_recipe(folder)
+    if not (folder / "history.json").exists():
         raise FileNotFoundError(f"the run in {folder} has not ended its first epoch yet: there is nothing to draw")
-    recipe, history = read_recipe(folder), History.from_json(folder / "history.json")
+    history = History.from_json(folder / "history.json")
     net = Network.load(folder / "best.npz")
     figures = storage.make_folder(folder / "figures")
     n_layers = len(recipe.hidden)

@@ -130,7 +130,7 @@ def _sweep(recipe: str, tasks: dict[str, dict], folder: Path, executor, progress
     if left:
         runs.check_paths(storage.make_folder(folder / "runs" / max(left, key=len)))
         with processes(len(left)) if executor is None else nullcontext(executor) as pool:
-            failures = _run_all(left, folder, pool, len(tasks), progress)
+            failures = _run_all(recipe, left, folder, pool, len(tasks), progress)
     storage.write_text(folder / "failures.txt", "".join(f"  {name}: {error}\n" for name, error in failures.items()))
     return failures
 
@@ -263,12 +263,13 @@ def run_one(recipe: str, settings: dict, folder: str, call: str) -> dict:
     return stoppable(runs.train, chosen, Path(folder), resume=True, progress=False, patience=PATIENCE)
 
 
-def _run_all(tasks: dict, folder: Path, executor: Executor, n_total: int, progress: bool) -> dict[str, str]:
+def _run_all(
+    recipe: str, tasks: dict, folder: Path, executor: Executor, n_total: int, progress: bool
+) -> dict[str, str]:
     """Run what is left, write results as they come, and return the errors of the runs that failed, by name.
 
     If this is interrupted, the runs are cancelled.
     """
-    recipe = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))["recipe"]
     where, call = (folder / "runs").absolute(), uuid.uuid4().hex
     futures, failures = {}, {}
     try:

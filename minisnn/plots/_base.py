@@ -141,7 +141,7 @@ def save(path: PathLike, paint: Any, rows: int = 1, columns: int = 1, width: flo
     """
     figure = _drawn(paint)
     if figure is not None:
-        return storage.write_file(path, lambda file: file.write(_png(figure, dpi=120)))
+        return storage.write_bytes(path, _png(figure, dpi=120))
     if not callable(paint):
         raise TypeError(f"paint must be a function of axes, or axes or a Figure, got {type(paint).__name__}")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -150,7 +150,7 @@ def save(path: PathLike, paint: Any, rows: int = 1, columns: int = 1, width: flo
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     paint(figure.subplots(rows, columns, squeeze=False).ravel())
-    return storage.write_file(path, lambda file: file.write(_png(figure, dpi=120)))
+    return storage.write_bytes(path, _png(figure, dpi=120))
 
 
 def _drawn(thing) -> Figure | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minisnn._internal import storage, validate
+from minisnn._internal.display import counted
 from minisnn._internal.types import PathLike
 from minisnn.plots._base import COLOURS, _axes, grey
 
@@ -83,7 +84,7 @@ def path(
     ax.plot(*np.transpose(places), "o", color=grey(0.3), markersize=3)
     if walked is not None:
         ax.plot(*_at(places, reached), "o", color=grey(0.0), markersize=7)
-    ax.set_title(f"λ = {span}: {_counted(len(pieces), 'factor')} for {_counted(lag, 'step')}", fontsize="medium")
+    ax.set_title(f"λ = {span}: {counted(len(pieces), 'factor')} for {counted(lag, 'step')}", fontsize="medium")
     return ax
 
 
@@ -140,7 +141,7 @@ def animate(
     frames = [picture.quantize(palette=few, dither=Image.Dither.NONE) for picture in pictures]
     gif, times = io.BytesIO(), [STEP_MS] * lag + [REST_MS]
     frames[0].save(gif, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0, optimize=True)
-    return storage.write_file(file, lambda opened: opened.write(gif.getvalue()))
+    return storage.write_bytes(file, gif.getvalue())
 
 
 def _paint(axes, paths, factor: float, walked: int) -> None:
@@ -149,12 +150,8 @@ def _paint(axes, paths, factor: float, walked: int) -> None:
         ax.clear()
         path(hops, span, (f"{factor:g}", f"{factor:g}"), walked, ax)
         n = _pieces_done(hops, span, walked)
-        left = f"{_counted(walked, 'step')} back, {_counted(n, 'factor')}: {factor:g}$^{{{n}}}$ = {factor**n:.2g}"
+        left = f"{counted(walked, 'step')} back, {counted(n, 'factor')}: {factor:g}$^{{{n}}}$ = {factor**n:.2g}"
         ax.set_title(f"λ = {span}: {left}", fontsize="medium")
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}" + "s" * (n != 1)
 
 
 def _places(hops: Sequence[bool], span: int) -> list[tuple[int, int]]:

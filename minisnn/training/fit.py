@@ -27,7 +27,7 @@ from minisnn.training.checkpoint import Progress, load_checkpoint, save_checkpoi
 from minisnn.training.history import History
 
 SILENT, SATURATED = 0.001, 0.9  # firing rates, spikes per neuron and step
-WARM_UP = 0.15  # of the epochs, in which a layer may be silent or saturated
+GRACE = 0.15  # of the epochs, in which a layer may be silent or saturated
 
 
 def temperature_at(fraction: float, start: float = 1.0, end: float = 2.8e-4) -> float:
@@ -289,7 +289,7 @@ def _train(net, data, optimizer, run, done: Progress, save, callback, progress: 
             if callback is not None and callback(net, history):
                 done.stopped = True
                 save(now=True)
-            if epoch + 1 == math.ceil(epochs * WARM_UP):
+            if epoch + 1 == math.ceil(epochs * GRACE):
                 _warn_about_rates(row["firing_rates"], epoch + 1, epochs)
             if done.stopped:
                 break

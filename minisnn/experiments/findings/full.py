@@ -63,8 +63,7 @@ def _store(folder: Path, of_networks: dict[str, dict], results) -> None:
         if (run / runs.RESULT).exists():
             stored = storage.make_folder(of(results, network))
             for name in KEPT:
-                content = (run / name).read_bytes()
-                storage.write_file(stored / name, lambda file, content=content: file.write(content))
+                storage.write_bytes(stored / name, (run / name).read_bytes())
 
 
 def of(results, network: str) -> Path:
