@@ -249,7 +249,7 @@ def tangent_against_adjoint(net: Network, batch: Batch) -> list[Row]:
 def kernels_against_spec(net: Network, batch: Batch) -> list[Row]:
     """Check rung 6, the same numbers: kernels against spec, forward and backward, for the loss and for any e.
 
-    Sees whatever the kernels do that the spec doesn't: events, blocks and pieces of steps, slabs, threads, masks. Can't
+    Sees whatever the kernels do that the spec doesn't: events, blocks and pieces of steps, threads, masks. Can't
     see an error that both share.
     """
     net = net.astype("float64")
