@@ -19,8 +19,8 @@ RUNG = "7 structure"
 def structure(net: Network, batch: Batch) -> list[Row]:
     """Check rung 7: causality, linearity, batches, lengths, windows, arrival after exactly λ steps, and limits.
 
-    Sees a step too early or too late, a sequence that is lost or counted twice, in a slab too, a wrong share of the batch,
-    in spec and kernels alike, without any reference. Can't see a wrong factor.
+    Sees a step too early or too late, a sequence that is lost or counted twice, in a slab too, a wrong share of the
+    batch, in spec and kernels alike, without any reference. Can't see a wrong factor.
     """
     net = net.astype("float64")
     rows = [
