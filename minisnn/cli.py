@@ -8,7 +8,6 @@ import json
 import os
 import platform
 import re
-import sys
 from ast import literal_eval
 from dataclasses import fields
 from pathlib import Path
@@ -232,7 +231,7 @@ def _add_recipes(commands) -> None:
 
 
 def _recipes() -> int:
-    print("minisnn: measuring how fast each kind of network is on this machine ...", file=sys.stderr)
+    announce.say("minisnn: measuring how fast each kind of network is on this machine ...")
     print(recipes.table())
     return 0
 
@@ -315,7 +314,7 @@ def _sweep(recipe, grid, data, seeds, folder, scheduler, quiet) -> int:
             with _dask_client(scheduler) as client:
                 rows = sweeps.sweep(recipe, grids, seeds, client.get_executor(), folder, progress=not quiet)
     except RuntimeError as error:
-        print(f"minisnn: {error}", file=sys.stderr)
+        announce.say(f"minisnn: {error}")
         return 1
     storage.write_text(folder / "table.txt", sweeps.table(rows) + "\n")
     print(sweeps.table(rows))
@@ -386,7 +385,7 @@ def _gradcheck(**options) -> int:
     try:
         report = checks.check_all(**options, show=print)
     except checks.GradientError as error:
-        print(f"minisnn: {error}", file=sys.stderr)
+        announce.say(f"minisnn: {error}")
         return 1
     print(f"all {len(report.rows)} rows are right")
     return 0
@@ -480,7 +479,7 @@ def _findings(names, tasks, report, folder, page, quiet, **options) -> int:
         for path in findings.report(page) if report else ():
             print(path)
     except RuntimeError as error:
-        print(f"minisnn: {error}", file=sys.stderr)
+        announce.say(f"minisnn: {error}")
         return 1
     return 0
 
@@ -525,7 +524,7 @@ def _tutorials(execute, copy, animation, student, folder) -> int:
     try:
         notebooks.execute(folder or notebooks.folder(), execute)
     except RuntimeError as error:
-        print(f"minisnn: {error}", file=sys.stderr)
+        announce.say(f"minisnn: {error}")
         return 1
     return 0
 
