@@ -12,6 +12,7 @@ import numpy as np
 
 from minisnn import datasets
 from minisnn._internal.threads import n_threads
+from minisnn.analysis.gradients import slopes
 from minisnn.bench import problems
 from minisnn.bench.measuring import in_turns, python
 from minisnn.bench.problems import COMPARED, MODELS, N_SEQUENCES, N_STEPS, problem
@@ -41,12 +42,11 @@ def measure(cases: dict, repeats: int) -> dict:
     numbers = {}
     for name, (net, x, _) in cases.items():
         tape = net.record(x[:8])
-        slopes = [net.surrogate.derivative(t.v - layer.threshold) for t, layer in zip(tape.layers, net.layers())]
         numbers[name] = {
             "seconds": seconds[name],
             "evaluation": evaluation[name],
             "rates": [float(layer.s.mean()) for layer in tape.layers],
-            "zero_slopes": [float((slope == 0).mean()) for slope in slopes],
+            "zero_slopes": [float((slopes(net, tape, i) == 0).mean()) for i in range(len(tape.layers))],
             "multiply_adds": problems.multiply_adds(net.sizes) * x.size,
         }
     return numbers

@@ -8,12 +8,9 @@ from minisnn.core import recurrence, reference
 from minisnn.core.neuron import LIF
 from minisnn.core.recurrence import ASRC
 from minisnn.core.surrogate import Triangle
-from minisnn.course.exercises.exercise import Exercise, array, attempt, returning
+from minisnn.course.exercises.exercise import NEEDED, Exercise, array, attempt, first_wrong, returning
 from minisnn.network import Network
 from minisnn.training.fit import temperature_at
-
-NEEDED = ("q", "eps", "delta", "dx", "d_w_in", "d_bias", "d_w_rec", "d_tap_weights", "d_span_logits")
-EQUATIONS = {"q": 7, "eps": 8, "delta": 9, "dx": 12, "d_span_logits": 11}  # all others: 10
 
 # 06.1
 
@@ -149,10 +146,8 @@ def check_backward(answer) -> str | None:
             words, net, masks = case
             checks.gradcheck(net, x, y, masks=masks, backward=returning(answer, NEEDED))
     except checks.GradientError as error:
-        row = next((row for row in error.report.wrong if row.first), error.report.wrong[0])
-        name = row.block.rsplit(".", 1)[1]
-        note = row.note.replace("FIRST WRONG", "the first to go wrong")
-        return f"With {words}: {name} is wrong ({note}). Look at equation ({EQUATIONS.get(name, 10)})."
+        name, note, equation = first_wrong(error.report)
+        return f"With {words}: {name} is wrong ({note}). Look at equation {equation}."
     return None
 
 

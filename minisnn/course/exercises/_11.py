@@ -10,13 +10,10 @@ from minisnn.core import reference
 from minisnn.core.neuron import ALIF, LIF, PLIF
 from minisnn.core.recurrence import ASRC, KINDS, SRC, Recurrent
 from minisnn.core.surrogate import Triangle
-from minisnn.course.exercises.exercise import Exercise, attempt, number, returning
+from minisnn.course.exercises.exercise import NEEDED, Exercise, attempt, first_wrong, number, returning
 from minisnn.network import Network
 from minisnn.training import optim
 from minisnn.training.fit import fit
-
-NEEDED = ("q", "eps", "delta", "dx", "d_w_in", "d_bias", "d_w_rec", "d_tap_weights", "d_span_logits")
-EQUATIONS = {"q": "(7)", "eps": "(8)", "delta": "(9)", "dx": "(12)", "d_span_logits": "(11)"}  # all others: (10)
 
 # 11.1: an error of the steps 32 .. 39 is to reach the steps 2 .. 5, in the piece 0 .. k - 1
 
@@ -122,10 +119,8 @@ def check_backward(answer) -> str | None:
     except TypeError as error:  # such as unpacking None
         return f"With {words}: your function raised TypeError: {error}"
     except checks.GradientError as error:
-        row = next((row for row in error.report.wrong if row.first), error.report.wrong[0])
-        name = row.block.rsplit(".", 1)[1]
-        note = row.note.replace("FIRST WRONG", "the first to go wrong")
-        return f"With {words}: {name} is wrong ({note}). Look at {EQUATIONS.get(name, '(10)')} and (13)."
+        name, note, equation = first_wrong(error.report)
+        return f"With {words}: {name} is wrong ({note}). Look at {equation} and (13)."
     return None
 
 

@@ -6,6 +6,11 @@ from functools import wraps
 
 import numpy as np
 
+NEEDED = ("q", "eps", "delta", "dx", "d_w_in", "d_bias", "d_w_rec", "d_tap_weights", "d_span_logits")
+"""What a backward pass returns from tutorial 06 on."""
+
+EQUATIONS = {"q": "(7)", "eps": "(8)", "delta": "(9)", "dx": "(12)", "d_span_logits": "(11)"}  # all others: (10)
+
 
 @dataclass(frozen=True)
 class Exercise:
@@ -25,6 +30,13 @@ class Exercise:
     check: Callable[[object], str | None]
     right: str
     hints: tuple[str, ...]
+
+
+def first_wrong(report) -> tuple[str, str, str]:
+    """Return what goes wrong first in a report of `gradcheck` on such a pass: its name, how it shows, its equation."""
+    row = next((row for row in report.wrong if row.first), report.wrong[0])
+    name = row.block.rsplit(".", 1)[1]
+    return name, row.note.replace("FIRST WRONG", "the first to go wrong"), EQUATIONS.get(name, "(10)")
 
 
 def number(expected: float, tolerance: float = 1e-9, slips: dict[float, str] | None = None) -> Callable:
