@@ -6,8 +6,6 @@ All four take what `gradcheck(backward=...)` passes, a `StudentTape`, e (T, N) a
 
 import numpy as np
 
-from minisnn.core.recurrence import d_span_logits
-
 
 def lif_backward(tape, e, params):
     """Compute the gradients of an RSNN (tutorial 02), whose recurrent input comes from one step before."""
@@ -72,7 +70,8 @@ def lif_backward_asrc(tape, e, params):
         dx[t] = (tape.mask * delta[t]) @ params.w_in.T  # (12)
     grads = {"q": q, "eps": eps, "delta": delta, "dx": dx, "d_w_in": d_w_in, "d_bias": d_bias, "d_w_rec": d_w_rec}
     grads["d_tap_weights"] = d_tap_weights
-    grads["d_span_logits"] = d_span_logits(params.tap_weights, d_tap_weights, params.temperature)  # (11)
+    mean = (params.tap_weights * d_tap_weights).sum()
+    grads["d_span_logits"] = params.tap_weights * (d_tap_weights - mean) / params.temperature  # (11)
     return grads
 
 
@@ -101,5 +100,6 @@ def lif_backward_alif(tape, e, params):
         dx[t] = (tape.mask * delta[t]) @ params.w_in.T  # (12)
     grads = {"q": q, "eps": eps, "delta": delta, "dx": dx, "d_w_in": d_w_in, "d_bias": d_bias, "d_w_rec": d_w_rec}
     grads["d_tap_weights"] = d_tap_weights
-    grads["d_span_logits"] = d_span_logits(params.tap_weights, d_tap_weights, params.temperature)  # (11)
+    mean = (params.tap_weights * d_tap_weights).sum()
+    grads["d_span_logits"] = params.tap_weights * (d_tap_weights - mean) / params.temperature  # (11)
     return grads

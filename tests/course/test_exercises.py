@@ -47,6 +47,9 @@ def test_array():
     wrong = expected.copy()
     wrong[0, 2], wrong[1, 1] = 7.0, np.nan
     assert check(wrong) == "2 of 6 entries are wrong; the first is (0, 2), where you have 7."
+    sharp = array(expected / 7)
+    assert sharp(np.round(expected / 7, 4)).startswith("all entries are right to within 0.001, but rounded")
+    assert sharp(np.round(expected / 7, 2)).endswith("where you have 0.14.") and sharp(expected / 7) is None
     for answer in ("text", [[1], [2, 3]], expected + 1j, expected + 0j):
         assert check(answer).startswith("the answer is an array of real numbers, got ")
 
@@ -63,9 +66,28 @@ def test_attempt():
     check = attempt(lambda function: None if function(2) == 4 else "Not the square.")
     assert check(lambda x: x * x) is None
     assert check(lambda x: 3 * x) == "Not the square."
-    assert check(lambda x: x / 0) == "your function raised ZeroDivisionError: division by zero"
     assert check(lambda: 4).startswith("your function raised TypeError: ")
     assert check(4) == "the answer is a function, got int."
+
+    def dividing(x):
+        none = 0
+        return x / none
+
+    expected = "your function raised ZeroDivisionError: division by zero, at `return x / none`"
+    assert check(dividing) == expected
+
+
+def test_attempt_tells_whose_exception_it_is():
+    """One raised by the check, of what was returned, is not said to be the function's."""
+    check = attempt(lambda function: None if float(function(2)) == 4 else "Not the square.")
+    assert check(lambda x: [x, x]).startswith("what your function returns can't be used here (TypeError: ")
+
+
+def test_a_forgotten_path():
+    """A function that returned something before is not unwritten."""
+    check = attempt(lambda function: None if [function(x) for x in (1, -1)] == [1, 1] else "Not the size.")
+    assert check(lambda x: None) == "your function returns nothing yet."
+    assert check(lambda x: x if x > 0 else None).endswith("does every path end in a return?")
 
 
 @pytest.mark.parametrize("answer", FOREIGN, ids=lambda answer: type(answer).__name__)
@@ -111,8 +133,10 @@ def test_check_never_raises(monkeypatch):
 
 
 def test_hint(made):
-    assert exercises.hint("03.1") == exercises.hint("03.1", 1) == "Count them."
-    assert exercises.hint("03.1", 2) == "There are 2 · 2."
+    further = 'Count them. (hint 1 of 2; hint("03.1", 2) leads further)'
+    assert exercises.hint("03.1") == exercises.hint("03.1", 1) == further
+    assert exercises.hint("03.1", 2) == "There are 2 · 2. (hint 2 of 2)"
+    assert exercises.hint("03.2") == "Guess. (hint 1 of 1)"
     for number_ in (0, 3, -1, 1.5, "1", None):
         with pytest.raises(ValueError, match=rf"exercise 03.1 has hints 1 .. 2, got {number_!r}"):
             exercises.hint("03.1", number_)

@@ -170,4 +170,5 @@ def test_d_decay():
         "02.5", with_decay(lambda tape, d: sum(tape.v_reset[t - 1] * d[t] for t in range(len(d))))
     )
     assert "d_decay of layers.1 is wrong" in told("02.5", with_decay(lambda tape, d: d.sum(axis=0)))
+    assert "β multiplies v⁺[t-1]" in told("02.5", with_decay(lambda t, d: -(t.v_reset[:-1] * d[1:]).sum(axis=0)))
     assert 'does not return "d_decay"' in told("02.5", lif_backward)

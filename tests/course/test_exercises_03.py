@@ -150,6 +150,9 @@ def test_relative_error():
     assert says("03.3", lambda g, e, f: max(abs(g - e)) / max(max(abs(e)), f), "NaN is wrong")  # Python's max
     assert says("03.3", lambda g, e, f: np.min(g - e) / max(np.max(np.abs(e)), f), "is not above 0")
     assert says("03.3", lambda g, e: 0.0, "raised TypeError")
+    assert says("03.3", lambda g, e, f: np.linalg.norm(g - e) / max(np.linalg.norm(e), f), "sum of squares")
+    assert says("03.3", lambda g, e, f: np.mean(np.abs(g - e)) / max(np.max(np.abs(e)), f), "not the mean")
+    assert says("03.3", lambda g, e, f: np.abs(g - e), "can't be used here")
 
 
 def test_name_the_bug():

@@ -84,7 +84,7 @@ def raises(f, slope, w_rec):
         (lambda f, slope, w: jacobians(f, slope**2, w), "J[1] is the first"),
         (one_step_late, "is the first that is wrong, with a lag of 6"),
         (in_place, "changes what it was given"),
-        (raises, "an index is out of bounds"),
+        (raises, "is out of bounds"),
         (lambda f, slope, w: None, "returns nothing"),
         (lambda f, slope, w: ..., "returns nothing"),
         (np.eye(3), "a function"),

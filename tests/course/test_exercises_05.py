@@ -37,6 +37,11 @@ def leak_from_later(tape, e, params):
     return late
 
 
+def no_reset_term(tape, e, params):
+    """Right in (7), wrong in (9)."""
+    return backward.lif_backward_src(tape, e, params._replace(reset=(0.0, 0.0, 0.0)))
+
+
 def wrapped(tape, e, params):
     """δ[(t + λ) mod T]: the index runs over the end."""
     grads = backward.lif_backward_src(tape, e, params)
@@ -83,6 +88,7 @@ def transposed(tape, e, params):
     [
         (backward.lif_backward, "as in 02"),
         (leak_from_later, "the leak"),
+        (no_reset_term, "Only (7) changes: in (9)"),
         (wrapped, "run over the end"),
         (folded, "with λ = 13 and T = 9"),
         (always_three, "with λ = 1 and T = 9"),
@@ -120,10 +126,10 @@ def test_paths(wrong, says):
     "wrong, says",
     [
         ([6, 8, 24, 34], "no spike ever arrives"),
-        ([6, 8, 16, 24], "8 steps must leak, and in the table"),
+        ([6, 8, 16, 24], "8 steps must leak, and with 6 or more"),
         ([1, 6, 8, 24], "24 hops"),
-        ([6, 24], "3 hops"),
-        ([], "4 hops"),
+        ([6, 24], "one is missing"),
+        ([], "one is missing"),
         ([6, 12], "choose among"),
         (6, "a list"),
     ],

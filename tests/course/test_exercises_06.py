@@ -68,25 +68,25 @@ def altered(*changes):
             "arrives k steps later",
         ),
         (("+= tape.z[t]", "+= p * tape.z[t]"), "has p in it"),
-        (("d_tap_weights, params.temperature)", "d_tap_weights, 1.0)"), "lacks 1/T°"),
+        ((" / params.temperature", ""), "lacks 1/T°"),
         (
             (
-                "d_span_logits(params.tap_weights, d_tap_weights, params.temperature)",
+                "params.tap_weights * (d_tap_weights - mean) / params.temperature",
                 "params.tap_weights * d_tap_weights / 0.7",
             ),
             "lacks the mean",
         ),
-        (("d_span_logits(params.tap_weights, d_tap_weights, params.temperature)", "d_tap_weights"), "softmax between"),
+        (("params.tap_weights * (d_tap_weights - mean) / params.temperature", "d_tap_weights"), "softmax between"),
         (
             (
-                "d_span_logits(params.tap_weights, d_tap_weights, params.temperature)",
+                "params.tap_weights * (d_tap_weights - mean) / params.temperature",
                 "params.tap_weights * (d_tap_weights - d_tap_weights.mean()) / params.temperature",
             ),
             "plain mean",
         ),
         (
             (
-                "d_span_logits(params.tap_weights, d_tap_weights, params.temperature)",
+                "params.tap_weights * (d_tap_weights - mean) / params.temperature",
                 "(d_tap_weights - params.tap_weights @ d_tap_weights) / params.temperature",
             ),
             "lacks the factor p_k",

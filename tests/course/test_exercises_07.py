@@ -134,6 +134,17 @@ def test_slips_of_a_claim():
         below = paired_difference(ours, theirs).high < 0
         return first, second, points, "undecided" if verdict == "no" and not below else verdict
 
+    def too_narrow(rows):
+        first, second, points, _ = claim()(rows)
+        d = 100 * (by_unit(rows, "test_accuracy", network=first) - by_unit(rows, "test_accuracy", network=second))
+        half = 1.9 * d.std(ddof=1) / np.sqrt(len(d))
+        verdict = "yes" if d.mean() - half > points else "no" if d.mean() + half < points else "undecided"
+        return first, second, points, verdict
+
+    assert "t is 3.18" in told("07.5", too_narrow)
+    assert "write 2, not 0.02" in told("07.5", claim(scale=1, points=0.02))
+    assert "no network 'Src'" in told("07.5", lambda rows: ("Src", "RSNN", 3.0, "no"))
+    assert "raised ValueError" in told("07.5", claim(first="Src"))
     assert "three verdicts" in told("07.5", yes_or_no)
     assert "whether or not below 0" in told("07.5", no_if_below_0)
 

@@ -73,6 +73,19 @@ def test_half_way(wrong, says):
     assert not verdict("08.2", wrong, says)
 
 
+def test_half_way_in_a_container():
+    assert verdict("08.2", lambda levels, a, guess: np.array(_08.half_way(levels, a, guess)))
+
+
+def cut_down(x, level, rng):
+    """As it should be, but for `int` in place of `round`."""
+    return _08.burst(x, int(level * x.shape[1] + 1e-9) / x.shape[1], rng)
+
+
+def fixed_generator(x, level, rng):
+    return _08.burst(x, level, np.random.default_rng(0))
+
+
 def at_the_start(x, level, rng):
     kept = x.copy()
     kept[:, : round(level * x.shape[1])] = 0
@@ -132,6 +145,8 @@ def halved(x, level, rng):
     "wrong, says",
     [
         (at_the_start, "drawn for each sequence"),
+        (fixed_generator, "draw from `rng`"),
+        (cut_down, "are to be lost, got"),
         (one_place, "drawn for each sequence"),
         (in_place, "changed x itself"),
         (single_steps, "one run"),

@@ -137,6 +137,7 @@ def ahead(bound):
 
 def test_stop_when_sure():
     assert verdict("10.3", (ahead(7.0), RUNNING, Y))
+    assert verdict("10.3", (lambda logits: True if ahead(7.0)(logits) else None, RUNNING, Y))
     assert verdict("10.3", [ahead(7.0), tuple(RUNNING), Y.tolist()])
 
 
@@ -148,7 +149,7 @@ def test_stop_when_sure():
         (ahead(0.5), "it may lose 3"),
         (lambda logits: len(logits) >= 34, "To stop everyone after"),
         (ahead(40.0), "never stops"),
-        (lambda logits: None, "returns nothing yet"),
+        (lambda logits: None, "never stops"),
         (lambda logits: logits[99], "raised IndexError"),
         (lambda: True, "raised TypeError"),
     ],

@@ -55,6 +55,10 @@ def test_reading():
     assert "not excluded" in told("12.3", "d")
 
 
+def test_decided_in_a_container():
+    assert check("12.1", lambda *a: np.array(_12.decided(*a)))
+
+
 def decided_by_places(updates, weights, limit):
     """Another right one: the update after the last that is not above."""
     after = np.append(np.flatnonzero(weights <= limit), -1).max() + 1

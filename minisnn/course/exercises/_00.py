@@ -73,7 +73,7 @@ def check_lif_step(lif_step):
             return "`if` decides once, not for each neuron; v >= threshold is an array, a yes or no per neuron."
         if any(not np.array_equal(a, b) for a, b in zip(given, (v_before, current, decay, threshold))):
             return "your function changes its input; make new arrays (v = ... rather than v_before += ...)."
-        if not isinstance(got, tuple | list) or len(got) != 3:
+        if not isinstance(got, tuple | list | np.ndarray) or len(got) != 3:
             return "the function returns three arrays, (v, s, v_reset)."
         if any(thing is None or thing is ... for thing in got):
             return "v, s or v_reset is still to be written."

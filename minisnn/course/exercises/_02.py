@@ -151,6 +151,8 @@ def _first_wrong(report: checks.Report) -> str:
     if not row.index:  # no place where it differs: arrays of different shapes
         return f"{name} of {layer} is wrong: its shape is not that of the quantity whose gradient it is."
     where = f"; the largest error is at {list(row.index)}, where you have {row.got:.6g}, not {row.expected:.6g}"
+    if name == "d_decay":
+        return f"{name} of {layer} is wrong{where}. Look at (3): β multiplies v⁺[t-1], in each step from 1 on."
     return f"{name} of {layer} is wrong: {note}{where}. Look at equation ({EQUATIONS[name]})."
 
 
@@ -187,7 +189,9 @@ def check_d_decay(answer) -> str | None:
         got = np.asarray(result["d_decay"], float)
         if got.shape == np.shape(wrong) and np.allclose(got, wrong, rtol=0, atol=1e-9):
             return sentence
-    return grade(answer, ("d_decay",), ("d_decay",))
+    whole = {"q", "delta", "d_decay"} <= result.keys()  # then an error can be placed
+    needed = ("q", "delta", "d_decay") if whole else ("d_decay",)
+    return grade(answer, needed, needed)
 
 
 EXERCISES = {

@@ -102,6 +102,14 @@ def relative_error(function) -> str | None:
         ([[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 4.4]], 1e-9, 1 / 11, "the largest difference over all entries."),
         ([0.5], [0.25], 1.0, 0.25, "the floor replaces the scale where the scale is below it; it isn't added."),
     ]
+    difference, scale = np.array([0.3, -0.4, 0.0]), 2.0
+    slips = {
+        "the largest entry counts, not the root of the sum of squares.": np.linalg.norm(difference) / np.sqrt(4.25),
+        "the largest entry counts, not the mean.": np.abs(difference).mean() / scale,
+    }
+    for sentence, wrong in slips.items():
+        if np.isclose(value(difference + [2.0, 0.0, 0.5], [2.0, 0.0, 0.5], 1e-9), wrong, rtol=1e-6, atol=0):
+            return sentence
     for got, expected, floor, right, sentence in cases:
         answer = value(got, expected, floor)
         if not np.isclose(answer, right, rtol=1e-6, atol=0):

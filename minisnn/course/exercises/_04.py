@@ -82,8 +82,11 @@ def check_jacobians(function) -> str | None:
         given = f.copy(), slope.copy(), w_rec.copy()
         try:
             got = function(*given)
-        except IndexError:
-            return "an index is out of bounds: f[t] stands at index 0, so the step from d - 1 to d uses f[d - 1]."
+        except IndexError as error:
+            return (
+                f"{error}: f[t] stands at index 0, so the step from d - 1 to d uses f[d - 1]; and J[0] to J[lag] are "
+                "lag + 1 matrices."
+            )
         if any(not np.array_equal(now, before) for now, before in zip(given, (f, slope, w_rec))):
             return "your function changes what it was given."
         got = np.asarray(got, float)

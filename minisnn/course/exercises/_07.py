@@ -133,13 +133,29 @@ def _read(result) -> tuple[str, str, float, str]:
     return str(first), str(second), float(points), str(verdict).strip().lower()
 
 
+def _verdict(ours, theirs, points: float) -> str:
+    """Decide a claim by the rule."""
+    from minisnn.experiments.findings import paired_difference
+
+    interval = paired_difference(ours, theirs)
+    return "yes" if interval.low > points else "no" if interval.high < points else "undecided"
+
+
+def _of_runs(rows, first: str, second: str) -> list[np.ndarray]:
+    """Collect the accuracies of two networks run by run, in per cent, as if each run were a unit."""
+    return [
+        100 * np.array([row["test_accuracy"] for row in rows if row["network"] == name]) for name in (first, second)
+    ]
+
+
 def check_claim(answer) -> str | None:
     """Check a claim of the student's own on rows in which it holds, does not hold, or can't be decided."""
     from minisnn.experiments.findings import MAIN, by_unit, paired_difference
 
     rows = made_rows(MAIN, MAIN[1], MAIN[2], 0.0, 1.0, TEN, 0)
+    claim = answer(rows)
     try:
-        first, second, points, _ = _read(answer(rows))
+        first, second, points, _ = _read(claim)
     except (TypeError, ValueError):
         return "return four things: first network, second network, points (a number), verdict."
     for name in (first, second):
@@ -154,18 +170,18 @@ def check_claim(answer) -> str | None:
     for version, (extra, spread, runs) in enumerate(cases, start=1):
         rows = made_rows(MAIN, first, second, points + extra, spread, runs, version)
         ours, theirs = (100 * by_unit(rows, "test_accuracy", network=name) for name in (first, second))
-        interval = paired_difference(ours, theirs)
-        right = "yes" if interval.low > points else "no" if interval.high < points else "undecided"
+        interval, right = paired_difference(ours, theirs), _verdict(ours, theirs, points)
         again, other, limit, got = _read(answer(rows))
         if (again, other, limit) != (first, second, points):
             return "the claim changes with the rows. State it before you look, and decide it then."
         if got not in ("yes", "no", "undecided"):
             return f'the verdict is "yes", "no" or "undecided", got {got!r}.'
         if got != right:
-            if runs is SPEAKERS:
+            if runs is SPEAKERS and got == _verdict(*_of_runs(rows, first, second), points):
                 return (
                     f"on made-up rows of {interval.n} speakers with three runs each the claim is {right}; you said "
-                    f"{got}. A unit is a speaker: the mean of its runs is one number. by_unit takes it."
+                    f"{got}. A unit is a speaker: the mean of its runs is one number, as by_unit takes it; of four "
+                    "numbers t is 3.18."
                 )
             seen = f"{interval.mean:+.1f} ± {interval.half_width:.1f} points"
             sentence = (
@@ -180,8 +196,12 @@ def check_claim(answer) -> str | None:
 def _slip_of_claim(answer, rows, got: str, right: str, interval, points: float) -> str:
     """Say what a wrong verdict may come from, by asking for another one on changed rows."""
     in_per_cent = [{**row, "test_accuracy": 100 * row["test_accuracy"]} for row in rows]
-    if _read(answer(in_per_cent))[3] == right and points >= 1:
+    first, second, _, verdict = _read(answer(in_per_cent))
+    shares = [values / 100 for values in _of_runs(rows, first, second)]
+    if verdict == right and got == _verdict(*shares, points) and points >= 1:
         return " Are your accuracies in per cent? They are stored as shares."
+    if 0 < points < 1:
+        return " Points are per cent points: for a lead of two write 2, not 0.02."
     as_validation = [{**row, "validation_accuracy": row["test_accuracy"]} for row in rows]
     if _read(answer(as_validation))[3] == right:
         return " Do you read test_accuracy?"
@@ -189,7 +209,7 @@ def _slip_of_claim(answer, rows, got: str, right: str, interval, points: float) 
         return " There are three verdicts: the claim's points may lie inside the interval."
     if got == "undecided" and interval.high < points:
         return ' It is "no" as soon as the interval lies below the claim\'s points, whether or not below 0.'
-    return ""
+    return " Is it the 95 % t-interval of the paired differences, as in exercise 07.2?"
 
 
 EXERCISES = {

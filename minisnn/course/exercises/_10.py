@@ -61,6 +61,9 @@ def slips(wave) -> dict[str, np.ndarray]:
         "each step has decibels below its own loudest; the floor is that of the whole recording.": normal(
             np.array([spectra.decibels(row) for row in mel])
         ),
+        "the floor is missing: what is more than 80 dB below the loudest counts as 80 dB.": normal(
+            20 * np.log10(mel + 1e-10)
+        ),
         "the first window is centred on the first sample: spectra.windows does that.": normal(
             spectra.decibels(unpadded @ bands)
         ),
@@ -92,7 +95,7 @@ def check_stop(answer) -> str | None:
     running, y = [np.array(logits, float) for logits in running], np.asarray(y)
     if not callable(stop) or not running or len(running) != len(y) or any(logits.ndim != 2 for logits in running):
         return "the answer is (stop, running, y): a function, a list of arrays (T, 10), and a digit for each."
-    return attempt(lambda rule: _judge(rule, running, y))(stop)
+    return attempt(lambda rule: _judge(rule, running, y))(lambda evidence: bool(stop(evidence)))
 
 
 def _judge(stop, running: list[np.ndarray], y: np.ndarray) -> str | None:

@@ -33,7 +33,7 @@ def check_decided(function) -> str | None:
     for name, (updates, weights) in DECIDED_CASES.items():
         updates, weights = np.array(updates), np.array(weights)
         got = function(updates, weights, 0.9)
-        if np.ndim(got) != 0 or not isinstance(got, int | float | np.number):
+        if np.ndim(got) != 0 or not isinstance(got, int | float | np.number | np.ndarray):
             return f"it must return one number, got {type(got).__name__}."
         right = decided(updates, weights, 0.9)
         if got == right:

@@ -109,12 +109,13 @@ def hint(name: str, number: int = 1) -> str:
     Examples
     --------
     >>> ms.exercises.hint("04.3")
-    'Which of the 10 steps are hops? Choose 4 of them.'
+    'Which of the 10 steps are hops? Choose 4 of them. (hint 1 of 2; hint("04.3", 2) leads further)'
     """
     hints = _exercise(name).hints
     if number not in range(1, len(hints) + 1):
         raise ValueError(f"exercise {name} has hints 1 .. {len(hints)}, got {number!r}")
-    return hints[int(number) - 1]
+    further = f'; hint("{name}", {int(number) + 1}) leads further' if number < len(hints) else ""
+    return f"{hints[int(number) - 1]} (hint {int(number)} of {len(hints)}{further})"
 
 
 def reveal(name: str, content: str | Callable[[], object], reveal: bool = False) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from traceback import extract_tb
 
 import numpy as np
 
@@ -10,6 +11,8 @@ NEEDED = ("q", "eps", "delta", "dx", "d_w_in", "d_bias", "d_w_rec", "d_tap_weigh
 """What a backward pass returns from tutorial 06 on."""
 
 EQUATIONS = {"q": "(7)", "eps": "(8)", "delta": "(9)", "dx": "(12)", "d_span_logits": "(11)"}  # all others: (10)
+
+ROUNDED = 1e-3
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ def array(expected, tolerance: float = 1e-9, slips: dict[str, np.ndarray] | None
                 return sentence
         if got.shape != expected.shape:
             return f"the answer has shape {expected.shape}, got {got.shape}."
+        if np.allclose(got, expected, rtol=0, atol=ROUNDED):
+            return f"all entries are right to within {ROUNDED:g}, but rounded; give all digits, e.g. as fractions."
         differs = np.argwhere(~np.isclose(got, expected, rtol=0, atol=tolerance))
         place = tuple(int(i) for i in differs[0])
         return f"{len(differs)} of {got.size} entries are wrong; the first is {place}, where you have {got[place]:g}."
@@ -104,21 +109,38 @@ def attempt(function: Callable) -> Callable:
         if not callable(answer):
             return f"the answer is a function, got {type(answer).__name__}."
 
+        raised, before = [], []
+
         @wraps(answer)
         def answers(*args, **kwargs):
-            returned = answer(*args, **kwargs)
+            try:
+                returned = answer(*args, **kwargs)
+            except Exception as error:
+                raised.append(error)
+                raise
             if returned is None or returned is ...:
-                raise Unfinished("your function returns nothing yet.")
+                yet = "returns nothing for one of the inputs: does every path end in a return?" if before else ""
+                raise Unfinished(f"your function {yet or 'returns nothing yet.'}")
+            before.append(returned)
             return returned
 
         try:
             return function(answers)
         except Unfinished as error:
             return str(error)
-        except Exception as error:  # whatever the student's function can raise
-            return f"your function raised {type(error).__name__}: {error}"
+        except Exception as error:  # whatever the student's function can raise, or what it returns can cause
+            if error in raised:
+                return f"your function raised {type(error).__name__}: {error}{_line_of(error, answer)}"
+            return f"what your function returns can't be used here ({type(error).__name__}: {error})."
 
     return check
+
+
+def _line_of(error: Exception, function: Callable) -> str:
+    """Quote the line of the student's function at which it raised, where it can be read."""
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    lines = [frame.line for frame in extract_tb(error.__traceback__) if frame.filename == file and frame.line]
+    return f", at `{lines[-1]}`" if lines else ""
 
 
 class Unfinished(Exception):
