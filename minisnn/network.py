@@ -75,19 +75,65 @@ class Network:
         neuron: PerLayer[Neuron] | None = None, surrogate: surrogates.Surrogate | None = None,
         readout_window: int | None = None, seed: int = 0, dtype: DTypeLike = "float32",
     ):  # fmt: skip
-        self.sizes = validate.sizes(sizes)
-        hidden = self.sizes[1:-1]
+        self._sizes = validate.sizes(sizes)
+        self._dtype = validate.choice(str(np.dtype(dtype)), "dtype", validate.DTYPES)
         recurrence = recurrences.Recurrent() if recurrence is None else recurrence
-        self.recurrence = validate.per_layer(recurrence, len(hidden), recurrences.KINDS, "recurrence")
-        self.neuron = validate.per_layer(LIF() if neuron is None else neuron, len(hidden), KINDS, "neuron")
-        self.surrogate = surrogates.checked(surrogate)
-        self.readout_window = None if readout_window is None else validate.integer(readout_window, "readout_window", 1)
+        self._recurrence, self._neuron = self._kinds(recurrence, LIF() if neuron is None else neuron)
+        self.surrogate, self.readout_window = surrogates.Triangle() if surrogate is None else surrogate, readout_window
         self.seed = validate.integer(seed, "seed", 0)
-        self.dtype = validate.choice(str(np.dtype(dtype)), "dtype", validate.DTYPES)
-        validate.neurons_fit(self.neuron, hidden)
-        recurrences.check_shared(self.recurrence)
         self.params = initial(self.sizes, self.recurrence, self.neuron, self.seed, self.dtype)
         self.temperature, self.classes = 1.0, None
+
+    # Settings: some can be changed, and are checked then
+
+    @property
+    def sizes(self) -> list[int]:
+        """Inputs, the neurons of each hidden layer, classes; for others make another network."""
+        return list(self._sizes)
+
+    @property
+    def dtype(self) -> str:
+        """Precision, "float32" or "float64"; `astype` returns a copy in the other one."""
+        return self._dtype
+
+    @property
+    def recurrence(self) -> tuple[recurrences.Recurrence, ...]:
+        """The recurrence of each hidden layer. Another one must have the same parameters, e.g. SRC for Recurrent."""
+        return self._recurrence
+
+    @recurrence.setter
+    def recurrence(self, value: PerLayer[recurrences.Recurrence]) -> None:
+        self._change(value, self.neuron)
+
+    @property
+    def neuron(self) -> tuple[Neuron, ...]:
+        """The neurons of each hidden layer. Others must have the same parameters, e.g. ALIF for LIF."""
+        return self._neuron
+
+    @neuron.setter
+    def neuron(self, value: PerLayer[Neuron]) -> None:
+        self._change(self.recurrence, value)
+
+    @property
+    def surrogate(self) -> surrogates.Surrogate:
+        """What stands in for the derivative of the spike."""
+        return self._surrogate
+
+    @surrogate.setter
+    def surrogate(self, value: surrogates.Surrogate) -> None:
+        value = surrogates.checked(value)
+        if not isinstance(value, surrogates.Custom):
+            validate.held((value.peak, value.width), "peak and width of the surrogate", self.dtype)
+        self._surrogate = value
+
+    @property
+    def readout_window(self) -> int | None:
+        """The readout sums spikes over so many last steps of each sequence; None: over all."""
+        return self._readout_window
+
+    @readout_window.setter
+    def readout_window(self, value: int | None) -> None:
+        self._readout_window = None if value is None else validate.integer(value, "readout_window", 1)
 
     @property
     def temperature(self) -> float:
@@ -177,9 +223,10 @@ class Network:
         dtype : {"float32", "float64"}
         """
         other = copy.copy(self)
-        other.dtype = validate.choice(str(np.dtype(dtype)), "dtype", validate.DTYPES)
+        other._dtype = validate.choice(str(np.dtype(dtype)), "dtype", validate.DTYPES)
         other.params = self.params.astype(other.dtype)
-        other.temperature = self.temperature  # checked anew
+        other._kinds(self.recurrence, self.neuron)  # checked anew: what float64 holds may be too much for float32
+        other.temperature, other.surrogate = self.temperature, self.surrogate
         return other
 
     # Forward and backward
@@ -233,7 +280,7 @@ class Network:
         x, lengths, masks = self._check_batch(x, lengths, masks)
         y = validate.labels(y, len(x), self.sizes[-1])
         threads = None if threads is None else validate.integer(threads, "threads", 1)
-        left_out = Cut(*validate.cut(hops, truncate)), Penalty(*validate.penalty(rate_penalty, target_rate))
+        left_out = Cut(*validate.cut(hops, truncate)), Penalty(*validate.penalty(rate_penalty, target_rate, self.dtype))
         layers = self.layers(span_mode)
         loss, grads = batch.gradients(layers, self.readout(), self.surrogate, x, y, lengths, masks, threads, *left_out)
         return loss, parameters.from_layers(grads, layers, self.params, self.structure(span_mode))
@@ -314,6 +361,7 @@ class Network:
             logits=logits,
             params=self.params.copy(),
             structure=self.structure(span_mode),
+            surrogate=self.surrogate,
         )
 
     def adjoint(self, tape: Tape, e: ArrayLike, hops: bool = True, truncate: int | None = None) -> Adjoint:
@@ -353,7 +401,7 @@ class Network:
         e = validate.finite(e, "e", str(tape.x.dtype), tape.lengths)
         layers, left_out = parameters.to_layers(tape.params, tape.structure), Cut(*validate.cut(hops, truncate))
         recorded = (tape.x, e, tape.lengths, tape.masks)
-        deltas, dx, grads = batch.adjoint(layers, self.readout(), self.surrogate, *recorded, left_out)
+        deltas, dx, grads = batch.adjoint(layers, self.readout(), tape.surrogate, *recorded, left_out)
         grads = parameters.from_layers(grads, layers, tape.params, tape.structure)
         qs = [gather(delta, layer, left_out.truncate) for delta, layer in zip(deltas, layers)]
         return Adjoint(deltas, qs, dx, grads)
@@ -408,6 +456,22 @@ class Network:
         return net
 
     # Internals
+
+    def _kinds(self, recurrence, neuron) -> tuple[tuple, tuple]:
+        """Check what the hidden layers are to be made of, and return one of each per layer."""
+        hidden = self.sizes[1:-1]
+        recurrence = validate.per_layer(recurrence, len(hidden), recurrences.KINDS, "recurrence")
+        neuron = validate.per_layer(neuron, len(hidden), KINDS, "neuron")
+        validate.neurons_fit(neuron, hidden, self.dtype)
+        recurrences.check_shared(recurrence)
+        return tuple(recurrence), tuple(neuron)
+
+    def _change(self, recurrence, neuron) -> None:
+        """Make the hidden layers of something else that has the same parameters."""
+        recurrence, neuron = self._kinds(recurrence, neuron)
+        if parameters.blocks(self.sizes, recurrence, neuron) != self.params.blocks:
+            raise ValueError(f"{recurrence} with {neuron} needs other parameters than there are; make a new Network")
+        self._recurrence, self._neuron = recurrence, neuron
 
     def _check_batch(self, x, lengths, masks):
         """Check the input of one batch and return it; compile the kernels if this is their first use."""

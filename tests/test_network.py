@@ -957,7 +957,7 @@ def test_a_mixture_is_an_asrc_whose_logits_stay_equal(rng, tmp_path):
         np.testing.assert_array_equal(grads[name], expected[name])
     assert net.spans() == [None, None] and net.span_weights() == [None, None]
     net.save(tmp_path / "net.npz")
-    assert ms.Network.load(tmp_path / "net.npz").recurrence == [ms.Mixture(4)] * 2
+    assert ms.Network.load(tmp_path / "net.npz").recurrence == (ms.Mixture(4),) * 2
 
 
 @pytest.mark.compiled
@@ -974,3 +974,112 @@ def test_large_inputs_are_evaluated_in_parts(rng, monkeypatch):
     np.testing.assert_array_equal(net.logits(x, lengths), logits)
     assert cast == [5, 5, 5, 5, 3]
     assert net.evaluate(split) == evaluation
+
+
+# Settings that are changed, and copies
+
+
+@pytest.mark.parametrize(
+    "name, value, error, words",
+    [
+        ("readout_window", -3, ValueError, "readout_window must be at least 1, got -3"),
+        ("readout_window", 2.5, TypeError, "readout_window must be an integer"),
+        ("surrogate", "atan", TypeError, "surrogate must be one of"),
+        ("surrogate", ms.Triangle(peak=1e39), ValueError, "peak and width of the surrogate must lie in .* float32"),
+        ("neuron", [ms.LIF()], ValueError, "neuron has 1 entries, expected one for each of the 2"),
+        ("neuron", ms.LIF(threshold=[1.0] * 4), ValueError, "threshold of layer 0 has 4 values"),
+        ("neuron", ms.LIF(threshold=1e39), ValueError, "threshold of layer 0 must lie in .* float32"),
+        ("neuron", ms.PLIF(), ValueError, "needs other parameters than there are; make a new Network"),
+        ("recurrence", ms.ASRC(3), ValueError, "needs other parameters than there are"),
+        ("recurrence", 3, TypeError, "recurrence must be"),
+    ],
+)
+def test_a_setting_that_is_changed_is_checked(name, value, error, words):
+    """And is left as it was."""
+    net = ms.Network([2, 5, 4, 3], recurrence=ms.SRC(2))
+    before = getattr(net, name)
+    with pytest.raises(error, match=words):
+        setattr(net, name, value)
+    assert getattr(net, name) == before
+
+
+def test_settings_that_can_be_changed(rng):
+    """The numbers are those of a network that was made so."""
+    x, y = rng.standard_normal((4, 12, 2)), [0, 2, 1, 1]
+    settings = {"recurrence": ms.SRC(3), "neuron": ms.ALIF(0.8), "surrogate": ms.Sigmoid(), "readout_window": 5}
+    changed, made = ms.Network([2, 5, 4, 3]), ms.Network([2, 5, 4, 3], **settings)
+    for name, value in settings.items():
+        setattr(changed, name, value)
+    assert changed.loss_and_grad(x, y)[0] == made.loss_and_grad(x, y)[0]
+    assert changed.config() == made.config()
+    with pytest.raises(AttributeError):
+        changed.sizes = [2, 9, 3]
+    with pytest.raises(AttributeError):
+        changed.dtype = "float64"
+    changed.sizes[1] = 9  # of a list of one's own
+    assert changed.sizes == [2, 5, 4, 3]
+
+
+def test_copies_and_tapes_keep_their_kinds(rng):
+    """Whatever becomes of the network; and an adjoint is that of the tape, surrogate included."""
+    net, x = ms.Network([2, 5, 3], dtype="float64"), rng.standard_normal((4, 12, 2))
+    copy, tape, e = net.astype("float64"), net.record(x), rng.standard_normal((4, 12, 5))
+    expected = net.adjoint(tape, e)
+    with pytest.raises(TypeError):
+        net.neuron[0] = ms.LIF(0.9)
+    net.neuron, net.surrogate = ms.LIF(0.9), ms.ATan()
+    assert copy.neuron == (ms.LIF(),) and copy.surrogate == ms.Triangle()
+    np.testing.assert_array_equal(net.adjoint(tape, e).dx, expected.dx)
+    np.testing.assert_array_equal(net.adjoint(tape, e).grads.flat, expected.grads.flat)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"neuron": ms.LIF(threshold=1e39)},
+        {"neuron": ms.LIF(threshold=1e-46)},
+        {"neuron": ms.ALIF(adaptation_strength=1e39)},
+        {"surrogate": ms.Triangle(peak=1e39)},
+        {"surrogate": ms.Sigmoid(width=1e-46)},
+    ],
+)
+def test_numbers_that_float32_cannot_hold_are_refused(settings):
+    """When the network is made, and when it is made of one in float64, which holds them."""
+    with pytest.raises(ValueError, match="as float32 holds it, got"):
+        ms.Network([2, 4, 2], **settings)
+    wide = ms.Network([2, 4, 2], dtype="float64", **settings)
+    with pytest.raises(ValueError, match="as float32 holds it, got"):
+        wide.astype("float32")
+    net, x = ms.Network([2, 4, 2]), np.ones((3, 5, 2))
+    with pytest.raises(ValueError, match=r"rate_penalty and target_rate must lie in .* float32"):
+        net.loss_and_grad(x, [0, 1, 0], rate_penalty=1e39)
+    net.surrogate = ms.Custom("huge", derivative=lambda u: np.full(u.shape, 1e39))
+    with pytest.raises(ValueError, match="'huge' must give finite real numbers"):
+        net.loss_and_grad(x, [0, 1, 0])
+
+
+class Steep(ms.Triangle):
+    pass
+
+
+class Mine(ms.LIF):
+    pass
+
+
+def test_classes_of_ones_own_are_refused():
+    """Nothing could read their file."""
+    with pytest.raises(TypeError, match="for one of your own take Custom"):
+        ms.Network([2, 4, 2], surrogate=Steep())
+    with pytest.raises(TypeError, match="a class of your own can't be saved"):
+        ms.Network([2, 4, 2], neuron=Mine())
+
+
+def test_masked_labels_and_lengths_are_refused():
+    """NumPy would take what is masked for what it is not."""
+    net, x, y = ms.Network([2, 4, 2]), np.ones((3, 5, 2)), np.array([0, 1, 0])
+    with pytest.raises(TypeError, match="y is a masked array"):
+        net.loss_and_grad(x, np.ma.array(y, mask=[1, 0, 0]))
+    with pytest.raises(TypeError, match="lengths is a masked array"):
+        net.predict(x, np.ma.array([5, 4, 3], mask=[1, 0, 0]))
+    with pytest.raises(TypeError, match="y is a masked array"):
+        ms.datasets.from_arrays(np.ones((40, 5, 2)), np.ma.array([0, 1] * 20, mask=[1] * 40))

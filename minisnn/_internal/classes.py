@@ -2,12 +2,15 @@
 
 import numpy as np
 
+from minisnn._internal import validate
+
 KINDS = {"b": "bool", "i": "int", "u": "int", "U": "str"}
 """What a label may be, by the kind of dtype that holds it."""
 
 
 def as_labels(y, name: str = "y") -> np.ndarray:
     """Return labels as an array; TypeError if they are of several kinds, of which NumPy would make texts or numbers."""
+    validate.unmasked(y, name)
     y = y if isinstance(y, list | tuple) else np.asarray(y)
     if isinstance(y, list | tuple) or (y.dtype.kind == "O" and y.ndim == 1):
         kinds = [_kind(label) for label in y]
@@ -18,7 +21,7 @@ def as_labels(y, name: str = "y") -> np.ndarray:
                 "labels must be all names, all integers or all bools"
             )
         y = np.array(list(y)) if kinds and kinds[0] in KINDS.values() else np.asarray(y)
-    return y.astype(str) if y.dtype.kind == "T" else y  # NumPy's strings of any length
+    return np.array(y.tolist(), str) if y.dtype.kind == "T" else y  # NumPy's strings of any length
 
 
 def _kind(label) -> str:

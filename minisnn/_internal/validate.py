@@ -61,19 +61,33 @@ def flag(value, name: str) -> bool:
     return bool(value)
 
 
+def held(values, name: str, dtype: str) -> None:
+    """Check that numbers, where they are not 0, are neither infinite nor denormal in `dtype`."""
+    limits, values = np.finfo(dtype), np.ravel(np.asarray(values, np.float64))
+    sizes = np.abs(values)
+    wrong = values[(sizes != 0) & ((sizes < float(limits.tiny)) | (sizes > float(limits.max)))]
+    if wrong.size:
+        where = f"{limits.tiny:.3g} .. {limits.max:.3g}"
+        raise ValueError(f"{name} must lie in {where}, as {dtype} holds it, got {wrong[0]}")
+
+
 def temperature(value, name: str, dtype: str) -> float:
-    """Return `value` as a float that is above 0 in `dtype`, and neither infinite nor denormal there."""
-    value, limits = number(value, name, 0.0, np.inf, open_ends=True), np.finfo(dtype)
-    if not float(limits.tiny) <= value <= float(limits.max):
-        raise ValueError(f"{name} must lie in {limits.tiny:.3g} .. {limits.max:.3g}, as {dtype} holds it, got {value}")
+    """Return `value` as a float that is above 0, and held by `dtype`."""
+    value = number(value, name, 0.0, np.inf, open_ends=True)
+    held(value, name, dtype)
     return value
+
+
+def unmasked(x, name: str) -> None:
+    """Raise TypeError for a masked array: NumPy would take what is masked for what it is not."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; fill it first, e.g. with {name}.filled(0)")
 
 
 def real(x, name: str) -> np.ndarray:
     """Return `x` as a bool, integer or float array of any shape; the dtype is kept."""
     ragged = "are the sequences of different length? Pad them with zeros, and pass their lengths as lengths="
-    if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array; fill it first, e.g. with {name}.filled(0)")
+    unmasked(x, name)
     try:
         array = np.asarray(x)
     except ValueError as error:
@@ -165,6 +179,7 @@ def sequences(x, n_in: int, dtype: str = "float64", lengths=None) -> np.ndarray:
 
 def labels(y, n_sequences: int, n_classes: int) -> np.ndarray:
     """Return class labels, (B,) of int64 in 0 .. n_classes - 1."""
+    unmasked(y, "y")
     y = np.asarray(y)
     if y.dtype.kind not in "biu":
         raise TypeError(f"y must hold integer class labels, got dtype {y.dtype}{_slip_of_labels(y)}")
@@ -196,6 +211,7 @@ def lengths(lengths, n_sequences: int, n_steps: int) -> np.ndarray:
     """Return the number of steps of each sequence, (B,) of int64 in 1 .. T; None stands for T."""
     if lengths is None:
         return np.full(n_sequences, n_steps, np.int64)
+    unmasked(lengths, "lengths")
     lengths = np.asarray(lengths)
     if lengths.dtype.kind not in "iu":
         raise TypeError(f"lengths must hold integers, got dtype {lengths.dtype}")
@@ -233,9 +249,11 @@ def cut(hops, truncate) -> tuple[bool, int | None]:
     return flag(hops, "hops"), None if truncate is None else integer(truncate, "truncate", 1)
 
 
-def penalty(rate_penalty, target_rate) -> tuple[float, float]:
+def penalty(rate_penalty, target_rate, dtype: str) -> tuple[float, float]:
     """Return the strength of a firing-rate penalty, and the target: spikes per neuron and step."""
-    return number(rate_penalty, "rate_penalty", 0.0, np.inf), number(target_rate, "target_rate", 0.0, 1.0)
+    strength, rate = number(rate_penalty, "rate_penalty", 0.0, np.inf), number(target_rate, "target_rate", 0.0, 1.0)
+    held((strength, rate), "rate_penalty and target_rate", dtype)
+    return strength, rate
 
 
 def sizes(sizes) -> list[int]:
@@ -258,26 +276,30 @@ def per_layer(value, n_layers: int, kinds, name: str) -> list:
     if len(values) != n_layers:
         raise ValueError(f"{name} has {len(values)} entries, expected one for each of the {n_layers} hidden layers")
     for v in values:
-        if not isinstance(v, kinds):
-            slip = did_you_mean_kind(v, kinds)
+        if type(v) not in kinds:
+            slip = "; a class of your own can't be saved" if isinstance(v, kinds) else did_you_mean_kind(v, kinds)
             raise TypeError(f"{name} must be {' or '.join(kind.__name__ for kind in kinds)}, got {v!r}{slip}")
     return values
 
 
-def neurons_fit(neurons: list, sizes: Sequence[int]) -> None:
-    """Check that values per neuron, e.g. decays, are as many as their layer has neurons."""
+def neurons_fit(neurons: list, sizes: Sequence[int], dtype: str) -> None:
+    """Check that values per neuron, e.g. decays, are as many as their layer has neurons, and held by `dtype`."""
     for i, (neuron, n) in enumerate(zip(neurons, sizes)):
         for name, value in vars(neuron).items():
             if isinstance(value, tuple) and len(value) != n:
                 raise ValueError(f"{name} of layer {i} has {len(value)} values, the layer has {n} neurons")
+            if name in ("threshold", "adaptation_strength"):  # the others lie below 1, and may be as small as they like
+                held(value, f"{name} of layer {i}", dtype)
 
 
 def slope(surrogate, u) -> np.ndarray:
-    """Return σ′(u) by a user's own derivative: finite real numbers in the shape of u."""
+    """Return σ′(u) by a user's own derivative: finite real numbers in shape and dtype of u."""
     result, name = np.asarray(surrogate.derivative(u)), surrogate.name
     if result.shape != u.shape:
         raise ValueError(f"the derivative of surrogate {name!r} must keep the shape {u.shape}, got {result.shape}")
-    if result.dtype.kind not in "biuf" or not np.isfinite(result).all():
+    with np.errstate(over="ignore"):
+        held_there = result.dtype.kind in "biuf" and np.isfinite(result.astype(u.dtype)).all()
+    if not held_there:
         raise ValueError(
             f"the derivative of surrogate {name!r} must give finite real numbers; "
             f"got dtype {result.dtype} for u between {u.min():.3g} and {u.max():.3g}"

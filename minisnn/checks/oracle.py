@@ -95,7 +95,7 @@ def make_batch(
         masks=masks if masks is not None else [np.ones((len(x), n)) for n in net.sizes[1:-1]],
         span_mode=validate.choice(span_mode, "span_mode", validate.SPAN_MODES),
         cut=Cut(*validate.cut(hops, truncate)),
-        penalty=Penalty(*validate.penalty(rate_penalty, target_rate)),
+        penalty=Penalty(*validate.penalty(rate_penalty, target_rate, net.dtype)),
     )
 
 

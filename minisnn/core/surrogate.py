@@ -197,11 +197,12 @@ for _kind in map(suggesting, BUILT_IN):
 Surrogate = Triangle | Rectangle | Exponential | Sigmoid | Gaussian | ATan | FastSigmoid | Custom
 
 
-def checked(surrogate: Surrogate | None) -> Surrogate:
-    """Return a surrogate, the paper's for None; TypeError if it is none."""
-    surrogate = Triangle() if surrogate is None else surrogate
-    if not isinstance(surrogate, Surrogate):
-        kinds = (*BUILT_IN, Custom)
+def checked(surrogate: Surrogate) -> Surrogate:
+    """Return a surrogate; TypeError if it is none."""
+    kinds = (*BUILT_IN, Custom)
+    if type(surrogate) not in kinds:
         names, slip = ", ".join(kind.__name__ for kind in kinds), did_you_mean_kind(surrogate, kinds)
+        if isinstance(surrogate, kinds):
+            slip = "; for one of your own take Custom"
         raise TypeError(f"surrogate must be one of {names}, got {surrogate!r}{slip}")
     return surrogate

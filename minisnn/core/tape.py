@@ -7,6 +7,7 @@ import numpy as np
 from minisnn._internal.display import counted, joined
 from minisnn.core.parameters import Params, Structure
 from minisnn.core.reference import Layer, LayerTape
+from minisnn.core.surrogate import Surrogate
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,7 @@ class Tape:
     logits: np.ndarray  # (B, classes)
     params: Params
     structure: Structure  # of the network, temperature and span mode included
+    surrogate: Surrogate
 
     def __repr__(self) -> str:
         return f"Tape({_sizes(self.x, self.layers)}, {counted(self.logits.shape[1], 'class', 'es')}, {self.x.dtype})"

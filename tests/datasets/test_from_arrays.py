@@ -129,6 +129,15 @@ def test_classes(own):
     assert from_arrays(x, np.zeros(90, int), n_classes=2).n_classes == 2
 
 
+@pytest.mark.skipif(not hasattr(np.dtypes, "StringDType"), reason="NumPy 1 has no strings of any length")
+def test_strings_of_any_length(own):
+    x, y, _ = own
+    names = np.array([f"class {label}" for label in y.tolist()], np.dtypes.StringDType())
+    data, expected = from_arrays(x, names), from_arrays(x, names.tolist())
+    assert data.classes.tolist() == expected.classes.tolist()
+    np.testing.assert_array_equal(data.train.y, expected.train.y)
+
+
 def swapped(x, y, lengths):
     return x.swapaxes(0, 1), y, lengths
 

@@ -114,8 +114,8 @@ def test_settings_of_the_paper(no_download, name, permuted, hidden, span, max_sp
         assert all(isinstance(r, ms.ASRC) and not r.shared for r in net.recurrence)
     else:
         kind = {"ff": ms.Feedforward(), "rsnn": ms.Recurrent(), "src": ms.SRC(span), "asrc": ms.ASRC(max_span or 1)}
-        assert net.recurrence == [kind[model]] * 3
-    assert net.neuron == [ms.LIF(decay=0.5, threshold=1.0, reset="soft", detach_reset=False)] * 3
+        assert net.recurrence == (kind[model],) * 3
+    assert net.neuron == (ms.LIF(decay=0.5, threshold=1.0, reset="soft", detach_reset=False),) * 3
     u = np.linspace(-2, 2, 81)
     np.testing.assert_allclose(net.surrogate.derivative(u), np.maximum(0, 1 - np.abs(u)), atol=1e-15)
     assert net.readout_window is None  # summed over all steps
@@ -232,8 +232,8 @@ def test_one_span_per_layer():
     for span in ((4, 8, 16), [4, 8, np.int64(16)]):
         recipe = recipes.recipe("psdigits-src", span=span)
         assert recipe.span == (4, 8, 16) and [type(n) for n in recipe.span] == [int] * 3
-        assert recipes.make_network(recipe).recurrence == [ms.SRC(4), ms.SRC(8), ms.SRC(16)]
-    assert recipes.make_network(recipes.recipe("psdigits-src", span=4)).recurrence == [ms.SRC(4)] * 3
+        assert recipes.make_network(recipe).recurrence == (ms.SRC(4), ms.SRC(8), ms.SRC(16))
+    assert recipes.make_network(recipes.recipe("psdigits-src", span=4)).recurrence == (ms.SRC(4),) * 3
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def test_random_spans():
         for recipe in (Recipe(model="random", hidden=(2, 3), max_span=3, seed=seed) for seed in range(30))
     ]
     assert set(drawn) == set(itertools.product((1, 2, 3), repeat=2))
-    assert recipes.make_network(Recipe(model="mixture", hidden=(2,), max_span=3)).recurrence == [ms.Mixture(3)]
+    assert recipes.make_network(Recipe(model="mixture", hidden=(2,), max_span=3)).recurrence == (ms.Mixture(3),)
 
 
 def test_hidden_is_a_list():
@@ -382,15 +382,15 @@ def test_each_setting_arrives_where_it_belongs(no_download):
         match = Recipe(data="delayed_match", model=model, **settings)
         net = recipes.make_network(match)
         assert list(net.sizes) == [1, 5, 4, 2]
-        assert net.recurrence == [recurrence] * 2
+        assert net.recurrence == (recurrence,) * 2
         plif = ms.PLIF(decay=0.75, threshold=1.25, reset="hard", detach_reset=True, per_neuron=True)
-        assert net.neuron == [plif] * 2
+        assert net.neuron == (plif,) * 2
         assert net.surrogate == ms.ATan(width=0.625)
         assert (net.readout_window, net.seed, net.dtype) == (6, 9, "float32")
     fixed = replace(match, learn_decay=False)
     assert recipes.make_network(fixed).neuron[0] == ms.LIF(0.75, 1.25, "hard", True)
     alif = ms.ALIF(0.75, 1.25, "hard", True, adaptation_decay=0.625, adaptation_strength=0.3)
-    assert recipes.make_network(replace(fixed, adaptive=True)).neuron == [alif] * 2
+    assert recipes.make_network(replace(fixed, adaptive=True)).neuron == (alif,) * 2
     with pytest.raises(ValueError, match="learn_decay and adaptive exclude each other"):
         recipes.make_network(replace(match, adaptive=True))
     assert recipes.fit_options(match) == {
