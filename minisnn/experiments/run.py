@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from minisnn import plots
-from minisnn._internal import locks, storage
+from minisnn._internal import locks, storage, validate
 from minisnn._internal.version import __version__
 from minisnn.datasets import Dataset, Split
 from minisnn.experiments import own_data, recipes
@@ -77,6 +77,7 @@ def train(
     """
     if not (Path(folder) / RESULT).exists():
         check(recipe)
+    validate.number(checkpoint_minutes, "checkpoint_minutes", 0.0, np.inf)
     folder = storage.make_folder(folder)
     with locks.hold(folder, patience):
         _check_same_run(folder, recipe, resume)
@@ -106,9 +107,13 @@ def _train(recipe: Recipe, folder: Path, progress: bool, checkpoint_minutes: flo
             net.save(folder / "best.npz")
 
     options = {**recipes.fit_options(recipe), "progress": progress, "callback": store}
-    history = training.fit(
-        net, data, **options, checkpoint=folder / CHECKPOINT, checkpoint_minutes=checkpoint_minutes, resume=True
-    )
+    options |= {"checkpoint": folder / CHECKPOINT, "checkpoint_minutes": checkpoint_minutes, "resume": True}
+    try:
+        history = training.fit(net, data, **options)
+    except FloatingPointError:
+        if not (folder / CHECKPOINT).exists():  # there is nothing to go on from: other settings may be tried here
+            (folder / CONFIG).unlink()
+        raise
     history.to_csv(folder / "history.csv")
     history.to_json(folder / "history.json")
     net.save(folder / "best.npz")
@@ -156,7 +161,8 @@ def check(recipe: Recipe) -> None:
     """Check all settings of a recipe but those of its data; raise TypeError or ValueError."""
     one = Split(np.zeros((1, *recipes.steps_and_inputs(recipe)), np.float32), np.zeros(1, np.int64))
     data, options = Dataset(one, one, one, recipes.n_classes(recipe)), recipes.fit_options(recipe)
-    settings.checked(recipes.make_network(recipe), data, options.pop("optimizer"), options.pop("schedule"), options)
+    optimizer, schedule = options.pop("optimizer"), options.pop("schedule")
+    settings.checked(recipes.make_network(recipe), data, optimizer, schedule, None, options)
 
 
 def check_paths(folder: Path) -> None:

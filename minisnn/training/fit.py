@@ -96,7 +96,7 @@ def train_step(
     Raises
     ------
     TypeError, ValueError
-        As in `Network.loss_and_grad`.
+        As in `Network.loss_and_grad`; if `clip_norm` or `lr_factor` is out of range, or `state` is another optimiser's.
 
     Examples
     --------
@@ -106,6 +106,8 @@ def train_step(
     >>> losses[-1] < losses[0]
     True
     """
+    clip_norm, lr_factor = settings.clip_norm(clip_norm), validate.number(lr_factor, "lr_factor", 0.0, np.inf)
+    settings.check_state(optimizer, state)
     loss, grads = net.loss_and_grad(*batch[:3], masks=batch.masks, **(gradient or {}))  # forward and backward
     norm = optim.clip(grads, clip_norm)
     optimizer.update(net.params, grads, state, lr_factor)  # update
@@ -207,7 +209,7 @@ def fit(
     optimizer = optim.AdamW() if optimizer is None else optimizer
     options = {"epochs": epochs, "batch_size": batch_size, "temperatures": temperatures, "clip_norm": clip_norm}
     options |= {"dropout": dropout, "gradient": gradient, "seed": seed}
-    run = settings.checked(net, data, optimizer, schedule, options)
+    run = settings.checked(net, data, optimizer, schedule, callback, options)
     minutes = validate.number(checkpoint_minutes, "checkpoint_minutes", 0.0, np.inf)
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to continue from")
@@ -216,6 +218,8 @@ def fit(
         run["data"] = settings.identity(data)
         # Now, not after an hour of training; and for good, wherever a callback moves to.
         checkpoint = storage.make_folder(Path(checkpoint).parent) / Path(checkpoint).name
+        if checkpoint.is_dir():
+            raise OSError(f"checkpoint is the folder {checkpoint}, expected the name of a file")
         if resume and checkpoint.exists():
             load_checkpoint(checkpoint, run, done)
     if not classes.are_numbers(data.classes):
@@ -225,6 +229,9 @@ def fit(
     try:
         if not done.stopped:
             _train(net, data, optimizer, run, done, save, callback, progress)
+    except FloatingPointError as error:
+        error.history = _finish(net, last_whole())
+        raise
     except (KeyboardInterrupt, SystemExit) as error:
         done = last_whole()
         error.history = _finish(net, done)
@@ -242,13 +249,19 @@ def _finish(net: Network, done: Progress) -> History:
     return done.history
 
 
+def _as_it_is(history: History) -> str:
+    """Say which weights a network has when its training ends early."""
+    best = history.best_epoch
+    return "as it came" if best is None else f"as it was after epoch {best + 1}, the best so far"
+
+
 def _how_to_go_on(done: Progress, run: dict, checkpoint) -> str:
     """Say what an interruption has left, and how the run goes on."""
-    best, epochs = done.history.best_epoch, run["epochs"]
-    weights = "as it came" if best is None else f"as it was after epoch {best + 1}, the best so far"
+    epochs = run["epochs"]
     resume = "call fit again with the same arguments and resume=True"
     return (
-        f"minisnn: stopped in epoch {min(len(done.history) + 1, epochs)} of {epochs}. The network is {weights}; the "
+        f"minisnn: stopped in epoch {min(len(done.history) + 1, epochs)} of {epochs}. The network is "
+        f"{_as_it_is(done.history)}; the "
         "rows of the history are in this exception's `history`, at a prompt sys.last_value.history. "
         + (f"With checkpoint=, a run can go on: {resume}." if checkpoint is None else f"To go on, {resume}.")
     )
@@ -310,7 +323,8 @@ def _train_epoch(net, train, epoch, optimizer, done: Progress, run, save, progre
         if not (np.isfinite(loss) and np.isfinite(norm) and np.isfinite(net.params.flat).all()):
             raise FloatingPointError(
                 f"epoch {epoch + 1}, batch {number + 1}: loss {loss}, gradient norm {norm}, or a parameter is not "
-                f"finite; try a lower lr (the schedule's factor is {lr_factor:.3g} here) or clip_norm=1.0"
+                f"finite; try a lower lr (the schedule's factor is {lr_factor:.3g} here) or clip_norm=1.0. The network "
+                f"is {_as_it_is(done.history)}"
             )
         seconds = time.perf_counter() - start
         done.batches.append({"loss": loss, "norm": norm, "size": len(x), "seconds": seconds})

@@ -73,6 +73,10 @@ class History:
     def __iter__(self) -> Iterator[dict]:
         return iter(self.rows)
 
+    def __contains__(self, name: str) -> bool:
+        """Tell whether there is such a column."""
+        return any(name in row for row in self.rows)
+
     def __getitem__(self, name: str) -> list:
         return self.column(name)
 

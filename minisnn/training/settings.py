@@ -5,13 +5,20 @@ import json
 import numpy as np
 
 from minisnn._internal import storage, validate
+from minisnn.core.parameters import Params
+from minisnn.core.surrogate import Custom
 from minisnn.datasets import Dataset, Split
 from minisnn.datasets._dataset import fingerprint
+from minisnn.network import Network
 from minisnn.training import optim
 
 
-def checked(net, data, optimizer, schedule, options: dict) -> dict:
+def checked(net, data, optimizer, schedule, callback, options: dict) -> dict:
     """Check network, data and options against each other; return what a checkpoint must agree on, but for the data."""
+    if not isinstance(net, Network):
+        raise TypeError(f"net must be a Network, got {net!r}")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback must be a function of (net, history), got {callback!r}")
     if not isinstance(data, Dataset):
         slip = "minisnn.datasets.from_arrays(x, y) makes one of your arrays"
         raise TypeError(f"data must be a Dataset, got {type(data).__name__}; {slip}")
@@ -22,12 +29,10 @@ def checked(net, data, optimizer, schedule, options: dict) -> dict:
     temperatures = options["temperatures"]
     if not isinstance(temperatures, tuple | list | np.ndarray) or len(temperatures) != 2:
         raise ValueError(f"temperatures must be two numbers, at the start and at the end, got {temperatures!r}")
-    clip_norm = options["clip_norm"]
-    if clip_norm is not None:
-        clip_norm = validate.number(clip_norm, "clip_norm", 0.0, np.inf, open_ends=True)
+    validate.held([value for value in vars(optimizer).values()], f"the numbers of {optimizer}", net.dtype)
     epochs = validate.integer(options["epochs"], "epochs", 1)
     run = {
-        "network": {**net.config(), "temperature": None, "classes": None},
+        "network": {**net.config(), "temperature": None, "classes": None, "derivative": _derivative(net.surrogate)},
         "optimizer": storage.to_json(optimizer),
         "epochs": epochs,
         "lr_factors": [
@@ -35,23 +40,43 @@ def checked(net, data, optimizer, schedule, options: dict) -> dict:
         ],
         "batch_size": validate.integer(options["batch_size"], "batch_size", 1),
         "temperatures": [validate.temperature(t, "temperatures", net.dtype) for t in temperatures],
-        "clip_norm": clip_norm,
+        "clip_norm": clip_norm(options["clip_norm"]),
         "dropout": validate.number(options["dropout"], "dropout", 0.0, float(np.nextafter(1.0, 0.0))),
-        "gradient": gradient_options(options["gradient"]),
+        "gradient": gradient_options(options["gradient"], net.dtype),
         "seed": validate.integer(options["seed"], "seed", 0),
     }
     check_data(net, data)  # at last, since it may take a while
     return run
 
 
-def gradient_options(gradient) -> dict:
+def clip_norm(value) -> float | None:
+    """Return the largest norm of a gradient; None: any."""
+    return None if value is None else validate.number(value, "clip_norm", 0.0, np.inf, open_ends=True)
+
+
+def check_state(optimizer, state) -> None:
+    """Raise ValueError if the memory of an optimiser is that of another one."""
+    needed = optimizer.start(Params.zeros({}, np.float32)).keys()
+    if not isinstance(state, dict) or state.keys() != needed:
+        got = sorted(state) if isinstance(state, dict) else type(state).__name__
+        raise ValueError(f"state must come from optimizer.start(net.params) and hold {sorted(needed)}, got {got}")
+
+
+def _derivative(surrogate) -> list[float] | None:
+    """Return what tells a Custom surrogate from another one of its name: σ′ at some places."""
+    if not isinstance(surrogate, Custom):
+        return None
+    return np.asarray(surrogate.derivative(np.linspace(-4.0, 4.0, 33)), np.float64).tolist()
+
+
+def gradient_options(gradient, dtype: str) -> dict:
     """Check what `loss_and_grad` is to get besides the batch, and return all of it."""
     known = {"hops": True, "truncate": None, "rate_penalty": 0.0, "target_rate": 0.0}
     for name in gradient or ():
         validate.choice(name, "gradient", known)
     chosen = known | dict(gradient or {})
     cut = validate.cut(chosen["hops"], chosen["truncate"])
-    return dict(zip(known, (*cut, *validate.penalty(chosen["rate_penalty"], chosen["target_rate"]))))
+    return dict(zip(known, (*cut, *validate.penalty(chosen["rate_penalty"], chosen["target_rate"], dtype))))
 
 
 def check_data(net, data: Dataset) -> None:

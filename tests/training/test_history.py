@@ -35,3 +35,7 @@ def test_frame(history, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install pandas"):
         history.to_frame()
+
+
+def test_in_asks_for_a_column(history):
+    assert "train_loss" in history and "spans" not in history

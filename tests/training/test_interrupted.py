@@ -13,6 +13,7 @@ from minisnn._internal import storage
 from minisnn.datasets import Dataset, Split
 from minisnn.network import Evaluation
 from minisnn.training import checkpoint as checkpoints
+from minisnn.training.fit import temperature_at
 
 
 def states_of_a_whole_run(**options):
@@ -395,3 +396,54 @@ def test_more_epochs_are_a_new_run(tmp_path):
     history = fit(net, epochs=2, checkpoint=path, **more)
     assert history.column("temperature") == [temperature] * 2
     assert net.evaluate(data.validation).accuracy == max(history.column("validation_accuracy_hard"))
+
+
+# What diverges
+
+
+@np.errstate(all="ignore")
+def test_after_a_divergence_the_best_network_is_left():
+    """With the history so far; the same as after fewer epochs."""
+    options = {"optimizer": ms.SGD(lr=1e-3), "batch_size": 8}
+    net, shorter = (network(dtype="float32") for _ in range(2))
+    with pytest.raises(FloatingPointError, match=r"The network is as it was after epoch [12], the best") as caught:
+        fit(net, epochs=4, schedule=lambda epoch, epochs: 1.0 if epoch < 2 else 1e39, **options)
+    assert len(caught.value.history) == 2
+    temperatures = (1.0, temperature_at(0.5, 1.0, 2.8e-4))
+    fit(shorter, epochs=2, schedule=ms.constant, temperatures=temperatures, **options)
+    np.testing.assert_array_equal(net.params.flat, shorter.params.flat)
+    with pytest.raises(FloatingPointError, match="The network is as it came"):
+        fit(network(dtype="float32"), schedule=lambda epoch, epochs: 1e39, **options)
+
+
+def test_another_custom_surrogate_of_that_name_is_refused(tmp_path):
+    def custom(width):
+        return network(ms.SRC(2), surrogate=ms.Custom("mine", derivative=lambda u: 1 / (1 + (u / width) ** 2)))
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(custom(1.0), checkpoint=tmp_path / "run.npz", callback=lambda net, history: interrupt())
+    with pytest.raises(ValueError, match=r"network\.derivative: differs from the checkpoint"):
+        fit(custom(0.5), checkpoint=tmp_path / "run.npz", resume=True)
+    assert len(fit(custom(1.0), checkpoint=tmp_path / "run.npz", resume=True)) == 3
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "options, error, words",
+    [
+        ({"checkpoint": "."}, OSError, "checkpoint is the folder .*, expected the name of a file"),
+        ({"callback": "stop"}, TypeError, "callback must be a function of .net, history., got 'stop'"),
+        ({"optimizer": ms.AdamW(eps=1e-320)}, ValueError, "the numbers of AdamW.* must lie in"),
+    ],
+)
+def test_what_is_wrong_is_said_before_training(tmp_path, monkeypatch, options, error, words):
+    seen = spy(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=words):
+        fit(network(), **options)
+    assert seen == []
+    with pytest.raises(TypeError, match="net must be a Network, got None"):
+        fit(None)

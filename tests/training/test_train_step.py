@@ -134,3 +134,30 @@ def test_it_checks_the_batch(rng):
         ms.train_step(net, batch._replace(y=batch.y + 2), DESCENT, state)
     np.testing.assert_array_equal(net.params.flat, before)
     assert not state["velocity"].any()
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"clip_norm": -1.0}, "clip_norm must be a finite number"),
+        ({"clip_norm": 0}, "clip_norm must be a finite number"),
+        ({"clip_norm": math.nan}, "clip_norm must be"),
+        ({"lr_factor": -1.0}, "lr_factor must be a finite number"),
+    ],
+)
+def test_options_out_of_range(rng, options, words):
+    """Nothing has moved."""
+    net, batch = problem(rng)
+    before = net.params.flat.copy()
+    with pytest.raises(ValueError, match=words):
+        ms.train_step(net, batch, DESCENT, DESCENT.start(net.params), **options)
+    np.testing.assert_array_equal(net.params.flat, before)
+
+
+def test_the_state_of_another_optimiser(rng):
+    net, batch = problem(rng)
+    adam, sgd = ms.AdamW(), ms.SGD()
+    with pytest.raises(ValueError, match=r"from optimizer.start\(net.params\) and hold \['velocity'\], got \['"):
+        ms.train_step(net, batch, sgd, adam.start(net.params))
+    with pytest.raises(ValueError, match="got NoneType"):
+        ms.train_step(net, batch, sgd, None)
