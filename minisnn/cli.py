@@ -8,6 +8,8 @@ import json
 import os
 import platform
 import re
+import signal
+import sys
 from ast import literal_eval
 from dataclasses import fields
 from pathlib import Path
@@ -52,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command, and return the exit status.
 
     0; 1 if a check or a run failed; 2 if the input is invalid, or an extra is missing; 128 + the number of the signal
-    that interrupted it.
+    that interrupted it, or of SIGPIPE.
     """
     announce.replace_unknown_characters()
     options = vars(make_parser().parse_args(arguments))
@@ -66,6 +68,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with interruptible(last_words):
             return run(**options)
+    except BrokenPipeError:  # whoever read what is printed has read enough
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python would complain at its end
+        return 128 + signal.SIGPIPE
     except (ValueError, TypeError, OSError, FloatingPointError, ImportError) as error:
         announce.say(f"minisnn: {error}")
         return 2

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 from dataclasses import asdict, fields, replace
 from inspect import getdoc, signature
@@ -635,3 +636,30 @@ def test_settings_describe_their_choices():
         assert re.findall(r'"(\w+)"', named) == list(known), name
     described = re.findall(r"^(\w+) : ", getdoc(recipes.Recipe), re.MULTILINE)
     assert described == list(recipes.SETTINGS)
+
+
+def test_a_reader_who_has_read_enough():
+    """`minisnn info | head -1` ends quietly, by the number of SIGPIPE."""
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as closed:
+        command = [sys.executable, "-m", "minisnn", "info"]
+        done = subprocess.run(
+            command, stdout=closed, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+        )
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
+
+
+def test_a_run_that_diverges_at_once_leaves_its_folder_free(tmp_path, capsys, monkeypatch):
+    """As the message advises, another lr can be tried there; and an option that is off takes no folder."""
+
+    def diverge(*args, **options):
+        raise FloatingPointError("try a lower lr")
+
+    monkeypatch.setattr(runs.training, "fit", diverge)
+    small = ["train", "--recipe", "match-src", "--n-train", "8", "--lag", "5", "--hidden", "3", "--quiet", "--folder"]
+    assert cli.main([*small, str(tmp_path), "--lr", "9"]) == cli.main([*small, str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("try a lower lr") == 2
+    assert cli.main([*small, str(tmp_path), "--checkpoint-minutes", "-1"]) == 2
+    assert "checkpoint_minutes must be" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir() if path.name[0] != "."] == []

@@ -106,8 +106,11 @@ def _differences(rung: str, net: Network, batch: Batch) -> list[Row]:
     cold = min(net.temperature, 1.0)
     rows = []
     for name in grads:
-        scale = cold if grads.blocks[name].role == SPAN_LOGIT else 1.0
-        differences = oracle.central_differences(loss, net.params, name, drawn[name], scale * oracle.DIFFERENCE_STEP)
+        of_spans = grads.blocks[name].role == SPAN_LOGIT
+        scale, differences = cold if of_spans else 1.0, np.zeros_like(grads[name])
+        if not (of_spans and batch.span_mode == "hard"):  # the loss is flat there, but for jumps of the arg-max
+            step = scale * oracle.DIFFERENCE_STEP
+            differences = oracle.central_differences(loss, net.params, name, drawn[name], step)
         rows.append(compare(rung, name, grads[name], differences, DIFFERENCES, floor / scale, drawn[name]))
     return rows
 

@@ -67,7 +67,8 @@ def events_to_array(
     max_time = validate.number(max_time, "max_time", 0.0, np.inf, open_ends=True)
     channels = checked_channels(channels, n_units)
     times, units = _checked_events(times, units, n_units, max_time)
-    step = np.minimum((times * n_steps / max_time).astype(np.int64), n_steps - 1)  # a quotient may round up
+    starts = np.arange(n_steps) * max_time / n_steps  # compared, since quotients round
+    step = np.searchsorted(starts, times, side="right") - 1
     cells = step * channels + units.astype(np.int64) // (n_units // channels)
     counts = np.bincount(cells, minlength=n_steps * channels).reshape(n_steps, channels)
     most = _largest(np.dtype(dtype))
@@ -116,6 +117,8 @@ def array_to_events(counts: ArrayLike, max_time: float) -> tuple[np.ndarray, np.
     if counts.ndim != 2:
         slip = "; turn the recordings of a batch into events one by one" if counts.ndim == 3 else ""
         raise ValueError(f"counts must have the axes (T, channels), got shape {counts.shape}{slip}")
+    if len(counts) == 0:
+        raise ValueError(f"counts has no time steps: shape {counts.shape}")
     wrong = np.argwhere(~(counts == np.floor(counts)) | (counts < 0) | ~np.isfinite(counts))
     if len(wrong):
         t, c = wrong[0]

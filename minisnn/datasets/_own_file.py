@@ -135,6 +135,10 @@ def _of_splits(arrays: dict) -> Dataset[Split]:
     if len(set(inputs.values())) > 1:
         raise ValueError(f"splits differ in their inputs per step: {inputs}")
     labels = [arrays[f"y_{split}"] for split in SPLITS]
+    for split, y in zip(SPLITS, labels):
+        if y.ndim != 1:
+            raise ValueError(f"y_{split} must have one label per sequence, shape (B,), got shape {y.shape}")
+    labels = [y.astype(np.int64) if y.dtype.kind == "u" else y for y in labels]  # with int64 they would be floats
     if len({names.KINDS.get(y.dtype.kind) for y in labels}) > 1:
         raise TypeError(
             f"labels are of several kinds: {', '.join(f'{y.dtype} in {s}' for y, s in zip(labels, SPLITS))}"

@@ -139,6 +139,7 @@ def save(path: PathLike, paint: Any, rows: int = 1, columns: int = 1, width: flo
     >>> ms.plots.save("again.png", ms.plots.potentials(v)).name
     'again.png'
     """
+    checked_suffix(path, ".png")
     figure = _drawn(paint)
     if figure is not None:
         return storage.write_bytes(path, _png(figure, dpi=120))
@@ -151,6 +152,12 @@ def save(path: PathLike, paint: Any, rows: int = 1, columns: int = 1, width: flo
     FigureCanvasAgg(figure)
     paint(figure.subplots(rows, columns, squeeze=False).ravel())
     return storage.write_bytes(path, _png(figure, dpi=120))
+
+
+def checked_suffix(path, suffix: str) -> None:
+    """Raise ValueError for the name of another kind of file."""
+    if Path(path).suffix.lower() not in ("", suffix):
+        raise ValueError(f"the file is a {suffix}, whatever its name; got {Path(path).name!r}")
 
 
 def _drawn(thing) -> Figure | None:

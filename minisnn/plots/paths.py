@@ -13,7 +13,7 @@ import numpy as np
 from minisnn._internal import storage, validate
 from minisnn._internal.display import counted
 from minisnn._internal.types import PathLike
-from minisnn.plots._base import COLOURS, _axes, grey
+from minisnn.plots._base import COLOURS, _axes, checked_suffix, grey
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -123,6 +123,7 @@ def animate(
     from matplotlib.figure import Figure
     from PIL import Image
 
+    checked_suffix(file, ".gif")
     factor = validate.number(factor, "factor", 0.0, 1.0, open_ends=True)
     paths = ((HALF_AND_HALF, 1), ((True, True), 15)) if paths is None else paths
     lags = {_places(hops, span)[-1][0] for hops, span in paths}

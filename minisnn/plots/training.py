@@ -157,7 +157,9 @@ def span_weights(history: Any, layer: int = 0, ax: Axes | None = None) -> Axes:
     >>> ms.plots.span_weights(history, layer=0).get_title()
     'layer 0: last span 3'
     """
-    ((history,),) = seeds_by_name(history, "history", "History", "column").values()
+    ((history, *others),) = seeds_by_name(history, "history", "History", "column").values()
+    if others:
+        raise ValueError(f"history must be that of one run, got {1 + len(others)}; span_maps draws several")
     p = span_history(history, layer)
     ax = _axes(ax)
     image = span_image(p, ax)

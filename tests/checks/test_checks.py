@@ -321,3 +321,10 @@ def test_report_calls_nan_wrong():
     assert checks.compare("x", "y", [], [], 0.0).ok
     with pytest.raises(ValueError, match=r"y: shape \(2,\) can't be compared with the expected \(3,\)"):
         checks.compare("x", "y", [1.0, 2.0], [1.0, 2.0, 3.0], 0.0)
+
+
+def test_hard_spans_of_equal_logits(rng):
+    """As fresh networks have them: a difference would move the arg-max, and blame a right gradient, which is 0."""
+    net = ms.Network([2, 5, 4, 2], ms.ASRC(4), seed=3, dtype="float64")
+    report = ms.gradcheck(net, 2 * rng.standard_normal((2, 7, 2)), np.array([0, 1]), span_mode="hard")
+    assert {row.rung for row in report.rows if "span_logits" in row.block} >= {"2 smooth", "4 frozen"}

@@ -83,6 +83,15 @@ def test_events_at_an_edge_lie_in_the_later_step(n_steps):
     assert (events_to_array(np.arange(n_steps), np.zeros(n_steps, int), n_steps, n_steps, 1) == 1).all()
 
 
+@pytest.mark.parametrize("n_steps, max_time", [(100, 1.0), (250, 1.4), (1000, 0.7), (7, 0.3), (49, 1e-3)])
+def test_each_step_begins_where_it_is_said_to(n_steps, max_time):
+    """At t · max_time / n_steps, as floating-point numbers compute it; just before that is the step before."""
+    starts = np.array([t * max_time / n_steps for t in range(n_steps)])
+    for times, first in ((starts, 0), (np.nextafter(starts[1:], 0.0), 1)):
+        counts = events_to_array(times, np.zeros(len(times), int), n_steps, max_time, 1)[:, 0]
+        np.testing.assert_array_equal(counts[: n_steps - first], 1)
+
+
 @pytest.mark.parametrize("dtype, most", [("bool", 1), ("uint8", 255), ("int8", 127), ("float16", 2048)])
 def test_counts_fit_into_their_dtype(dtype, most):
     x = events_to_array(np.zeros(most), np.full(most, 2), 3, 1.0, 4, dtype=dtype)
@@ -136,6 +145,7 @@ def test_errors_of_events(changed, error, words):
         ([0, 1], ValueError, r"must have the axes \(T, channels\), got shape \(2,\)"),
         (np.zeros((2, 3, 4)), ValueError, "turn the recordings of a batch into events one by one"),
         ([["a"]], TypeError, "counts must hold real numbers"),
+        (np.zeros((0, 2)), ValueError, r"counts has no time steps: shape \(0, 2\)"),
     ],
 )
 def test_errors_of_counts(counts, error, words):

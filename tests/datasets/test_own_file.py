@@ -91,6 +91,17 @@ def test_integers_are_their_own_numbers(split, path, capsys):
     np.testing.assert_array_equal(data.validation.y, split["y_validation"])
 
 
+def test_integers_of_several_widths(split, path):
+    """uint64 beside int64 would be floats."""
+    dtypes = {"train": np.uint64, "validation": np.int64, "test": np.uint8}
+    labels = {f"y_{name}": np.searchsorted(NAMES, split[f"y_{name}"]).astype(dtypes[name]) for name in SPLITS}
+    np.savez(path, **{**split, **labels})
+    np.testing.assert_array_equal(from_file(path).train.y, labels["y_train"])
+    np.savez(path, **{**split, **labels, "y_test": labels["y_test"][:, np.newaxis]})
+    with pytest.raises(ValueError, match=r"y_test must have one label per sequence, shape \(B,\), got shape"):
+        from_file(path)
+
+
 def test_what_follows_a_sequence_does_not_matter(split, path):
     x = split["x_train"]
     x[np.arange(7) >= split["lengths_train"][:, np.newaxis]] = np.nan
