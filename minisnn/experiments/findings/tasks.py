@@ -107,8 +107,9 @@ TASKS = {
         spans=(2, 4, 8, 16), max_spans=(4, 8, 16, 32), far=10, steps=40,
     ),
     "psmnist14": Task(
-        "psmnist14-src", "permuted MNIST, 14x14, T = 196", _TEN, ({"seed": 100, "n_train": 10_000},),
+        "psmnist14-src", "permuted MNIST, 14x14, T = 196", _TEN, _seeds(100),
         spans=(5, 10, 20, 40), max_spans=(10, 20, 32, 64), far=49,
+        common={"n_train": 10_000},
     ),
 }  # fmt: skip
 
