@@ -29,7 +29,7 @@ def checked(net, data, optimizer, schedule, callback, options: dict) -> dict:
     temperatures = options["temperatures"]
     if not isinstance(temperatures, tuple | list | np.ndarray) or len(temperatures) != 2:
         raise ValueError(f"temperatures must be two numbers, at the start and at the end, got {temperatures!r}")
-    validate.held([value for value in vars(optimizer).values()], f"the numbers of {optimizer}", net.dtype)
+    validate.held(list(vars(optimizer).values()), f"the numbers of {optimizer}", net.dtype)
     epochs = validate.integer(options["epochs"], "epochs", 1)
     run = {
         "network": {**net.config(), "temperature": None, "classes": None, "derivative": _derivative(net.surrogate)},

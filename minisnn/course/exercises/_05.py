@@ -8,7 +8,7 @@ from minisnn import checks
 from minisnn._internal.rng import stream
 from minisnn.core.neuron import LIF
 from minisnn.core.recurrence import SRC
-from minisnn.course.exercises.exercise import Exercise, array, attempt, number
+from minisnn.course.exercises.exercise import Exercise, array, attempt, first_wrong, number
 from minisnn.experiments import recipes
 from minisnn.network import Network
 from minisnn.training.fit import fit
@@ -56,8 +56,8 @@ def _on_network(answer, net, x, y) -> str | None:
     try:
         checks.gradcheck(net, x, y, backward=watched)
     except checks.GradientError as error:
-        first = next((row for row in error.report.wrong if row.first), error.report.wrong[0])
-        return _about(first.block.split(".")[-1], first.note, seen[0])
+        name, note, _ = first_wrong(error.report)
+        return _about(name, note, seen[0])
     missing = [name for name in QUANTITIES if name not in seen[0]]
     return f"it is right as far as it goes, but it does not return {', '.join(missing)}." if missing else None
 

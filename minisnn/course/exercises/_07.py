@@ -133,11 +133,8 @@ def _read(result) -> tuple[str, str, float, str]:
     return str(first), str(second), float(points), str(verdict).strip().lower()
 
 
-def _verdict(ours, theirs, points: float) -> str:
+def _verdict(interval, points: float) -> str:
     """Decide a claim by the rule."""
-    from minisnn.experiments.findings import paired_difference
-
-    interval = paired_difference(ours, theirs)
     return "yes" if interval.low > points else "no" if interval.high < points else "undecided"
 
 
@@ -170,14 +167,15 @@ def check_claim(answer) -> str | None:
     for version, (extra, spread, runs) in enumerate(cases, start=1):
         rows = made_rows(MAIN, first, second, points + extra, spread, runs, version)
         ours, theirs = (100 * by_unit(rows, "test_accuracy", network=name) for name in (first, second))
-        interval, right = paired_difference(ours, theirs), _verdict(ours, theirs, points)
+        interval = paired_difference(ours, theirs)
+        right = _verdict(interval, points)
         again, other, limit, got = _read(answer(rows))
         if (again, other, limit) != (first, second, points):
             return "the claim changes with the rows. State it before you look, and decide it then."
         if got not in ("yes", "no", "undecided"):
             return f'the verdict is "yes", "no" or "undecided", got {got!r}.'
         if got != right:
-            if runs is SPEAKERS and got == _verdict(*_of_runs(rows, first, second), points):
+            if runs is SPEAKERS and got == _verdict(paired_difference(*_of_runs(rows, first, second)), points):
                 return (
                     f"on made-up rows of {interval.n} speakers with three runs each the claim is {right}; you said "
                     f"{got}. A unit is a speaker: the mean of its runs is one number, as by_unit takes it; of four "
@@ -195,10 +193,12 @@ def check_claim(answer) -> str | None:
 
 def _slip_of_claim(answer, rows, got: str, right: str, interval, points: float) -> str:
     """Say what a wrong verdict may come from, by asking for another one on changed rows."""
+    from minisnn.experiments.findings import paired_difference
+
     in_per_cent = [{**row, "test_accuracy": 100 * row["test_accuracy"]} for row in rows]
     first, second, _, verdict = _read(answer(in_per_cent))
     shares = [values / 100 for values in _of_runs(rows, first, second)]
-    if verdict == right and got == _verdict(*shares, points) and points >= 1:
+    if verdict == right and got == _verdict(paired_difference(*shares), points) and points >= 1:
         return " Are your accuracies in per cent? They are stored as shares."
     if 0 < points < 1:
         return " Points are per cent points: for a lead of two write 2, not 0.02."

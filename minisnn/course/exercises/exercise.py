@@ -109,19 +109,23 @@ def attempt(function: Callable) -> Callable:
         if not callable(answer):
             return f"the answer is a function, got {type(answer).__name__}."
 
-        raised, before = [], []
+        raised, returned_before = [], False
 
         @wraps(answer)
         def answers(*args, **kwargs):
+            nonlocal returned_before
             try:
                 returned = answer(*args, **kwargs)
             except Exception as error:
                 raised.append(error)
                 raise
             if returned is None or returned is ...:
-                yet = "returns nothing for one of the inputs: does every path end in a return?" if before else ""
-                raise Unfinished(f"your function {yet or 'returns nothing yet.'}")
-            before.append(returned)
+                if returned_before:
+                    raise Unfinished(
+                        "your function returns nothing for one of the inputs: does every path end in a return?"
+                    )
+                raise Unfinished("your function returns nothing yet.")
+            returned_before = True
             return returned
 
         try:
