@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,21 @@ def test_no_import_points_upward(path):
     for other in imported(path):
         above = other == "face" and room(path) not in ("cli", "course")
         assert not above and (other == "face" or FLOORS.index(other) <= floor), f"{path} imports {other}"
+
+
+def test_nothing_stray_is_kept():
+    """What is committed at the top of the repository is on the charter's list."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("not a clone, or no git")
+    kept = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=True).stdout
+    hidden = {".binder", ".ci", ".gitignore"}
+    papers = {"CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "README.md", "pyproject.toml"}
+    assert {line.strip('"').split("/")[0] for line in kept.splitlines()} == hidden | papers | {
+        "minisnn",
+        "tests",
+        "tutorials",
+    }
 
 
 def test_every_room_says_what_it_is():

@@ -712,12 +712,14 @@ UNDRAWABLE = {
 
 
 @pytest.mark.parametrize("draw, error, words", UNDRAWABLE.values(), ids=UNDRAWABLE)
-def test_what_cannot_be_drawn(draw, error, words):
-    """The message says what was got and what was expected; no empty figure is left."""
+def test_what_cannot_be_drawn(draw, error, words, tmp_path, monkeypatch):
+    """The message says what was got and what was expected; no empty figure is left, nor a file."""
+    monkeypatch.chdir(tmp_path)
     before = len(plt.get_fignums())
     with pytest.raises(error, match=words):
         draw()
     assert len(plt.get_fignums()) == before + (error is TypeError and "axes" in words)
+    assert not list(tmp_path.iterdir())
 
 
 # Styles
