@@ -590,7 +590,7 @@ def test_what_is_not_there_is_told(tmp_path, capsys):
         findings.run("accuracy", "match", tmp_path / "runs", tmp_path / "results")
     with pytest.raises(FileNotFoundError, match="no task has all its results in"):
         findings.report(tmp_path)
-    with pytest.raises(ValueError, match="table must be one of 'claims'"):
+    with pytest.raises(ValueError, match="table must be one of 'verdicts', 'claims'"):
         tables.fill("<!-- findings: claim -->\n<!-- end of findings -->", RESULTS)
     assert cli.main(["findings"]) == 2
     assert (
@@ -801,6 +801,27 @@ def test_claims_about_robustness(made):
     made["accuracy"][3:] = of_units(network="SRC", test_accuracy=0.5 + FLAT / 10)
     made["accuracy"][:3] = of_units(network="ALIF RSNN", test_accuracy=0.7 + FLAT / 10)
     assert verdict(made, "4a").difference is None
+
+
+def test_verdicts_in_short(monkeypatch):
+    """One row per claim, one column per task in the order of the tasks; decades have two digits, points one."""
+    made = []
+    for claim in findings.CLAIMS:
+        for i, task in enumerate(findings.TASKS):
+            interval = None if i == 1 else findings.mean_interval([0.25 * i - 0.3, 0.25 * i - 0.3])
+            made.append(claims.Test(claim, task, claim.other, interval, 0.5, 0.5 if i == 2 else 0.01))
+    monkeypatch.setattr(tables, "stored", lambda results: ["match"])
+    monkeypatch.setattr(tables, "tests", lambda results, names: made)
+    head, _, *rows = [line.strip("| \n").split(" | ") for line in tables.verdicts(None).splitlines()]
+    assert head[0] == "claim" and len(head) == 1 + len(findings.TASKS) and len(rows) == len(findings.CLAIMS)
+    assert rows[0][1:] == [
+        "**refuted** -0.30 ± 0.00",
+        "not tested",
+        "undecided +0.20 ± 0.00",
+        "**supported** +0.45 ± 0.00",
+    ]
+    assert rows[1][1] == "**refuted** -0.3 ± 0.0" and rows[1][0] == f"{findings.CLAIMS[1].text} (points)"
+    assert head[1:] == [task.title.partition(",")[0] for task in findings.TASKS.values()]
 
 
 def test_tuning_is_drawn_at_its_best(monkeypatch):

@@ -17,7 +17,7 @@ from minisnn._internal import validate
 from minisnn.experiments import run as runs
 from minisnn.experiments.findings import full as full_length
 from minisnn.experiments.findings import measures
-from minisnn.experiments.findings.claims import tests
+from minisnn.experiments.findings.claims import CLAIMS, Claim, tests
 from minisnn.experiments.findings.experiments import decided_after, in_words, over_updates
 from minisnn.experiments.findings.intervals import mean_interval, paired_difference
 from minisnn.experiments.findings.measures import signed
@@ -67,14 +67,30 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
 
 
+def verdicts(results) -> str:
+    """Tabulate the primary claims by task, in short: the verdict, in bold if there is one, and the difference."""
+    names, cells = stored(results), {claim: [] for claim in CLAIMS}
+    for test in tests(results, names):
+        word = test.verdict.partition(";")[0]
+        if test.difference:
+            decided = word if word == "undecided" else f"**{word}**"
+            word = f"{decided} {signed(test.difference, _digits(test.claim))}"
+        cells[test.claim].append(word)
+    lines = [[f"{claim.text} ({claim.unit})", *of_tasks] for claim, of_tasks in cells.items()]
+    return _table(["claim", *(task.title.partition(",")[0] for task in TASKS.values())], lines)
+
+
+def _digits(claim: Claim) -> int:
+    return 2 if claim.unit == "decades" else 1
+
+
 def claims(results) -> str:
     """Tabulate the primary claims on the tasks that have results: difference, p before and after Holm, verdict."""
     lines, shown, names = [], None, stored(results)
     for test in tests(results, names):
         if test.task not in names:
             continue
-        digits = 2 if test.claim.unit == "decades" else 1
-        difference = f"{signed(test.difference, digits)} {test.claim.unit}" if test.difference else ""
+        difference = f"{signed(test.difference, _digits(test.claim))} {test.claim.unit}" if test.difference else ""
         p, corrected = (_p(value) if test.difference else "" for value in (test.p, test.corrected))
         against = f"{test.claim.ours} minus {test.other}"
         claim = "" if test.claim is shown else test.claim.text
@@ -252,6 +268,7 @@ def full(results) -> str:
 
 
 WITHOUT_TASK = {
+    "verdicts": None,
     "claims": None,
     "beyond": None,
     "lags": "match-lags.csv",
@@ -263,6 +280,6 @@ WITHOUT_TASK = {
 
 TABLES: dict[str, Callable] = {
     table.__name__: table
-    for table in (claims, beyond, lags, ties, slow, full, tuning, accuracy, gradients, spans, robustness)
+    for table in (verdicts, claims, beyond, lags, ties, slow, full, tuning, accuracy, gradients, spans, robustness)
 }
 """The tables by the name that a mark gives, with the task where it has one."""
