@@ -126,7 +126,8 @@ def gradcheck(
     -------
     Report
         `print(report)` shows a table with one row per quantity and rung, `print(report.summary())` one line per rung.
-        With a `Custom` surrogate that has no primitive, rungs 1 to 3 are not checked, and the table says so.
+        With a `Custom` surrogate that has no primitive, rungs 1 to 3 are not checked, and the table says so. It says
+        "not resolved" where the smooth loss is too rough for differences, as gradients of 1e5 can make it.
 
     Raises
     ------

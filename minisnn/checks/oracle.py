@@ -199,17 +199,19 @@ def smooth_mode(net: Network, batch: Batch):
 
 
 def frozen_linearisation(net: Network, batch: Batch):
-    """Return the loss as a function of Params, with each spike linearised around the recorded run."""
+    """Return the loss as a function of complex Params, with each spike linearised around the recorded run."""
     layers = spec_layers(net, net.params, batch.span_mode)
     _, _, tapes = spec_forward(net, net.params, batch)
-    fires = [
-        [
-            reference.frozen(t, slope, reference.thresholds(layer, t.s))
-            for t, slope, layer in zip(tape, slopes(net, layers, tape), layers)
-        ]
-        for tape in tapes
-    ]
+    fires = [[_frozen(*pair) for pair in zip(tape, slopes(net, layers, tape))] for tape in tapes]
     return lambda params: spec_forward(net, params, batch, lambda i: fires[i], reset_replays(net, tapes))[0]
+
+
+def _frozen(tape: reference.LayerTape, slope: np.ndarray):
+    """Return the `fire` of `reference.frozen` for complex steps: only the imaginary part moves.
+
+    The real part of u - u0 is nothing but rounding, which a network whose gradients explode would blow up.
+    """
+    return lambda t, u: tape.s[t] + 1j * slope[t] * u.imag
 
 
 def complex_step(loss, params: Params, name: str, indices) -> np.ndarray:

@@ -10,6 +10,7 @@ from minisnn._internal.types import ArrayLike
 
 NOT_RETURNED = "not returned"
 NOT_CHECKED = "not checked: this surrogate has no primitive"
+NOT_RESOLVED = "not resolved: the smooth loss is too rough for differences"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Row:
     @property
     def compared(self) -> bool:
         """Whether there was something to compare; otherwise the note says why not."""
-        return self.note not in (NOT_RETURNED, NOT_CHECKED)
+        return self.note not in (NOT_RETURNED, NOT_CHECKED, NOT_RESOLVED)
 
     @property
     def verdict(self) -> str:

@@ -167,6 +167,58 @@ def test_kinks_are_kept_away_from(rng):
         rungs.away_from_kinks(net, batch, step=0.05)
 
 
+def test_gradients_that_explode_are_not_blamed(rng):
+    """The complex steps of rung 4 follow the recorded run: rounding of real parts can't blow up."""
+    net = random_network(
+        rng, (3, 12, 9, 4), 2, recurrence=ms.ASRC(3), neuron=ms.LIF(0.9, 5.0), surrogate=ms.Sigmoid(4.0)
+    )
+    x, y = random_batch(rng, net, B=2, T=40)
+    batch = oracle.make_batch(net, 3 * x, y)
+    _, grads = net.loss_and_grad(batch.x, y)
+    assert 1e20 < np.abs(grads.flat).max() < np.inf
+    assert all(row.ok for row in rungs.frozen_complex_steps(net, batch))
+
+
+@pytest.mark.parametrize("neuron", [ms.LIF(0.8), ms.ALIF(0.8)], ids=["lif", "alif"])
+def test_the_frozen_network_is_that_of_the_spec(rng, neuron):
+    """Complex steps along the recorded run are those through `reference.frozen`, where rounding stays small."""
+    net = random_network(rng, recurrence=ms.ASRC(3), neuron=neuron)
+    batch = oracle.make_batch(net, *random_batch(rng, net, B=1))
+    layers, (tape,) = net.layers("soft"), oracle.spec_forward(net, net.params, batch)[2]
+    fires = [
+        reference.frozen(t, slope, reference.thresholds(layer, t.s))
+        for t, slope, layer in zip(tape, oracle.slopes(net, layers, tape), layers)
+    ]
+    losses = [
+        oracle.frozen_linearisation(net, batch),
+        lambda params: oracle.spec_forward(net, params, batch, lambda i: fires)[0],
+    ]
+    for name, indices in oracle.draw_entries(net.params, 5).items():
+        np.testing.assert_allclose(
+            *(oracle.complex_step(loss, net.params, name, indices) for loss in losses), atol=1e-13
+        )
+
+
+def test_differences_where_the_smooth_loss_is_rough(rng):
+    """The step shrinks until two in a row agree; if none do, the row is left out, and neither blamed nor praised."""
+    net = random_network(rng, (3, 12, 9, 4), 1, recurrence=ms.SRC(3), neuron=ms.LIF(0.9), surrogate=ms.Sigmoid(4.0))
+    x, y = random_batch(rng, net, B=2, T=25)
+    batch, name = oracle.make_batch(net, x, y), "layers.0.bias"
+    loss, grads = oracle.smooth_mode(net, batch)
+    drawn = oracle.draw_entries(grads, rungs.ENTRIES)[name]
+    first = oracle.central_differences(loss, net.params, name, drawn)
+    assert not checks.compare("2 smooth", name, grads[name], first, 1e-6, indices=drawn).ok
+    found = rungs.smooth_differences(net, batch)
+    assert all(row.ok and row.compared for row in found)
+    wrong = rungs._by_differences("2 smooth", name, loss, net.params, 1.00001 * grads[name], drawn, 1e-5)
+    assert wrong.compared and not wrong.ok
+    x, y = random_batch(rng, net, B=2, T=150)
+    rough = {row.block: row for row in rungs.smooth_differences(net, oracle.make_batch(net, x, y))}
+    assert rough[name].ok and not rough[name].compared and "too rough" in rough[name].verdict
+    assert rough["readout.w"].ok and rough["readout.w"].compared
+    assert "too rough" in repr(checks.Report(tuple(rough.values())))
+
+
 def test_step_sweep_is_a_valley(rng):
     net = random_network(rng, surrogate=ms.Sigmoid(), recurrence=ms.ASRC(3))
     steps, errors = checks.step_sweep(net, *random_batch(rng, net, B=2, T=6))
