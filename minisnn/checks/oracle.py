@@ -214,13 +214,13 @@ def _frozen(tape: reference.LayerTape, slope: np.ndarray):
     return lambda t, u: tape.s[t] + 1j * slope[t] * u.imag
 
 
-def complex_step(loss, params: Params, name: str, indices) -> np.ndarray:
+def complex_step(loss, params: Params, name: str, indices, step: float = COMPLEX_STEP) -> np.ndarray:
     """Estimate ∂loss/∂params[name] at the indices, as Im loss(w + ih) / h; 0 elsewhere."""
     result = np.zeros(params.shapes[name])
     for index in indices:
         moved = params.astype(np.complex128)
-        moved[name][index] += 1j * COMPLEX_STEP
-        result[index] = loss(moved).imag / COMPLEX_STEP
+        moved[name][index] += 1j * step
+        result[index] = loss(moved).imag / step
     return result
 
 
