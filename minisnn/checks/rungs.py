@@ -101,6 +101,7 @@ def _differences(rung: str, net: Network, batch: Batch) -> list[Row]:
     net = away_from_kinks(net.astype("float64"), batch)
     loss, grads = oracle.smooth_mode(net, batch)
     drawn = oracle.draw_entries(grads, ENTRIES)
+    rounding = 10 * np.finfo(np.float64).eps * max(1.0, abs(loss(net.params)))
     rows = []
     for name in grads:
         of_spans = grads.blocks[name].role == SPAN_LOGIT
@@ -109,11 +110,11 @@ def _differences(rung: str, net: Network, batch: Batch) -> list[Row]:
             continue
         # As the temperature falls the loss bends on the scale of T°: the step shrinks with it.
         step = oracle.DIFFERENCE_STEP * (min(net.temperature, 1.0) if of_spans else 1.0)
-        rows.append(_by_differences(rung, name, loss, net.params, grads[name], drawn[name], step))
+        rows.append(_by_differences(rung, name, loss, net.params, grads[name], drawn[name], step, rounding))
     return rows
 
 
-def _by_differences(rung: str, name: str, loss, params: Params, got, drawn, step: float) -> Row:
+def _by_differences(rung: str, name: str, loss, params: Params, got, drawn, step: float, rounding: float) -> Row:
     """Compare gradients with differences; while two steps in a row disagree, with those of a step ten times smaller.
 
     Where the loss bends within the step a difference is no derivative, whatever the gradient.
@@ -121,8 +122,7 @@ def _by_differences(rung: str, name: str, loss, params: Params, got, drawn, step
     before = None
     for h in step * SHRINKING:
         differences = oracle.central_differences(loss, params, name, drawn, h)
-        # A difference is no more exact than the rounding of the loss over the step.
-        floor = 10 * np.finfo(np.float64).eps * max(1.0, abs(loss(params))) / h / DIFFERENCES
+        floor = rounding / h / DIFFERENCES  # a difference is no more exact than the rounding of the loss over the step
         row = compare(rung, name, got, differences, DIFFERENCES, floor, drawn)
         if row.ok or (before is not None and compare(rung, name, before, differences, DIFFERENCES, floor, drawn).ok):
             return row
@@ -231,11 +231,11 @@ def frozen_complex_steps(net: Network, batch: Batch) -> list[Row]:
     return rows
 
 
-def _floors(net: Network, batch: Batch, names, floor: float = 1e-9) -> dict[str, float]:
+def _floors(net: Network, batch: Batch, names) -> dict[str, float]:
     """Return a floor per parameter: for span logits at least the size of the terms that cancel in their gradients."""
     tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
     sizes = oracle.cancelled(net, tape, oracle.loss_error(net, tape, batch.y))
-    return {name: max(floor, sizes.get(name, 0.0)) for name in names}
+    return {name: max(1e-9, sizes.get(name, 0.0)) for name in names}
 
 
 def tangent_against_adjoint(net: Network, batch: Batch) -> list[Row]:

@@ -210,7 +210,7 @@ def test_differences_where_the_smooth_loss_is_rough(rng):
     assert not checks.compare("2 smooth", name, grads[name], first, 1e-6, indices=drawn).ok
     found = rungs.smooth_differences(net, batch)
     assert all(row.ok and row.compared for row in found)
-    wrong = rungs._by_differences("2 smooth", name, loss, net.params, 1.00001 * grads[name], drawn, 1e-5)
+    wrong = rungs._by_differences("2 smooth", name, loss, net.params, 1.00001 * grads[name], drawn, 1e-5, 1e-15)
     assert wrong.compared and not wrong.ok
     x, y = random_batch(rng, net, B=2, T=150)
     rough = {row.block: row for row in rungs.smooth_differences(net, oracle.make_batch(net, x, y))}
