@@ -126,13 +126,14 @@ class Report:
         """
         lines = [f"{'rung':<12} {'rows':>5} {'largest rel. error':>18}  {'allowed':>7}  verdict"]
         for rung in dict.fromkeys(row.rung for row in self.rows):
-            rows = [row for row in self.rows if row.rung == rung and row.compared]
+            of_rung = [row for row in self.rows if row.rung == rung]
+            rows = [row for row in of_rung if row.compared]
             if not rows:
-                note = next(row.note for row in self.rows if row.rung == rung)
-                lines.append(f"{rung:<12} {'-':>5} {'-':>18}  {'-':>7}  {note}")
+                lines.append(f"{rung:<12} {'-':>5} {'-':>18}  {'-':>7}  {of_rung[0].note}")
                 continue
-            wrong = sum(not row.ok for row in rows)
+            wrong, left_out = sum(not row.ok for row in rows), len(of_rung) - len(rows)
             verdict = "ok" if not wrong else f"{wrong} WRONG"
+            verdict += f"; {left_out} not compared" if left_out else ""
             largest, allowed = max(row.max_rel for row in rows), max(row.tolerance for row in rows)
             lines.append(f"{rung:<12} {len(rows):>5} {largest:>18.1e}  {allowed:>7.0e}  {verdict}")
         return "\n".join(lines)

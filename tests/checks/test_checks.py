@@ -216,7 +216,9 @@ def test_differences_where_the_smooth_loss_is_rough(rng):
     rough = {row.block: row for row in rungs.smooth_differences(net, oracle.make_batch(net, x, y))}
     assert rough[name].ok and not rough[name].compared and "too rough" in rough[name].verdict
     assert rough["readout.w"].ok and rough["readout.w"].compared
-    assert "too rough" in repr(checks.Report(tuple(rough.values())))
+    report, left_out = checks.Report(tuple(rough.values())), sum(not row.compared for row in rough.values())
+    assert "too rough" in repr(report) and 0 < left_out < len(rough)
+    assert report.summary().endswith(f"; {left_out} not compared")
 
 
 def test_step_sweep_is_a_valley(rng):

@@ -156,7 +156,7 @@ def _summary(results, names, axes) -> None:
     """Draw the accuracy of all networks but the feedforward one, far below, one panel per task."""
     for name, ax in zip(names, axes):
         accuracies(read(results, name, "accuracy"), ax, MAIN[:-1])
-        ax.set_title(TASKS[name].title.partition(",")[0])
+        ax.set_title(TASKS[name].name)
         ax.set_xlabel("test accuracy (%)")
         if ax is not axes[0]:
             ax.set_yticklabels([])

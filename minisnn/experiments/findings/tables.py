@@ -77,7 +77,7 @@ def verdicts(results) -> str:
             word = f"{decided} {signed(test.difference, _digits(test.claim))}"
         cells[test.claim].append(word)
     lines = [[f"{claim.text} ({claim.unit})", *of_tasks] for claim, of_tasks in cells.items()]
-    return _table(["claim", *(task.title.partition(",")[0] for task in TASKS.values())], lines)
+    return _table(["claim", *(task.name for task in TASKS.values())], lines)
 
 
 def _digits(claim: Claim) -> int:
@@ -210,7 +210,7 @@ def beyond(results) -> str:
         for far in shown:
             pair = (measures.log_far_share(results, name, network, far) for network in networks)
             cells.append(signed(paired_difference(*pair), 2) if far < length - 1 else "")
-        lines.append([TASKS[name].title.partition(",")[0], *cells])
+        lines.append([TASKS[name].name, *cells])
     return _table(["L", *map(str, shown)], lines)
 
 

@@ -24,6 +24,7 @@ class Task:
     recipe : str
         A name from `minisnn.experiments.recipes.RECIPES`; its model and spans are replaced.
     title : str
+        Name and sizes: "permuted digits, T = 64".
     units : dict of str to tuple of dict
         What is independent, a seed or a speaker: the settings of its runs, whose mean counts.
     tuning : tuple of dict
@@ -47,6 +48,11 @@ class Task:
     far: int
     common: dict = field(default_factory=dict)
     steps: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The title without the sizes."""
+        return self.title.partition(",")[0]
 
 
 def families(task: Task) -> dict[str, list[dict]]:
