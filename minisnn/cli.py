@@ -18,6 +18,7 @@ from typing import get_args
 import minisnn
 from minisnn import checks
 from minisnn._internal import announce, locks, storage
+from minisnn._internal.display import counted
 from minisnn._internal.names import did_you_mean
 from minisnn._internal.stopping import interruptible, number_of
 from minisnn.experiments import own_data, recipes
@@ -440,6 +441,13 @@ def _add_findings(commands) -> None:
     _some_of(parser, "--tasks", TASKS, "tasks to run them on")
     parser.add_argument("--report", action="store_true", help="make tables and figures anew from stored results")
     parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="DIR",
+        help="compare the stored results of --page with those of the page in this folder, e.g. of a repetition, "
+        "in all columns but the seconds; status 1 if any differs",
+    )
+    parser.add_argument(
         "--folder",
         type=Path,
         default=Path("runs/findings"),
@@ -457,16 +465,18 @@ def _add_findings(commands) -> None:
     parser.set_defaults(run=_findings, go_on=_go_on)
 
 
-def _findings(names, tasks, report, folder, page, quiet, **options) -> int:
+def _findings(names, tasks, report, against, folder, page, quiet, **options) -> int:
     from minisnn.experiments import findings
 
     run_all = options["all"]
     unknown = [name for name in names if name not in FINDINGS]
-    if unknown or bool(names) + run_all + report != 1:
+    if unknown or bool(names) + run_all + report + (against is not None) != 1:
         listed = ", ".join(FINDINGS)
-        raise ValueError(f"name experiments ({listed}), or --all, or --report; got {' '.join(names)!r}")
-    if report and tasks:
-        raise ValueError("a report is made from all stored results: --report takes no --tasks")
+        raise ValueError(f"name experiments ({listed}), or --all, --report or --against; got {' '.join(names)!r}")
+    if (report or against) and tasks:
+        raise ValueError(f"{'--report' if report else '--against'} takes all stored results, and no --tasks")
+    if against:
+        return _against(findings.against(page / "results", against / "results"))
     if tasks and "full" in names:
         raise ValueError("full is PS-MNIST at full length: it takes no --tasks")
     everything = run_all and not tasks
@@ -488,6 +498,14 @@ def _findings(names, tasks, report, folder, page, quiet, **options) -> int:
         announce.say(f"minisnn: {error}")
         return 1
     return 0
+
+
+def _against(compared: dict[str, tuple[int, list[str]]]) -> int:
+    """Print what differs between the results of two pages; the status."""
+    for name, (n_rows, differing) in compared.items():
+        shown = f"{counted(len(differing), 'difference')}, the first in {differing[0]}" if differing else "all equal"
+        print(f"{name}: {counted(n_rows, 'row')}, {shown}")
+    return int(any(differing for _, differing in compared.values()))
 
 
 def _add_tutorials(commands) -> None:

@@ -618,6 +618,44 @@ def test_damaged_results_are_told(tmp_path, text):
         findings.read(tmp_path, "match", "accuracy")
 
 
+def test_repetitions_are_compared(tmp_path, capsys):
+    """In all columns but the seconds; of what both have. One thing is changed at a time."""
+    texts = ["unit,seed,spans,accuracy,seconds\na,0,3 5,0.5,1.5\nb,1,2 8,nan,2.5\n", "seed,x,seconds\n7,-1,3.5\n"]
+    names = ["match-accuracy.csv", "psdigits-slow.csv"]
+    pages = [tmp_path / name for name in ("ours", "theirs")]
+    for page in pages:
+        (page / "results").mkdir(parents=True)
+        for name, text in zip(names, texts):
+            (page / "results" / name).write_text(text)
+    (pages[0] / "results" / "spoken-accuracy.csv").write_text("not read")
+    theirs = pages[1] / "results" / names[0]
+
+    def compare() -> tuple[int, list[str]]:
+        status = cli.main(["findings", "--page", str(pages[0]), "--against", str(pages[1])])
+        return status, capsys.readouterr().out.splitlines()
+
+    equal = [f"{names[0]}: 2 rows, all equal", f"{names[1]}: 1 row, all equal"]
+    assert compare() == (0, equal[::-1])
+    for old, new, words in [
+        ("1.5", "2.0", "all equal"),
+        ("0.5,", "0.25,", "1 difference, the first in row 1, accuracy: 0.5 against 0.25"),
+        ("nan", "0.75", "1 difference, the first in row 2, accuracy: nan against 0.75"),
+        ("3 5", "3 6", "1 difference, the first in row 1, spans: 3 5 against 3 6"),
+        ("b,1", "c,2", "2 differences, the first in row 2, unit: b against c"),
+        ("b,1,2 8,nan,2.5\n", "", "1 difference, the first in 2 rows against 1"),
+        ("accuracy", "correct", "4 differences, the first in row 1, accuracy: 0.5 against None"),
+    ]:
+        theirs.write_text(texts[0].replace(old, new))
+        status, printed = compare()
+        assert status == (words != "all equal")
+        assert f"{names[0]}: 2 rows, {words}" in printed and equal[1] in printed
+    theirs.write_text("")
+    assert cli.main(["findings", "--page", str(pages[0]), "--against", str(pages[1])]) == 2
+    assert f"{theirs} is damaged" in capsys.readouterr().err
+    with pytest.raises(FileNotFoundError, match="no file of results is both in"):
+        findings.against(pages[0], tmp_path / "nowhere")
+
+
 def test_rows_by_unit():
     """The mean over the runs of a unit, in the order of all rows, so that networks are paired whatever their order."""
     runs = (("b", 0, 1.0), ("a", 4, 2.0), ("b", 1, 4.0))
@@ -635,8 +673,10 @@ def test_rows_by_unit():
 @pytest.mark.parametrize(
     "options, words",
     [
-        (["--report", "--tasks", "match"], "--report takes no --tasks"),
-        (["--all", "accuracy"], "or --all, or --report"),
+        (["--report", "--tasks", "match"], "--report takes all stored results, and no --tasks"),
+        (["--all", "accuracy"], "or --all, --report or --against"),
+        (["--report", "--against", "a"], "or --all, --report or --against"),
+        (["--against", "a", "--tasks", "match"], "--against takes all stored results, and no --tasks"),
         (["lags", "--tasks", "psdigits"], "'lags' belongs to the task 'match' alone"),
         (["slow", "--tasks", "match"], "'slow' belongs to the task 'psdigits' alone"),
     ],

@@ -19,7 +19,17 @@ from minisnn.experiments.findings.claims import CLAIMS, holm, tests
 from minisnn.experiments.findings.full import train_full
 from minisnn.experiments.findings.intervals import Interval, mean_interval, paired_difference
 from minisnn.experiments.findings.report import report
-from minisnn.experiments.findings.results import EXPERIMENTS, applies, by_unit, chosen, curves, read, run, stored
+from minisnn.experiments.findings.results import (
+    EXPERIMENTS,
+    against,
+    applies,
+    by_unit,
+    chosen,
+    curves,
+    read,
+    run,
+    stored,
+)
 from minisnn.experiments.findings.tasks import LEVELS, MAIN, TASKS, Task
 
 __all__ = [
@@ -30,6 +40,7 @@ __all__ = [
     "TASKS",
     "Interval",
     "Task",
+    "against",
     "applies",
     "by_unit",
     "chosen",

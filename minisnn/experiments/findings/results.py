@@ -191,6 +191,44 @@ def stored(results) -> list[str]:
     return names
 
 
+def against(results, others) -> dict[str, tuple[int, list[str]]]:
+    """Compare stored results with those of a repetition, row by row and in all columns but the seconds.
+
+    Parameters
+    ----------
+    results, others : path
+        Folders of stored results. Files that `others` lacks are passed over.
+
+    Returns
+    -------
+    dict of str to (int, list of str)
+        For each file that both have its number of rows, and what differs, in words.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no file is in both folders.
+    ValueError
+        If a file is damaged.
+    """
+    found = {}
+    for task_name in TASKS:
+        for name in EXPERIMENTS:
+            files = [_file(folder, task_name, name) for folder in (results, others)]
+            if not all(path.exists() for path in files):
+                continue
+            rows, repeated = (read(folder, task_name, name) for folder in (results, others))
+            differing = [] if len(rows) == len(repeated) else [f"{len(rows)} rows against {len(repeated)}"]
+            for number, (row, other) in enumerate(zip(rows, repeated), start=1):
+                columns = [key for key in {**row, **other} if key != "seconds"]
+                texts = [(key, str(row.get(key)), str(other.get(key))) for key in columns]  # as text NaN equals NaN
+                differing += [f"row {number}, {key}: {one} against {two}" for key, one, two in texts if one != two]
+            found[files[0].name] = len(rows), differing
+    if not found:
+        raise FileNotFoundError(f"no file of results is both in {results} and in {others}")
+    return found
+
+
 def _number(key: str, text: str):
     """Read a number where it is one; units, and what has one value per layer, stay text."""
     if key in ("unit", "setting", "spans", "firing_rates", "decided"):
