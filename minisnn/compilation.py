@@ -12,7 +12,7 @@ import numpy as np
 from minisnn._internal.announce import announce, say
 from minisnn.core import batch
 from minisnn.core.reference import Layer, Readout
-from minisnn.core.surrogate import Triangle
+from minisnn.core.surrogate import BUILT_IN, Custom, Triangle
 
 if TYPE_CHECKING:
     from minisnn.network import Network
@@ -25,6 +25,22 @@ def prepare(dtype: str) -> None:
     with _compiling(f"the {dtype} kernels"):
         batch.gradients(layers, output, Triangle(), x, np.zeros(1, np.int64), np.full(1, 2), None)
         batch.logits(layers, output, Triangle(), x, np.full(1, 2))
+
+
+@cache
+def prepare_custom(dtype: str) -> None:
+    """Do the same for gradients with a surrogate of the user's own, whose kernels stop for it."""
+    layers, output, x = _tiny(dtype)
+    with _compiling(f"the {dtype} kernels for a surrogate of your own"):
+        custom = Custom("flat", derivative=np.zeros_like)
+        batch.gradients(layers, output, custom, x, np.zeros(1, np.int64), np.full(1, 2), None)
+
+
+def prepare_network(net: Network) -> None:
+    """Do so for what training and evaluation of this network run."""
+    prepare(net.dtype)
+    if type(net.surrogate) not in BUILT_IN:
+        prepare_custom(net.dtype)
 
 
 @cache
@@ -54,14 +70,14 @@ def _tiny(dtype: str):
 
 
 def warmup(net: Network) -> float:
-    """Compile the kernels that a network needs, or load them from the cache; print and return the seconds it took.
+    """Compile what training and evaluation of a network run, or load it from the cache; print and return the seconds.
 
     Without this call it happens at the first use, with a message if it takes longer than a second.
 
     Parameters
     ----------
     net : Network
-        Its dtype selects the kernels.
+        Its dtype selects the kernels; a `Custom` surrogate needs a few more.
 
     Returns
     -------
@@ -72,7 +88,7 @@ def warmup(net: Network) -> float:
     >>> seconds = ms.warmup(ms.Network([2, 8, 3]))  # before timing anything
     """
     start = time.perf_counter()
-    prepare(net.dtype)
+    prepare_network(net)
     seconds = time.perf_counter() - start
     say(f"minisnn: kernels for {net.dtype} are ready ({seconds:.1f} s)")
     return seconds

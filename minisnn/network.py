@@ -12,7 +12,7 @@ from minisnn import files, summary
 from minisnn._internal import storage, validate
 from minisnn._internal.classes import checked as checked_classes
 from minisnn._internal.types import ArrayLike, DTypeLike, Lengths, Masks, PathLike, PerLayer, SpanMode
-from minisnn.compilation import prepare, prepare_halves
+from minisnn.compilation import prepare_halves, prepare_network
 from minisnn.core import batch, parameters, readout
 from minisnn.core import recurrence as recurrences
 from minisnn.core import surrogate as surrogates
@@ -482,7 +482,7 @@ class Network:
         x = validate.sequences(x, self.sizes[0], self.dtype, lengths)
         lengths = validate.lengths(lengths, *x.shape[:2])
         masks = validate.masks(masks, len(x), self.sizes[1:-1], self.dtype)
-        prepare(self.dtype)
+        prepare_network(self)
         return x, lengths, masks
 
     def _logits_and_rates(self, x, lengths, span_mode):

@@ -16,7 +16,7 @@ from minisnn._internal import validate
 from minisnn._internal.rng import stream
 from minisnn._internal.types import ArrayLike, Lengths, Masks, SpanMode
 from minisnn.checks.oracle import Batch, make_batch
-from minisnn.checks.report import NOT_CHECKED, GradientError, Report, Row, compare
+from minisnn.checks.report import NO_LOSS, NOT_CHECKED, GradientError, Report, Row, compare, left_out
 from minisnn.checks.rungs import (
     float32_on_a_shared_tape,
     frozen_complex_steps,
@@ -161,7 +161,7 @@ def gradcheck(
 def _climb(name: str, net: Network, batch: Batch) -> list[Row]:
     """Return the rows of a rung, or one that says that it needs the primitive of the surrogate."""
     if net.surrogate.primitive is None and name in NEEDS_PRIMITIVE:
-        return [Row(name, "all", 0.0, 0.0, (), 0.0, 0.0, 0.0, NOT_CHECKED)]
+        return [left_out(name, NOT_CHECKED)]
     return LADDER[name](net, batch)
 
 
@@ -180,7 +180,8 @@ def check_all(
 ) -> Report:
     """Check small random networks of every kind with all methods of the ladder.
 
-    Any two options meet in some network: all pairs, not all combinations.
+    Any two options meet in some network: all pairs, not all combinations. Rungs 2 to 4 need a gradient that is not cut;
+    if none is chosen, their row says that they were not climbed.
 
     Parameters
     ----------
@@ -228,14 +229,16 @@ def check_all(
     networks = [_random_case(seed, sizes, **names) for names in _cases(lists)]
     rows = []
     for name in climbed:
+        of_rung = []
         for label, net, batch in networks:
-            rows += [replace(row, note=row.note or label) for row in LADDER[name](net, batch)]
-        report = Report(tuple(row for row in rows if row.rung == name))
+            of_rung += [replace(row, note=row.note or label) for row in LADDER[name](net, batch)]
+        report = Report(tuple(of_rung or [left_out(name, NO_LOSS)]))
         if show:
             header, line = report.summary().split("\n")
-            show(line if len(rows) > len(report.rows) else f"{header}\n{line}")
+            show(f"{header}\n{line}" if not rows else line)
         if not report.ok:
             raise GradientError(report)
+        rows += report.rows
     return Report(tuple(rows))
 
 

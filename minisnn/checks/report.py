@@ -10,6 +10,7 @@ from minisnn._internal.types import ArrayLike
 
 NOT_RETURNED = "not returned"
 NOT_CHECKED = "not checked: this surrogate has no primitive"
+NO_LOSS = "not checked: a gradient that is cut is no derivative of a loss"
 NOT_RESOLVED = "not resolved: the smooth loss is too rough for differences"
 
 
@@ -62,7 +63,7 @@ class Row:
     @property
     def compared(self) -> bool:
         """Whether there was something to compare; otherwise the note says why not."""
-        return self.note not in (NOT_RETURNED, NOT_CHECKED, NOT_RESOLVED)
+        return self.note not in (NOT_RETURNED, NOT_CHECKED, NO_LOSS, NOT_RESOLVED)
 
     @property
     def verdict(self) -> str:
@@ -137,6 +138,11 @@ class Report:
             largest, allowed = max(row.max_rel for row in rows), max(row.tolerance for row in rows)
             lines.append(f"{rung:<12} {len(rows):>5} {largest:>18.1e}  {allowed:>7.0e}  {verdict}")
         return "\n".join(lines)
+
+
+def left_out(rung: str, note: str) -> Row:
+    """Return the one row of a rung that is not climbed, with the reason."""
+    return Row(rung, "all", 0.0, 0.0, (), 0.0, 0.0, 0.0, note)
 
 
 class GradientError(AssertionError):

@@ -17,7 +17,7 @@ import numpy as np
 from minisnn._internal import announce, classes, storage, validate
 from minisnn._internal.rng import stream
 from minisnn._internal.types import PathLike
-from minisnn.compilation import prepare
+from minisnn.compilation import prepare_network
 from minisnn.core.recurrence import ASRC
 from minisnn.datasets import Dataset, Split
 from minisnn.network import Network
@@ -224,7 +224,7 @@ def fit(
             load_checkpoint(checkpoint, run, done)
     if not classes.are_numbers(data.classes):
         net.classes = data.classes
-    prepare(net.dtype)
+    prepare_network(net)
     save, last_whole = _keeper(checkpoint, minutes, run, done)
     try:
         if not done.stopped:

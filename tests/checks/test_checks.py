@@ -62,6 +62,20 @@ def test_check_all_shows_each_rung_and_stops_at_a_wrong_one(monkeypatch):
     assert len(lines) == list(checks.LADDER).index("4 frozen") + 1
 
 
+def test_check_all_says_which_rungs_a_cut_gradient_leaves_out():
+    """No rung passes with nothing checked and nothing said, nor stops the others."""
+    kinds = {"recurrence": ["src-3"], "neuron": ["lif"], "reset": ["soft"], "surrogate": ["sigmoid"]}
+    lines = []
+    report = checks.check_all(**kinds, gradient=["no-hops", "truncated"], show=lines.append)
+    need_it = {"2 smooth", "3 replay", "4 frozen"}
+    for line in "\n".join(lines).split("\n")[1:]:
+        assert line.endswith("a gradient that is cut is no derivative of a loss" if line[:8] in need_it else "  ok")
+    assert {row.rung for row in report.rows} == set(checks.LADDER)
+    assert {row.rung for row in report.rows if not row.compared} == need_it
+    (row,) = checks.check_all(**kinds, gradient=["no-hops"], rungs=["4 frozen"]).rows
+    assert not row.compared and "not checked" in row.verdict
+
+
 def test_all_pairs_meet():
     lists = {"a": [1, 2, 3, 4], "b": "xyz", "c": [True, False], "d": [None]}
     chosen = checks.all_pairs(lists)

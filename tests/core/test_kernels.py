@@ -328,20 +328,25 @@ def test_a_second_process_compiles_nothing(tmp_path):
 
 
 @pytest.mark.compiled
-def test_warmup_compiles_what_training_and_evaluation_run():
+@pytest.mark.parametrize(
+    "surrogate, used", [("ms.Triangle()", [1, 1, 0, 0, 0]), ("ms.Custom('c', derivative=np.tanh)", [1, 1, 1, 1, 1])]
+)
+def test_warmup_compiles_what_training_and_evaluation_run(surrogate, used):
     """So nothing is compiled in what is timed after it."""
-    code = """if True:
+    code = f"""if True:
         import numpy as np, minisnn as ms
         from minisnn.core import kernels
-        net, split = ms.Network([2, 4, 3, 2], ms.ASRC(3)), ms.datasets.Split(np.ones((3, 9, 2)), np.array([0, 1, 0]))
+        net = ms.Network([2, 4, 3, 2], ms.ASRC(3), surrogate={surrogate})
+        split = ms.datasets.Split(np.ones((3, 9, 2)), np.array([0, 1, 0]))
         ms.warmup(net)
         entries = (kernels.slab_gradients, kernels.slab_logits)
+        entries += (kernels.sequence_forward, kernels.loss_and_error, kernels.sequence_backward)
         before = [len(entry.signatures) for entry in entries]
         net.loss_and_grad(split.x, split.y), net.evaluate(split), net.predict(split.x)
         print(before, [len(entry.signatures) for entry in entries])"""
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "0"}
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
-    assert run.stdout.strip() == "[1, 1] [1, 1]"
+    assert run.stdout.strip() == f"{used} {used}"
 
 
 def test_import_compiles_nothing_and_draws_nothing():
