@@ -358,11 +358,11 @@ def test_train_arguments_that_cannot_be_read(calls, arguments, capsys):
         (["--surrogate", "Triangle"], "surrogate must be one of 'triangle'"),
         (["--schedule", "linear"], "schedule must be one of"),
         (["--hidden", "5", "0"], "must be at least 1, got 0"),
-        (["--max-span", "5"], "max_span would change nothing: the recipe has data='mnist', model='src'"),
+        (["--max-span", "5"], "max_span would change nothing: the recipe has model='src'"),
         (["--model", "rsnn", "--span", "3", "--lag", "4"], "span, lag would change nothing"),
         (
             ["--neuron-lr", "1", "--per-neuron"],
-            "neuron_lr, per_neuron would change nothing: the recipe has data='mnist'",
+            "neuron_lr, per_neuron would change nothing: the recipe has learn_decay=False",
         ),
         (["--span", "3", "4"], "span has 2 values, (3, 4), expected one number or one per hidden layer, 3 for hidden="),
     ],

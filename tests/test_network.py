@@ -155,6 +155,8 @@ def test_views_write_through(rng):
     net.params["readout.bias"] = 0.25
     assert (view == 0.25).all()
     assert (net.params.flat[net.params.block("readout.bias")] == 0.25).all()
+    with pytest.raises(ValueError, match="role must be one of .*, got 'span_logit'; did you mean 'span logit'"):
+        net.params.names("span_logit")
     net.params.flat[...] = 0.5
     assert (net.params["layers.0.w_in"] == 0.5).all()
     copy = net.params.copy()

@@ -24,24 +24,23 @@ def integer(value, name: str, minimum: int) -> int:
     return int(value)
 
 
-def number(value, name: str, low: float, high: float, open_ends: bool = False) -> float:
-    """Return `value` as a float in [low, high], or in (low, high) if `open_ends`."""
+def number(value, name: str, low: float, high: float, ends: str = "[]") -> float:
+    """Return `value` as a float from low to high; a round bracket of `ends` leaves out that end."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
-    inside = low < value < high if open_ends else low <= value <= high
+    inside = low <= value <= high and not (ends[0] == "(" and value == low) and not (ends[1] == ")" and value == high)
     if not inside or not np.isfinite(value):
-        ends = "()" if open_ends else "[]"
         raise ValueError(f"{name} must be a finite number in {ends[0]}{low}, {high}{ends[1]}, got {value}")
     return float(value)
 
 
-def per_neuron(value, name: str, low: float, high: float, open_ends: bool = False) -> float | tuple[float, ...]:
-    """Return a number, or a sequence with one number per neuron as a tuple; all of them in the interval."""
+def per_neuron(value, name: str, low: float, high: float, ends: str = "[]") -> float | tuple[float, ...]:
+    """Return a number, or a sequence with one number per neuron as a tuple; all of them as in `number`."""
     if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) and np.ndim(value) > 0:
         if np.ndim(value) != 1 or len(value) == 0:
             raise ValueError(f"{name} must be a number or one number per neuron, got shape {np.shape(value)}")
-        return tuple(number(v, f"{name}[{i}]", low, high, open_ends) for i, v in enumerate(value))
-    return number(value, name, low, high, open_ends)
+        return tuple(number(v, f"{name}[{i}]", low, high, ends) for i, v in enumerate(value))
+    return number(value, name, low, high, ends)
 
 
 def choice(value, name: str, choices) -> str:
@@ -73,7 +72,7 @@ def held(values, name: str, dtype: str) -> None:
 
 def temperature(value, name: str, dtype: str) -> float:
     """Return `value` as a float that is above 0, and held by `dtype`."""
-    value = number(value, name, 0.0, np.inf, open_ends=True)
+    value = number(value, name, 0.0, np.inf, "()")
     held(value, name, dtype)
     return value
 

@@ -49,7 +49,7 @@ class LIF:
     detach_reset: bool = False
 
     def __post_init__(self):
-        _check(self, open_ends=False)
+        _check(self, "[]")
 
 
 @suggesting
@@ -80,7 +80,7 @@ class PLIF:
     per_neuron: bool = False
 
     def __post_init__(self):
-        _check(self, open_ends=True)
+        _check(self, "()")
         object.__setattr__(self, "per_neuron", validate.flag(self.per_neuron, "per_neuron"))
         if isinstance(self.decay, tuple) and not self.per_neuron:
             raise ValueError("one decay per neuron needs per_neuron=True: otherwise the layer has a single logit")
@@ -124,20 +124,19 @@ class ALIF:
     adaptation_strength: PerNeuron = 0.1
 
     def __post_init__(self):
-        _check(self, open_ends=False)
-        below_1 = float(np.nextafter(1.0, 0.0))
-        for name, high in (("adaptation_decay", below_1), ("adaptation_strength", np.inf)):
-            object.__setattr__(self, name, validate.per_neuron(getattr(self, name), name, 0.0, high))
+        _check(self, "[]")
+        for name, high in (("adaptation_decay", 1.0), ("adaptation_strength", np.inf)):
+            object.__setattr__(self, name, validate.per_neuron(getattr(self, name), name, 0.0, high, "[)"))
 
 
 KINDS = (LIF, PLIF, ALIF)
 Neuron = LIF | PLIF | ALIF
 
 
-def _check(neuron, open_ends: bool) -> None:
+def _check(neuron, ends_of_decay: str) -> None:
     """Check the fields that all kinds have; turn sequences into tuples, so that neurons compare and hash."""
-    decay = validate.per_neuron(neuron.decay, "decay", 0.0, 1.0, open_ends)
-    threshold = validate.per_neuron(neuron.threshold, "threshold", 0.0, np.inf, open_ends=True)
+    decay = validate.per_neuron(neuron.decay, "decay", 0.0, 1.0, ends_of_decay)
+    threshold = validate.per_neuron(neuron.threshold, "threshold", 0.0, np.inf, "()")
     detach_reset = validate.flag(neuron.detach_reset, "detach_reset")
     for name, value in (("decay", decay), ("threshold", threshold), ("detach_reset", detach_reset)):
         object.__setattr__(neuron, name, value)

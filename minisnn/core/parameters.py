@@ -126,7 +126,9 @@ class Params:
         Parameters
         ----------
         role : {"weight", "span logit", "neuron"}
+            ValueError if it is none of them.
         """
+        validate.choice(role, "role", ROLES)
         return [name for name, block in self.blocks.items() if block.role == role]
 
     def __repr__(self) -> str:

@@ -34,7 +34,7 @@ class _Pair:
 
     def __post_init__(self):
         for name in ("peak", "width"):
-            object.__setattr__(self, name, validate.number(getattr(self, name), name, 0.0, np.inf, open_ends=True))
+            object.__setattr__(self, name, validate.number(getattr(self, name), name, 0.0, np.inf, "()"))
 
     @property
     def kinks(self) -> tuple[float, ...]:
@@ -169,7 +169,7 @@ class Custom:
             raise TypeError(f"derivative must be a function of an array, got {self.derivative!r}{slip}")
         kinks = tuple(validate.number(u, f"kinks[{i}]", -np.inf, np.inf) for i, u in enumerate(self.kinks))
         object.__setattr__(self, "kinks", kinks)
-        object.__setattr__(self, "width", validate.number(self.width, "width", 0.0, np.inf, open_ends=True))
+        object.__setattr__(self, "width", validate.number(self.width, "width", 0.0, np.inf, "()"))
 
 
 BUILT_IN = (Triangle, Rectangle, Exponential, Sigmoid, Gaussian, ATan, FastSigmoid)

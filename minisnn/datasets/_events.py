@@ -64,7 +64,7 @@ def events_to_array(
     (2, 4, 4)
     """
     n_steps, n_units = validate.integer(n_steps, "n_steps", 1), validate.integer(n_units, "n_units", 1)
-    max_time = validate.number(max_time, "max_time", 0.0, np.inf, open_ends=True)
+    max_time = validate.number(max_time, "max_time", 0.0, np.inf, "()")
     channels = checked_channels(channels, n_units)
     times, units = _checked_events(times, units, n_units, max_time)
     starts = np.arange(n_steps) * max_time / n_steps  # compared, since quotients round
@@ -113,7 +113,7 @@ def array_to_events(counts: ArrayLike, max_time: float) -> tuple[np.ndarray, np.
     [[0.0, 2.0], [0.0, 0.0], [1.0, 0.0]]
     """
     counts = validate.real(counts, "counts")
-    max_time = validate.number(max_time, "max_time", 0.0, np.inf, open_ends=True)
+    max_time = validate.number(max_time, "max_time", 0.0, np.inf, "()")
     if counts.ndim != 2:
         slip = "; turn the recordings of a batch into events one by one" if counts.ndim == 3 else ""
         raise ValueError(f"counts must have the axes (T, channels), got shape {counts.shape}{slip}")

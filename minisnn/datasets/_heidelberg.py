@@ -111,7 +111,7 @@ def heidelberg(
     """
     words = validate.choice(words, "words", FILES)
     n_steps, seed = validate.integer(n_steps, "n_steps", 1), validate.integer(seed, "seed", 0)
-    max_time = validate.number(max_time, "max_time", 0.0, np.inf, open_ends=True)
+    max_time = validate.number(max_time, "max_time", 0.0, np.inf, "()")
     channels = checked_channels(channels, N_UNITS)
     import_extra("h5py", "events", "recordings of spikes are read")  # before a download
     record = {"name": "heidelberg", "words": words, "n_steps": n_steps, "max_time": max_time, "channels": channels}

@@ -103,7 +103,7 @@ def speech_commands(
     if validate.integer(classes, "classes", 1) not in (12, 35):
         raise ValueError(f"classes must be 35 (all words) or 12 (ten words, unknown, silence), got {classes}")
     if unknown is not None:
-        unknown = validate.number(unknown, "unknown", 1e-9, 1.0)
+        unknown = validate.number(unknown, "unknown", 0.0, 1.0, "(]")
     seed = validate.integer(seed, "seed", 0)
     spectra = _spectra(data_folder(folder, "speech", f"{ARCHIVE}, or what is in it,"))
     splits = {

@@ -277,29 +277,34 @@ def recipe(name: str, **settings) -> Recipe:
     changed = replace(base, **settings)
     unused = [setting for setting in settings if not matters(changed, setting)]
     if unused:
-        raise ValueError(
-            f"{', '.join(unused)} would change nothing: the recipe has data={changed.data!r}, model={changed.model!r}, "
-            f"learn_decay={changed.learn_decay!r}, adaptive={changed.adaptive!r}"
-        )
+        causes = dict.fromkeys(DEPENDS_ON[setting] for setting in unused)
+        has = ", ".join(f"{cause}={getattr(changed, cause)!r}" for cause in causes)
+        raise ValueError(f"{', '.join(unused)} would change nothing: the recipe has {has}")
     return changed
+
+
+DEPENDS_ON = {
+    **dict.fromkeys(("span", "max_span"), "model"),
+    **dict.fromkeys(("shared_spans", "span_lr", "first_temperature", "last_temperature"), "model"),
+    **dict.fromkeys(("neuron_lr", "per_neuron"), "learn_decay"),
+    **dict.fromkeys(("adaptation_decay", "adaptation_strength"), "adaptive"),
+    "target_rate": "rate_penalty",
+    **dict.fromkeys(("data_seed", *(setting for known in DATA.values() for setting in known)), "data"),
+}
+"""The setting that decides whether another one has an effect; all others always have one."""
 
 
 def matters(recipe: Recipe, setting: str) -> bool:
     """Check whether a setting has any effect with the data, model and neurons of the recipe."""
-    of_models = {"span": ("src",), "max_span": ("asrc", "mixture", "random")}
-    of_models |= dict.fromkeys(("shared_spans", "span_lr", "first_temperature", "last_temperature"), ("asrc",))
-    if setting in of_models:
-        return recipe.model in of_models[setting]
-    if setting in ("neuron_lr", "per_neuron"):
-        return bool(recipe.learn_decay)
-    if setting in ("adaptation_decay", "adaptation_strength"):
-        return bool(recipe.adaptive)
-    if setting == "target_rate":
-        return recipe.rate_penalty > 0
-    if setting == "data_seed" and own_data.is_file(recipe.data):
-        return not own_data.sizes(recipe.data).is_split
-    of_data = {name for names in DATA.values() for name in names}
-    return setting not in of_data or setting in DATA.get(recipe.data, ())
+    cause = DEPENDS_ON.get(setting)
+    if cause == "model":
+        of_models = {"span": ("src",), "max_span": ("asrc", "mixture", "random")}
+        return recipe.model in of_models.get(setting, ("asrc",))
+    if setting == "data_seed":
+        return not (own_data.is_file(recipe.data) and own_data.sizes(recipe.data).is_split)
+    if cause == "data":
+        return setting in DATA.get(recipe.data, ())
+    return cause is None or bool(getattr(recipe, cause))  # learn_decay, adaptive, rate_penalty
 
 
 def differences(before: Recipe, now: Recipe) -> list[str]:

@@ -1,6 +1,6 @@
 """Sweeps: a recipe over a grid of settings and seeds, in many processes or on many machines, resumable.
 
-    sweep.json       what the sweep is: recipe, grid, seeds
+    sweep.json       the recipe, and the versions with which the sweep began
     results/         one JSON file per run that has ended, written by this process as it comes
     runs/            the folders of the runs (on the machine that trained them)
     sweep.csv        one row per run, made anew from results/ after each of them
@@ -122,7 +122,7 @@ def sweep(
 def _sweep(recipe: str, tasks: dict[str, dict], folder: Path, executor, progress: bool) -> dict[str, str]:
     """Run what is left of a sweep in a folder that this process holds, and return errors by the names of the runs."""
     locks.tidy(storage.make_folder(folder / "results"))
-    _check_same_sweep(folder, {"recipe": recipe, "tasks": sorted(tasks), "versions": VERSIONS})
+    _check_same_sweep(folder, {"recipe": recipe, "versions": VERSIONS})
     read_rows(folder)  # a damaged result is reported now, not after hours
     _check_same_settings(folder, recipe, tasks)
     left = {name: task for name, task in tasks.items() if not _result_file(folder, name).exists()}

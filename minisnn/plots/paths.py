@@ -124,7 +124,7 @@ def animate(
     from PIL import Image
 
     checked_suffix(file, ".gif")
-    factor = validate.number(factor, "factor", 0.0, 1.0, open_ends=True)
+    factor = validate.number(factor, "factor", 0.0, 1.0, "()")
     paths = ((HALF_AND_HALF, 1), ((True, True), 15)) if paths is None else paths
     lags = {_places(hops, span)[-1][0] for hops, span in paths}
     if len(lags) != 1:

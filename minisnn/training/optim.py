@@ -26,11 +26,10 @@ def _check(optimizer) -> None:
     for name in ("lr", "span_lr", "neuron_lr", "weight_decay"):
         object.__setattr__(optimizer, name, validate.number(getattr(optimizer, name), name, 0.0, np.inf))
     if hasattr(optimizer, "eps"):
-        object.__setattr__(optimizer, "eps", validate.number(optimizer.eps, "eps", 0.0, np.inf, open_ends=True))
+        object.__setattr__(optimizer, "eps", validate.number(optimizer.eps, "eps", 0.0, np.inf, "()"))
     for name in ("beta1", "beta2", "momentum"):
         if hasattr(optimizer, name):
-            below_1 = float(np.nextafter(1.0, 0.0))
-            object.__setattr__(optimizer, name, validate.number(getattr(optimizer, name), name, 0.0, below_1))
+            object.__setattr__(optimizer, name, validate.number(getattr(optimizer, name), name, 0.0, 1.0, "[)"))
 
 
 def _groups(optimizer, params: Params, lr_factor: float) -> tuple[np.ndarray, np.ndarray]:

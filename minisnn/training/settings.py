@@ -41,7 +41,7 @@ def checked(net, data, optimizer, schedule, callback, options: dict) -> dict:
         "batch_size": validate.integer(options["batch_size"], "batch_size", 1),
         "temperatures": [validate.temperature(t, "temperatures", net.dtype) for t in temperatures],
         "clip_norm": clip_norm(options["clip_norm"]),
-        "dropout": validate.number(options["dropout"], "dropout", 0.0, float(np.nextafter(1.0, 0.0))),
+        "dropout": validate.number(options["dropout"], "dropout", 0.0, 1.0, "[)"),
         "gradient": gradient_options(options["gradient"], net.dtype),
         "seed": validate.integer(options["seed"], "seed", 0),
     }
@@ -51,7 +51,7 @@ def checked(net, data, optimizer, schedule, callback, options: dict) -> dict:
 
 def clip_norm(value) -> float | None:
     """Return the largest norm of a gradient; None: any."""
-    return None if value is None else validate.number(value, "clip_norm", 0.0, np.inf, open_ends=True)
+    return None if value is None else validate.number(value, "clip_norm", 0.0, np.inf, "()")
 
 
 def check_state(optimizer, state) -> None:
@@ -106,15 +106,15 @@ def identity(data: Dataset) -> dict:
     TypeError
         If the record holds something that is not JSON.
     """
-    parts = {}
+    found = {"record": _as_json(data.record)}
     for name in ("train", "validation", "test"):
         split = getattr(data, name)
         if isinstance(split, Split):
             y, lengths = (None if a is None else np.asarray(a, np.int64) for a in (split.y, split.lengths))
-            parts[name] = f"{split.x.shape} {fingerprint(x=split.x, y=y, lengths=lengths)[:16]}"
+            found[name] = f"{split.x.shape} {fingerprint(x=split.x, y=y, lengths=lengths)[:16]}"
         else:
-            parts[name] = "made on the fly"
-    return {**_as_json(data.record), **parts}
+            found[name] = "made on the fly"
+    return found
 
 
 def _as_json(record: dict) -> dict:

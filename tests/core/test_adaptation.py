@@ -108,7 +108,7 @@ def test_the_ladder_holds(rng):
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"adaptation_decay": 1.0}, "adaptation_decay must be a finite number in"),
+        ({"adaptation_decay": 1.0}, r"adaptation_decay must be a finite number in \[0\.0, 1\.0\), got 1\.0"),
         ({"adaptation_strength": -0.1}, "adaptation_strength must be a finite number in"),
         ({"adaptation_decay": [0.5, np.nan]}, r"adaptation_decay\[1\]"),
     ],

@@ -268,14 +268,18 @@ def test_equal_data_in_other_integers_is_the_same(tmp_path):
     assert fit(network(), other, checkpoint=tmp_path / "run.npz", resume=True) == history
 
 
+RECORD = {"noise": 1, "train": "a"}
+
+
 def test_of_batches_made_on_the_fly_validation_is_compared(tmp_path):
     """And the record, which is all that can tell how the batches are made."""
     path, data, other = tmp_path / "run.npz", handmade(), handmade("validation", "x")
     batches = [(data.train.x, data.train.y)]
-    fit(network(), Dataset(lambda epoch: batches, data.validation, data.test, 2, {"noise": 1}), checkpoint=path)
+    fit(network(), Dataset(lambda epoch: batches, data.validation, data.test, 2, RECORD), checkpoint=path)
     for validation, record, words in (
-        (other.validation, {"noise": 1}, r"data\.validation: "),
-        (data.validation, {"noise": 2}, r"data\.noise: 1 in the checkpoint, now 2"),
+        (other.validation, RECORD, r"data\.validation: "),
+        (data.validation, {**RECORD, "noise": 2}, r"data\.record\.noise: 1 in the checkpoint, now 2"),
+        (data.validation, {**RECORD, "train": "b"}, r"data\.record\.train: a in the checkpoint, now b"),
     ):
         with pytest.raises(ValueError, match=words):
             dataset = Dataset(lambda epoch: batches, validation, data.test, 2, record)
@@ -293,7 +297,7 @@ def test_records_with_numbers_of_numpy(tmp_path):
     history = fit(network(), with_record(record), checkpoint=path)
     plain = {"a": 3, "b": [0.5, True], "c": [0, 1, 2], "d": {"e": float("nan")}}
     assert fit(network(), with_record(plain), checkpoint=path, resume=True) == history
-    with pytest.raises(ValueError, match=r"data\.a: 3 in the checkpoint, now 4"):
+    with pytest.raises(ValueError, match=r"data\.record\.a: 3 in the checkpoint, now 4"):
         fit(network(), with_record({**plain, "a": 4}), checkpoint=path, resume=True)
 
 
