@@ -54,8 +54,8 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command, and return the exit status.
 
-    0; 1 if a check or a run failed; 2 if the input is invalid, or an extra is missing; 128 + the number of the signal
-    that interrupted it, or of SIGPIPE.
+    0; 1 if a check failed, runs of a sweep did, or results differ; 2 if the input is invalid, an extra is missing, or a
+    training diverged; 128 + the number of the signal that interrupted it, or of SIGPIPE.
     """
     announce.replace_unknown_characters()
     options = vars(make_parser().parse_args(arguments))

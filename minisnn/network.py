@@ -11,6 +11,7 @@ import numpy as np
 from minisnn import files, summary
 from minisnn._internal import storage, validate
 from minisnn._internal.classes import checked as checked_classes
+from minisnn._internal.names import suggesting
 from minisnn._internal.types import ArrayLike, DTypeLike, Lengths, Masks, PathLike, PerLayer, SpanMode
 from minisnn.compilation import prepare_halves, prepare_network
 from minisnn.core import batch, parameters, readout
@@ -23,6 +24,16 @@ from minisnn.core.tape import Adjoint, Evaluation, Tape, gather
 from minisnn.initial import initial
 
 
+class _OnClass(classmethod):
+    """A class method that an object does not have: `net.load(path)` would make a network that nobody keeps."""
+
+    def __get__(self, instance, owner=None):
+        if instance is not None:
+            raise AttributeError("load makes a new network: write net = Network.load(path)")
+        return super().__get__(instance, owner)
+
+
+@suggesting
 class Network:
     """A recurrent spiking network: inputs, one or more hidden layers, and a readout that counts spikes.
 
@@ -46,7 +57,8 @@ class Network:
     Attributes
     ----------
     params : Params
-        `net.params["layers.0.w_rec"]` is a view: writing into it changes the network.
+        `net.params["layers.0.w_rec"]` is a view: writing into it changes the network. `net.params = other.params`
+        copies all values.
     temperature : float
         T° > 0 of the softmax over spans; `fit` lowers it.
     classes : array (classes,)
@@ -70,6 +82,12 @@ class Network:
     ('float64', (8, 3), 1.0, 5)
     """
 
+    # No others can be set: a slip such as net.threshold = 2 is an error.
+    __slots__ = (
+        *("_sizes", "_dtype", "_recurrence", "_neuron", "_surrogate", "_readout_window", "_seed"),
+        *("_params", "_temperature", "_classes", "__weakref__"),
+    )
+
     def __init__(
         self, sizes: Sequence[int], recurrence: PerLayer[recurrences.Recurrence] | None = None,
         neuron: PerLayer[Neuron] | None = None, surrogate: surrogates.Surrogate | None = None,
@@ -80,8 +98,8 @@ class Network:
         recurrence = recurrences.Recurrent() if recurrence is None else recurrence
         self._recurrence, self._neuron = self._kinds(recurrence, LIF() if neuron is None else neuron)
         self.surrogate, self.readout_window = surrogates.Triangle() if surrogate is None else surrogate, readout_window
-        self.seed = validate.integer(seed, "seed", 0)
-        self.params = initial(self.sizes, self.recurrence, self.neuron, self.seed, self.dtype)
+        self._seed = validate.integer(seed, "seed", 0)
+        self._params = initial(self.sizes, self.recurrence, self.neuron, self.seed, self.dtype)
         self.temperature, self.classes = 1.0, None
 
     # Settings: some can be changed, and are checked then
@@ -95,6 +113,23 @@ class Network:
     def dtype(self) -> str:
         """Precision, "float32" or "float64"; `astype` returns a copy in the other one."""
         return self._dtype
+
+    @property
+    def seed(self) -> int:
+        """Seed of the initial weights; for others make another network."""
+        return self._seed
+
+    @property
+    def params(self) -> Params:
+        """Weights, biases, span logits and decay logits. To assign those of another network copies their values."""
+        return self._params
+
+    @params.setter
+    def params(self, value: Params) -> None:
+        if not isinstance(value, Params) or value.blocks != self.params.blocks:
+            got = value.shapes if isinstance(value, Params) else type(value).__name__
+            raise ValueError(f"params must be those of a network of this kind, {self.params.shapes}, got {got}")
+        self.params.flat[...] = value.astype(self.dtype).flat
 
     @property
     def recurrence(self) -> tuple[recurrences.Recurrence, ...]:
@@ -224,7 +259,7 @@ class Network:
         """
         other = copy.copy(self)
         other._dtype = validate.choice(str(np.dtype(dtype)), "dtype", validate.DTYPES)
-        other.params = self.params.astype(other.dtype)
+        other._params = self.params.astype(other.dtype)
         other._kinds(self.recurrence, self.neuron)  # checked anew: what float64 holds may be too much for float32
         other.temperature, other.surrogate = self.temperature, self.surrogate
         return other
@@ -298,7 +333,7 @@ class Network:
     def predict(self, x: ArrayLike, lengths: Lengths = None) -> np.ndarray:
         """Predict the class of each sequence, (B,) of int: that of its largest logit, with hard spans.
 
-        `net.classes[net.predict(x)]` are the names.
+        `net.classes[net.predict(x, lengths)]` are the names. Without `lengths`, padding is read as input.
 
         Parameters
         ----------
@@ -422,7 +457,7 @@ class Network:
         """
         storage.save_npz(path, "network", {"config": self.config()}, dict(self.params.items()))
 
-    @classmethod
+    @_OnClass
     def load(cls, path: PathLike, surrogate: surrogates.Custom | None = None) -> Network:
         """Read a network from a file that `save` wrote.
 

@@ -180,6 +180,13 @@ CALLS = {
     "of a function": (lambda: ms.Adam(learning_rate=1e-3), "Adam has no argument 'learning_rate'; did you mean lr?"),
     "moment": (lambda: ms.SGD(moment=0.9), "did you mean momentum?"),
     "alpha": (lambda: ms.ATan(alpha=2.0), "ATan has no argument 'alpha'; did you mean width?"),
+    "spans": (lambda: ms.SRC(spans=3), "did you mean span?"),
+    "max spans": (lambda: ms.ASRC(spans=3), "did you mean max_span?"),
+    "spike_grad": (
+        lambda: ms.Network([1, 4, 2], spike_grad=None),
+        "did you mean surrogate?",
+    ),
+    "window": (lambda: ms.Network([1, 4, 2], window=5), "did you mean readout_window?"),
     "lag": (lambda: ms.SRC(lag=3), "did you mean span?"),
     "span": (lambda: ms.ASRC(span=3), "did you mean max_span?"),
     "kink": (lambda: ms.Custom("mine", np.abs, np.abs, kink=[0]), "did you mean kinks?"),

@@ -155,7 +155,7 @@ def test_views_write_through(rng):
     net.params["readout.bias"] = 0.25
     assert (view == 0.25).all()
     assert (net.params.flat[net.params.block("readout.bias")] == 0.25).all()
-    with pytest.raises(ValueError, match="role must be one of .*, got 'span_logit'; did you mean 'span logit'"):
+    with pytest.raises(ValueError, match=r"role must be one of .*, got 'span_logit'; did you mean 'span logit'"):
         net.params.names("span_logit")
     net.params.flat[...] = 0.5
     assert (net.params["layers.0.w_in"] == 0.5).all()
@@ -994,6 +994,9 @@ def test_large_inputs_are_evaluated_in_parts(rng, monkeypatch):
         ("neuron", ms.PLIF(), ValueError, "needs other parameters than there are; make a new Network"),
         ("recurrence", ms.ASRC(3), ValueError, "needs other parameters than there are"),
         ("recurrence", 3, TypeError, "recurrence must be"),
+        ("params", ms.Network([2, 9, 4, 3]).params, ValueError, r"params must be those of .*'readout.w': \(4, 3\)"),
+        ("params", ms.Network([2, 5, 4, 3], ms.Feedforward()).params, ValueError, "params must be those of a network"),
+        ("params", {}, ValueError, "params must be those of .* got dict"),
     ],
 )
 def test_a_setting_that_is_changed_is_checked(name, value, error, words):
@@ -1014,12 +1017,43 @@ def test_settings_that_can_be_changed(rng):
         setattr(changed, name, value)
     assert changed.loss_and_grad(x, y)[0] == made.loss_and_grad(x, y)[0]
     assert changed.config() == made.config()
-    with pytest.raises(AttributeError):
-        changed.sizes = [2, 9, 3]
-    with pytest.raises(AttributeError):
-        changed.dtype = "float64"
+    for name in ("sizes", "dtype", "seed", "spans", "threshold", "recurence"):  # fixed; a method; none at all
+        with pytest.raises(AttributeError):
+            setattr(changed, name, 3)
     changed.sizes[1] = 9  # of a list of one's own
     assert changed.sizes == [2, 5, 4, 3]
+
+
+def test_parameters_of_another_network_are_copied():
+    """So the two can be trained apart; in the dtype of the network that gets them."""
+    one, other = ms.Network([2, 5, 3], seed=1, dtype="float64"), ms.Network([2, 5, 3], ms.SRC(4))
+    view = other.params["layers.0.w_in"]
+    other.params = one.params
+    np.testing.assert_array_equal(other.params.flat, one.params.flat.astype(np.float32))
+    assert other.params.flat.dtype == np.float32
+    one.params["layers.0.w_in"] = 7.0
+    assert (other.params["layers.0.w_in"] != 7.0).all()
+    other.params["layers.0.w_in"] = 3.0
+    assert (one.params["layers.0.w_in"] == 7.0).all() and (view == 3.0).all()
+
+
+def test_parameters_as_a_dict():
+    params = ms.Network([2, 5, 3]).params
+    views = dict(params)
+    assert list(views) == list(params.shapes) == list(params.keys()) and len(params) == len(views)
+    views["readout.bias"][0] = 4.0
+    assert params["readout.bias"][0] == 4.0
+
+
+def test_what_is_passed_for_an_array(rng):
+    """Data in place of its arrays; and `load` of an object, which would be lost."""
+    net, data = ms.Network([1, 5, 10]), ms.datasets.digits()
+    for thing, words in ((data.test, "got a Split: pass its x, and its lengths"), (data, "did you mean data.train.x")):
+        for call in (net.predict, net.record, lambda data: net.loss_and_grad(data, [0])):
+            with pytest.raises(TypeError, match=words):
+                call(thing)
+    with pytest.raises(AttributeError, match=r"write net = Network\.load\(path\)"):
+        net.load("net.npz")
 
 
 def test_copies_and_tapes_keep_their_kinds(rng):

@@ -12,7 +12,7 @@ ALIASES = {  # here: elsewhere, in lower case and without hyphens, underscores a
     "reset": "resetmechanism resetmethod resetmode vreset",
     "hard": "zero tozero value resetvalue",
     "soft": "subtract subtraction resetsubtract bysubtraction",
-    "span": "lam lambda skip delay lag",
+    "span": "lam lambda skip delay lag spans",
     "max_span": "k maxdelay maxlag spans",
     "lr": "learningrate eta alpha",
     "weight_decay": "wd l2 decay",
@@ -62,6 +62,9 @@ def _plain(word: str) -> str:
 
 def did_you_mean(word, known: Iterable[str]) -> str:
     """Return "; did you mean ...?" for the end of a message, or nothing."""
+    begun = [f"'{name}'" for name in known if isinstance(word, str) and name.startswith(f"{word}-")]
+    if len(begun) > 1:
+        return f"; did you mean one of {', '.join(begun)}?"
     name = meant(word, known) if isinstance(word, str) else None
     return f"; did you mean {name!r}?" if name else ""
 

@@ -85,6 +85,10 @@ def unmasked(x, name: str) -> None:
 
 def real(x, name: str) -> np.ndarray:
     """Return `x` as a bool, integer or float array of any shape; the dtype is kept."""
+    if hasattr(x, "x") and hasattr(x, "y"):
+        raise TypeError(f"{name} must be an array, got a {type(x).__name__}: pass its x, and its lengths as lengths=")
+    if hasattr(x, "train"):
+        raise TypeError(f"{name} must be an array, got a {type(x).__name__}; did you mean data.train.x?")
     ragged = "are the sequences of different length? Pad them with zeros, and pass their lengths as lengths="
     unmasked(x, name)
     try:

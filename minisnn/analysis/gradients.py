@@ -299,7 +299,7 @@ def hops(
                 parts[1:] += p * (before[-k][:-1] * slope[:, d - k, np.newaxis]) @ numbers.w_rec
         before = [*before, parts][-longest:]
     leak = np.broadcast_to(np.diag(numbers.decay**lag), (B, N, N))
-    by_hops = {f"{n} hop" + "s" * (n > 1): part for n, part in enumerate(parts) if n > 0}
+    by_hops = {counted(n, "hop"): part for n, part in enumerate(parts) if n > 0}
     return {"leak": leak.copy(), "reset": parts[0] - leak, **by_hops}
 
 

@@ -8,5 +8,5 @@ jax_model.py     the same model in JAX
 torch_model.py   the same model in PyTorch, also an oracle of the tests
 peer.py          times one of these two, in turns with minisnn, in a process of its own
 
-Imports `training/`, `network.py` and what lies below them; JAX and PyTorch only on request.
+Imports `analysis/`, `training/`, `network.py` and what lies below them; JAX and PyTorch only on request.
 """

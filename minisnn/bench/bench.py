@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 
 from minisnn._internal import announce, validate
+from minisnn._internal.display import counted
 from minisnn._internal.threads import n_threads
 from minisnn._internal.version import __version__
 from minisnn.bench import cases
@@ -122,8 +123,7 @@ def seconds_of_a_gradient() -> float:
 
 def minutes(seconds: float) -> str:
     """Put seconds into words, e.g. "2 minutes"."""
-    n = max(1, round(seconds / 60))
-    return f"{n} minute{'s' * (n > 1)}"
+    return counted(max(1, round(seconds / 60)), "minute")
 
 
 # The report

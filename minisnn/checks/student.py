@@ -133,7 +133,7 @@ def check_backward(net: Network, batch: oracle.Batch, backward: Callable) -> Rep
     Raises
     ------
     TypeError, ValueError
-        If `backward` returns no dict, an unknown name, or nothing at all.
+        If `batch` is another one; if `backward` returns no dict, an unknown name, or nothing at all.
 
     Examples
     --------
@@ -144,6 +144,8 @@ def check_backward(net: Network, batch: oracle.Batch, backward: Callable) -> Rep
     >>> [row.block for row in ms.checks.check_backward(net, batch, backward).wrong]
     ['layers.0.d_bias']
     """
+    if not isinstance(batch, oracle.Batch):
+        raise TypeError(f"batch must come from minisnn.checks.make_batch(net, x, y), got {type(batch).__name__}")
     net = net.astype("float64")
     tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
     rng = stream(0, "student")

@@ -90,7 +90,7 @@ def record(layers, output, surrogate, x, lengths, masks) -> tuple[list[LayerTape
                 lowered[i][b, :T] = _rows(work.lowered, net, i, T_max, T)
 
     in_threads(run, B, lambda: _new_work(net, x), _worth(lengths, layers))
-    tapes = [layer_tape(layer, v, met, lengths) for layer, v, met in zip(layers, vs, lowered)]
+    tapes = [layer_tape(layer, v, low, lengths) for layer, v, low in zip(layers, vs, lowered)]
     return tapes, counts, result
 
 
@@ -200,8 +200,8 @@ def _rows(flat, net: Net, i: int, room: int, T: int) -> np.ndarray:
 def _fill_slopes(surrogate, layers, net: Net, work: Work, T: int) -> None:
     """Fill `work.slope` with σ′(v - θ) of all layers, by a user's own derivative."""
     for i, layer in enumerate(layers):
-        met = work.v if layer.adaptation is None else work.lowered
-        u = _rows(met, net, i, work.room, T) - layer.threshold
+        lowered = work.v if layer.adaptation is None else work.lowered
+        u = _rows(lowered, net, i, work.room, T) - layer.threshold
         _rows(work.slope, net, i, work.room, T)[...] = validate.slope(surrogate, u)
 
 

@@ -64,6 +64,8 @@ class Params:
     >>> params["readout.w"] = 0
     >>> [name for name, value in params.items() if (value != before[name]).any()]
     ['readout.w']
+    >>> dict(params).keys() == params.shapes.keys()  # views by name
+    True
     >>> params.names("span logit"), params.block("layers.0.bias")
     (['layers.0.span_logits'], slice(6, 9, None))
     >>> ms.Params.zeros(params.blocks, "float32").astype("float64").flat.shape
@@ -146,6 +148,13 @@ class Params:
         return name in self.blocks
 
     def __iter__(self) -> Iterator[str]:
+        return iter(self.blocks)
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def keys(self) -> Iterator[str]:
+        """Iterate over names, as iteration does; so `dict(params)` works."""
         return iter(self.blocks)
 
     def items(self) -> Iterator[tuple[str, np.ndarray]]:

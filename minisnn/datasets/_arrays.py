@@ -77,7 +77,7 @@ def from_arrays(
     ((32, 7, 2), ['no', 'yes'])
     >>> net = ms.Network([2, 8, data.n_classes])
     >>> history = ms.fit(net, data, epochs=1, progress=False)
-    >>> net.classes[net.predict(data.test.x)].shape  # a name for each sequence
+    >>> net.classes[net.predict(data.test.x, data.test.lengths)].shape  # a name for each sequence
     (4,)
 
     New data with the same names, for `evaluate`, are numbered as those were:

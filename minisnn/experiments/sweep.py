@@ -29,9 +29,10 @@ from minisnn._internal.types import PathLike
 from minisnn.experiments import own_data, recipes
 from minisnn.experiments import run as runs
 from minisnn.experiments.workers import check_can_start, processes, stoppable
+from minisnn.plots.training import OUTCOME
 from minisnn.training.checkpoint import VERSIONS
 
-COLUMNS = ("test_accuracy", "test_accuracy_soft", "validation_accuracy", "best_epoch", "seconds")
+COLUMNS = tuple(name for name in OUTCOME if name not in ("seed", "spans", "firing_rates"))
 """The entries of a run's result that a row of a sweep has, besides spans and firing rates as text."""
 LONGEST_NAME = 240  # bytes of a run's name: file systems allow 255, and files are written with a few more at first
 PATIENCE = 10.0  # seconds for which a run waits for its folder, in which an interrupted one may still be ending
@@ -328,9 +329,7 @@ def write_csv(folder: Path) -> list[dict]:
     """Write `sweep.csv` from the results, whole, and return the rows."""
     rows = read_rows(folder)
     settings = dict.fromkeys(name for row in rows for name in settings_of(row))
-    storage.write_text(
-        folder / "sweep.csv", storage.as_csv(rows, [*settings, "seed", *COLUMNS, "spans", "firing_rates"])
-    )
+    storage.write_text(folder / "sweep.csv", storage.as_csv(rows, [*settings, *OUTCOME]))
     return rows
 
 

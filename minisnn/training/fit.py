@@ -18,7 +18,7 @@ from minisnn._internal import announce, classes, storage, validate
 from minisnn._internal.rng import stream
 from minisnn._internal.types import PathLike
 from minisnn.compilation import prepare_network
-from minisnn.core.recurrence import ASRC
+from minisnn.core.recurrence import ASRC, SRC
 from minisnn.datasets import Dataset, Split
 from minisnn.network import Network
 from minisnn.training import optim, settings
@@ -107,7 +107,9 @@ def train_step(
     True
     """
     clip_norm, lr_factor = settings.clip_norm(clip_norm), validate.number(lr_factor, "lr_factor", 0.0, np.inf)
-    settings.check_state(optimizer, state)
+    if not isinstance(batch, Batch):
+        raise TypeError(f"batch must be a minisnn.Batch(x, y), got {type(batch).__name__}")
+    settings.check_state(optimizer, state, net.params)
     loss, grads = net.loss_and_grad(*batch[:3], masks=batch.masks, **(gradient or {}))  # forward and backward
     norm = optim.clip(grads, clip_norm)
     optimizer.update(net.params, grads, state, lr_factor)  # update
@@ -163,8 +165,8 @@ def fit(
     seed : int
         Seed of shuffling and dropout; at least 0.
     callback : callable, optional
-        Called as `callback(net, history)` after each epoch; if it returns True, training stops. The stop is kept in the
-        checkpoint: resumed, the run is over.
+        Called as `callback(net, history)` after each epoch; if it returns True, training stops, with False or None it
+        goes on. The stop is kept in the checkpoint: resumed, the run is over.
     progress : bool
         Whether to show progress bars, one for the run and one for the epoch.
     checkpoint : path, optional
@@ -185,7 +187,8 @@ def fit(
     Raises
     ------
     TypeError, ValueError
-        If an argument is invalid, the data does not fit the network, or the checkpoint belongs to another run.
+        If an argument is invalid, the data does not fit the network, the checkpoint belongs to another run or is none,
+        or the callback returned something else.
     FloatingPointError
         If a loss, gradient or parameter is not finite; the message names epoch and batch, counted from 1.
     KeyboardInterrupt
@@ -196,7 +199,8 @@ def fit(
     Warns
     -----
     RuntimeWarning
-        If a layer is still silent or saturated after 15 % of the epochs; once, after the checkpoint was written.
+        If a layer is still silent or saturated after 15 % of the epochs; once, after the checkpoint was written. If the
+        span of an SRC is not below the steps of the training sequences.
 
     Examples
     --------
@@ -222,8 +226,11 @@ def fit(
             raise OSError(f"checkpoint is the folder {checkpoint}, expected the name of a file")
         if resume and checkpoint.exists():
             load_checkpoint(checkpoint, run, done)
+        elif checkpoint.exists():
+            _check_is_checkpoint(checkpoint)
     if not classes.are_numbers(data.classes):
         net.classes = data.classes
+    _warn_about_spans(net, data.train)
     prepare_network(net)
     save, last_whole = _keeper(checkpoint, minutes, run, done)
     try:
@@ -240,6 +247,14 @@ def fit(
             save_checkpoint(checkpoint, run, done)
         raise
     return _finish(net, done)
+
+
+def _check_is_checkpoint(path: Path) -> None:
+    """Raise ValueError if a new run would replace a file that is no checkpoint, such as a saved network."""
+    try:
+        storage.load_npz(path, "checkpoint")
+    except ValueError as error:
+        raise ValueError(f"checkpoint= would replace another file: {error}; name another file") from error
 
 
 def _finish(net: Network, done: Progress) -> History:
@@ -299,13 +314,20 @@ def _train(net, data, optimizer, run, done: Progress, save, callback, progress: 
                 done.best.flat[...] = net.params.flat
             save(now=True)
             advance(loss=f"{row['train_loss']:.3f}", validation=f"{accuracies[-1]:.1%}")
-            if callback is not None and callback(net, history):
+            if callback is not None and _stops(callback(net, history)):
                 done.stopped = True
                 save(now=True)
             if epoch + 1 == math.ceil(epochs * GRACE):
                 _warn_about_rates(row["firing_rates"], epoch + 1, epochs)
             if done.stopped:
                 break
+
+
+def _stops(returned) -> bool:
+    """Check what a callback returned: nothing, or whether to stop; a number or a text is a slip."""
+    if not (returned is None or isinstance(returned, bool | np.bool_)):
+        raise TypeError(f"callback must return True to stop training, False or None, got {returned!r}")
+    return bool(returned)
 
 
 def _train_epoch(net, train, epoch, optimizer, done: Progress, run, save, progress: bool) -> dict:
@@ -357,6 +379,19 @@ def _validate_epoch(net, split, row) -> dict:
     row["span_weights"] = [None if p is None else [float(p_k) for p_k in p] for p in net.span_weights()]
     row["seconds"] += time.perf_counter() - start
     return row
+
+
+def _warn_about_spans(net, train) -> None:
+    """Warn, in the name of the caller of `fit`, of layers whose skip is longer than any sequence."""
+    T = train.x.shape[1] if isinstance(train, Split) else math.inf
+    for i, recurrence in enumerate(net.recurrence):
+        if isinstance(recurrence, SRC) and recurrence.span >= T:
+            warnings.warn(
+                f"the sequences have {T} steps, so no spike of layer {i} comes back after {recurrence.span}: the layer "
+                "is feedforward; try a shorter span",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
 
 def _warn_about_rates(firing_rates, epoch: int, epochs: int) -> None:

@@ -22,8 +22,7 @@ def checked(net, data, optimizer, schedule, callback, options: dict) -> dict:
     if not isinstance(data, Dataset):
         slip = "minisnn.datasets.from_arrays(x, y) makes one of your arrays"
         raise TypeError(f"data must be a Dataset, got {type(data).__name__}; {slip}")
-    if not isinstance(optimizer, optim.SGD | optim.AdamW):
-        raise TypeError(f"optimizer must be AdamW(), Adam() or SGD(), got {optimizer!r}; are the parentheses missing?")
+    check_optimizer(optimizer)
     if not callable(schedule):
         raise TypeError(f"schedule must be a function of (epoch, epochs), e.g. minisnn.one_cycle, got {schedule!r}")
     temperatures = options["temperatures"]
@@ -54,12 +53,22 @@ def clip_norm(value) -> float | None:
     return None if value is None else validate.number(value, "clip_norm", 0.0, np.inf, "()")
 
 
-def check_state(optimizer, state) -> None:
-    """Raise ValueError if the memory of an optimiser is that of another one."""
+def check_state(optimizer, state, params: Params) -> None:
+    """Raise TypeError or ValueError if the memory of an optimiser is that of another one, or of other parameters."""
+    check_optimizer(optimizer)
     needed = optimizer.start(Params.zeros({}, np.float32)).keys()
     if not isinstance(state, dict) or state.keys() != needed:
         got = sorted(state) if isinstance(state, dict) else type(state).__name__
         raise ValueError(f"state must come from optimizer.start(net.params) and hold {sorted(needed)}, got {got}")
+    for name, array in state.items():
+        if name != "step" and array.shape != params.flat.shape:
+            raise ValueError(f"state[{name!r}] is for {array.size} parameters, this network has {params.flat.size}")
+
+
+def check_optimizer(optimizer) -> None:
+    """Raise TypeError if it is none."""
+    if not isinstance(optimizer, optim.SGD | optim.AdamW):
+        raise TypeError(f"optimizer must be AdamW(), Adam() or SGD(), got {optimizer!r}; are the parentheses missing?")
 
 
 def _derivative(surrogate) -> list[float] | None:

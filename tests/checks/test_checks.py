@@ -181,6 +181,16 @@ def test_kinks_are_kept_away_from(rng):
         rungs.away_from_kinks(net, batch, step=0.05)
 
 
+def test_far_too_many_potentials_are_refused_soon(rng, monkeypatch):
+    """Not after fifty runs of thousands of sequences: two tell."""
+    net, runs, tapes = random_network(rng), [], oracle.smooth_tapes
+    batch = oracle.make_batch(net, *random_batch(rng, net, B=70, T=60))
+    monkeypatch.setattr(oracle, "smooth_tapes", lambda *a: runs.append(1) or tapes(*a))
+    with pytest.raises(ValueError, match=r"some of the \d+ potentials .*check fewer sequences"):
+        rungs.away_from_kinks(net, batch, step=0.01)
+    assert len(runs) == 2
+
+
 @pytest.mark.parametrize("T, size", [(40, 1e22), (150, 1e44)])
 def test_gradients_that_explode_are_not_blamed(rng, T, size):
     """Complex steps follow the recorded run, where rounding can't blow up, and what they move is small."""

@@ -166,7 +166,8 @@ def test_unknown_recipes(name):
     with pytest.raises(ValueError, match=pattern) as caught:
         recipes.recipe(name)
     named = [known for known in RECIPES if repr(known) in str(caught.value)]
-    assert named == list(RECIPES) or len(named) == 1  # all, or the one that may be meant
+    begun = [known for known in RECIPES if known.startswith(f"{name}-")]
+    assert named == (begun or list(RECIPES)) or len(named) == 1  # all, or those that may be meant
 
 
 @pytest.mark.parametrize("setting", ["spann", "batchsize", "folder", "lambda"])
@@ -367,6 +368,10 @@ def test_what_would_change_nothing_is_named():
     """All of it, and it is the new model and data that count."""
     with pytest.raises(ValueError, match=r"^lag, span would change nothing: .*data='digits', model='asrc'"):
         recipes.recipe("match-src", lag=7, epochs=3, data="digits", model="asrc", span=3, max_span=5)
+    with pytest.raises(ValueError, match=r"there is no recipe 'match'; did you mean one of 'match-ff', .*'match-asrc'"):
+        recipes.recipe("match")
+    with pytest.raises(ValueError, match="there is no setting 'spans'; did you mean 'span'"):
+        recipes.recipe("match-src", spans=3)
     with pytest.raises(ValueError, match=r"^target_rate would change nothing: the recipe has rate_penalty=0\.0$"):
         recipes.recipe("psdigits-src", target_rate=0.1)
     assert recipes.recipe("psdigits-src", model="asrc", max_span=5) == replace(RECIPES["psdigits-asrc"], max_span=5)

@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -192,6 +193,33 @@ def test_callback_stops():
     assert net.temperature == history.column("temperature")[history.best_epoch]
 
 
+@pytest.mark.parametrize(
+    "returned, stops", [(None, 0), (False, 0), (np.bool_(False), 0), (True, 1), (np.bool_(True), 1)]
+)
+def test_what_a_callback_may_return(returned, stops):
+    assert len(fit(network(), epochs=3, callback=lambda net, history: returned)) == (1 if stops else 3)
+
+
+@pytest.mark.parametrize("returned", [0.7, 1, "stop", np.zeros(2)])
+def test_other_things_that_a_callback_returns(tmp_path, returned):
+    """As the number of bytes that `write` returns; what was trained is in the checkpoint."""
+    with pytest.raises(TypeError, match="callback must return True to stop training, False or None, got"):
+        fit(network(), epochs=3, callback=lambda net, history: returned, checkpoint=tmp_path / "run.npz")
+    assert len(fit(network(), epochs=3, checkpoint=tmp_path / "run.npz", resume=True)) == 3
+
+
+@pytest.mark.parametrize("span, warned", [(8, 0), (9, 1), (20, 1)])
+def test_spans_that_no_sequence_has(span, warned):
+    """Sequences have nine steps; the other layer is not named."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ms.fit(network([ms.SRC(2), ms.SRC(span)]), problem(), epochs=1, batch_size=16, progress=False)
+    assert len(caught) == warned
+    if warned:
+        assert f"9 steps, so no spike of layer 1 comes back after {span}" in str(caught[0].message)
+        assert caught[0].filename == __file__
+
+
 def test_equal_seeds_give_equal_bits():
     results = []
     for net_seed, seed in ((0, 0), (0, 0), (1, 0), (0, 1)):
@@ -358,8 +386,12 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, other, words):
 
 
 def test_wrong_checkpoints(tmp_path):
+    """They are refused, and not replaced."""
     path = tmp_path / "run.npz"
     network().save(path)
+    with pytest.raises(ValueError, match=r"would replace another file: .*'minisnn network', expected .* another file"):
+        fit(network(), checkpoint=path)
+    assert ms.Network.load(path).sizes == network().sizes
     with pytest.raises(ValueError, match="'minisnn network', expected a 'minisnn checkpoint'"):
         fit(network(), checkpoint=path, resume=True)
     path.write_text("no checkpoint")

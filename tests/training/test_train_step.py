@@ -161,3 +161,17 @@ def test_the_state_of_another_optimiser(rng):
         ms.train_step(net, batch, sgd, adam.start(net.params))
     with pytest.raises(ValueError, match="got NoneType"):
         ms.train_step(net, batch, sgd, None)
+    state = adam.start(ms.Network([1, 3, 2]).params)
+    with pytest.raises(
+        ValueError, match=rf"state\['m'\] is for 23 parameters, this network has {net.params.flat.size}"
+    ):
+        ms.train_step(net, batch, adam, state)
+    assert state["step"] == 0
+
+
+def test_other_things_than_a_batch_or_an_optimiser(rng):
+    net, batch = problem(rng)
+    with pytest.raises(TypeError, match=r"batch must be a minisnn\.Batch\(x, y\), got tuple"):
+        ms.train_step(net, (batch.x, batch.y), DESCENT, DESCENT.start(net.params))
+    with pytest.raises(TypeError, match=r"optimizer must be .*are the parentheses missing"):
+        ms.train_step(net, batch, ms.SGD, {})

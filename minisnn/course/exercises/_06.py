@@ -83,7 +83,7 @@ def slip(backward) -> str | None:
     slope = Triangle().derivative(run.v - layer.threshold)
     tape, params = checks.StudentTape(x, *run, slope, mask), checks.StudentParams(*layer, net.temperature)
     result = returning(backward, NEEDED)(tape, e.copy(), params)
-    p, T = layer.tap_weights, net.temperature
+    p, temperature = layer.tap_weights, net.temperature
     delta, d_p = (np.asarray(result[name], float) for name in ("delta", "d_tap_weights"))
     if delta.shape != run.v.shape or d_p.shape != p.shape:
         return None
@@ -111,13 +111,13 @@ def slip(backward) -> str | None:
             "d_tap_weights has p in it; the derivative of p z with respect to p is z.",
         ),
         ("d_span_logits", p * (d_p - p @ d_p), "d_span_logits lacks 1/T°; params.temperature has T°."),
-        ("d_span_logits", p * d_p / T, "d_span_logits lacks the mean Σ p d_p; its sum must be 0."),
+        ("d_span_logits", p * d_p / temperature, "d_span_logits lacks the mean Σ p d_p; its sum must be 0."),
         (
             "d_span_logits",
-            p * (d_p - d_p.mean()) / T,
+            p * (d_p - d_p.mean()) / temperature,
             "d_span_logits takes the plain mean of d_p; in (11) p weighs it.",
         ),
-        ("d_span_logits", (d_p - p @ d_p) / T, "d_span_logits lacks the factor p_k in front of (11)."),
+        ("d_span_logits", (d_p - p @ d_p) / temperature, "d_span_logits lacks the factor p_k in front of (11)."),
         ("d_span_logits", d_p, "d_span_logits is d_tap_weights; the softmax between them is missing."),
     ]
     for name, wrong, sentence in slips:

@@ -332,7 +332,7 @@ def _measured(path: Path, stamp: dict) -> list[dict] | None:
         raise ValueError(f"{path} is not what an experiment wrote ({error!r}); delete it") from error
 
 
-def configuration(task: Task, best: dict | None) -> dict:
+def configuration(task: Task, best: dict) -> dict:
     """Return all settings of the task's recipe, what was tried and chosen, and the settings of measurements."""
     return {
         "recipe": asdict(recipes.recipe(task.recipe, **task.common)),

@@ -10,7 +10,6 @@ import numpy as np
 
 from minisnn import plots
 from minisnn._internal import storage
-from minisnn.experiments import recipes
 from minisnn.experiments.findings import full, measures
 from minisnn.experiments.findings.experiments import DECIDED
 from minisnn.experiments.findings.intervals import mean_interval
@@ -196,7 +195,7 @@ def _spans(results, name, rows):
 
 def _robustness(results, name):
     rows = read(results, name, "robustness")
-    chance = 100 / recipes.n_classes(recipes.RECIPES[TASKS[name].recipe])
+    chance = measures.chance(name)
 
     def paint(axes):
         for ax, noise in zip(axes, LEVELS):

@@ -28,10 +28,15 @@ def test_accuracy(results, name: str, network: str) -> np.ndarray:
     return 100 * by_unit(read(results, name, "accuracy"), "test_accuracy", network=network)
 
 
+def chance(name: str) -> float:
+    """Return the accuracy of guessing on a task, in per cent."""
+    return 100 / recipes.n_classes(recipes.RECIPES[TASKS[name].recipe])
+
+
 def guesses(results, name: str, network: str) -> bool:
     """Check whether a network is no better than guessing: then noise has nothing to take from it."""
     interval = mean_interval(test_accuracy(results, name, network))
-    return interval.low <= 100 / recipes.n_classes(recipes.RECIPES[TASKS[name].recipe])
+    return interval.low <= chance(name)
 
 
 def log_far_share(results, name: str, network: str, far: int | None = None) -> np.ndarray:
