@@ -24,15 +24,6 @@ from minisnn.core.tape import Adjoint, Evaluation, Tape, gather
 from minisnn.initial import initial
 
 
-class _OnClass(classmethod):
-    """A class method that an object does not have: `net.load(path)` would make a network that nobody keeps."""
-
-    def __get__(self, instance, owner=None):
-        if instance is not None:
-            raise AttributeError("load makes a new network: write net = Network.load(path)")
-        return super().__get__(instance, owner)
-
-
 @suggesting
 class Network:
     """A recurrent spiking network: inputs, one or more hidden layers, and a readout that counts spikes.
@@ -457,9 +448,9 @@ class Network:
         """
         storage.save_npz(path, "network", {"config": self.config()}, dict(self.params.items()))
 
-    @_OnClass
+    @classmethod
     def load(cls, path: PathLike, surrogate: surrogates.Custom | None = None) -> Network:
-        """Read a network from a file that `save` wrote.
+        """Make a network from a file that `save` wrote: `net = Network.load(path)`.
 
         Parameters
         ----------
@@ -525,3 +516,15 @@ class Network:
         x, lengths, _ = self._check_batch(x, lengths, None)
         logits, spikes = batch.logits(self.layers(span_mode), self.readout(), self.surrogate, x, lengths)
         return logits, tuple(float(n / (lengths.sum() * size)) for n, size in zip(spikes, self.sizes[1:-1]))
+
+
+class _OfTheClassAlone(classmethod):
+    """A class method that objects do not have: `net.load(path)` would make a network that nobody keeps."""
+
+    def __get__(self, instance, owner=None):
+        if instance is not None:
+            raise AttributeError("load makes a new network: write net = Network.load(path)")
+        return super().__get__(instance, owner)
+
+
+Network.load = _OfTheClassAlone(Network.load.__func__)  # not as a decorator, which type checkers would not see through
