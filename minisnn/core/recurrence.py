@@ -54,7 +54,8 @@ class SRC:
     Parameters
     ----------
     span : int
-        λ >= 1; otherwise TypeError or ValueError.
+        λ >= 1; otherwise TypeError or ValueError. In sequences of at most λ steps nothing comes back: the layer is
+        feedforward there.
 
     Examples
     --------

@@ -18,7 +18,7 @@ from minisnn._internal import announce, classes, storage, validate
 from minisnn._internal.rng import stream
 from minisnn._internal.types import PathLike
 from minisnn.compilation import prepare_network
-from minisnn.core.recurrence import ASRC, SRC
+from minisnn.core.recurrence import ASRC
 from minisnn.datasets import Dataset, Split
 from minisnn.network import Network
 from minisnn.training import optim, settings
@@ -199,8 +199,7 @@ def fit(
     Warns
     -----
     RuntimeWarning
-        If a layer is still silent or saturated after 15 % of the epochs; once, after the checkpoint was written. If the
-        span of an SRC is not below the steps of the training sequences.
+        If a layer is still silent or saturated after 15 % of the epochs; once, after the checkpoint was written.
 
     Examples
     --------
@@ -230,7 +229,6 @@ def fit(
             _check_is_checkpoint(checkpoint)
     if not classes.are_numbers(data.classes):
         net.classes = data.classes
-    _warn_about_spans(net, data.train)
     prepare_network(net)
     save, last_whole = _keeper(checkpoint, minutes, run, done)
     try:
@@ -379,19 +377,6 @@ def _validate_epoch(net, split, row) -> dict:
     row["span_weights"] = [None if p is None else [float(p_k) for p_k in p] for p in net.span_weights()]
     row["seconds"] += time.perf_counter() - start
     return row
-
-
-def _warn_about_spans(net, train) -> None:
-    """Warn, in the name of the caller of `fit`, of layers whose skip is longer than any sequence."""
-    T = train.x.shape[1] if isinstance(train, Split) else math.inf
-    for i, recurrence in enumerate(net.recurrence):
-        if isinstance(recurrence, SRC) and recurrence.span >= T:
-            warnings.warn(
-                f"the sequences have {T} steps, so no spike of layer {i} comes back after {recurrence.span}: the layer "
-                "is feedforward; try a shorter span",
-                RuntimeWarning,
-                stacklevel=3,
-            )
 
 
 def _warn_about_rates(firing_rates, epoch: int, epochs: int) -> None:

@@ -4,7 +4,6 @@ import csv
 import itertools
 import json
 import math
-import warnings
 
 import numpy as np
 import pytest
@@ -206,18 +205,6 @@ def test_other_things_that_a_callback_returns(tmp_path, returned):
     with pytest.raises(TypeError, match="callback must return True to stop training, False or None, got"):
         fit(network(), epochs=3, callback=lambda net, history: returned, checkpoint=tmp_path / "run.npz")
     assert len(fit(network(), epochs=3, checkpoint=tmp_path / "run.npz", resume=True)) == 3
-
-
-@pytest.mark.parametrize("span, warned", [(8, 0), (9, 1), (20, 1)])
-def test_spans_that_no_sequence_has(span, warned):
-    """Sequences have nine steps; the other layer is not named."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        ms.fit(network([ms.SRC(2), ms.SRC(span)]), problem(), epochs=1, batch_size=16, progress=False)
-    assert len(caught) == warned
-    if warned:
-        assert f"9 steps, so no spike of layer 1 comes back after {span}" in str(caught[0].message)
-        assert caught[0].filename == __file__
 
 
 def test_equal_seeds_give_equal_bits():
