@@ -349,6 +349,8 @@ def test_a_wrong_backward_is_located(rng):
 
 def test_a_student_gets_clear_errors(rng):
     net, x, y = student_network(rng)
+    with pytest.raises(TypeError, match=r"batch must come from minisnn\.checks\.make_batch\(net, x, y\), got Batch"):
+        checks.check_backward(net, ms.Batch(x, y), lambda *a: {})
     with pytest.raises(TypeError, match="must return a dict"):
         ms.gradcheck(net, x, y, backward=lambda *a: None)
     with pytest.raises(ValueError, match="returned nothing to check"):
