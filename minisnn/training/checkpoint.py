@@ -54,6 +54,14 @@ def save_checkpoint(path, run: dict, progress: Progress) -> None:
     storage.save_npz(path, "checkpoint", header, {"params": progress.params.flat, "best": progress.best.flat, **state})
 
 
+def check_is_checkpoint(path) -> None:
+    """Raise ValueError if a new run would replace a file that is no checkpoint, such as a saved network."""
+    try:
+        storage.load_npz(path, "checkpoint")
+    except ValueError as error:
+        raise ValueError(f"checkpoint= would replace another file: {error}; name another file") from error
+
+
 def load_checkpoint(path, run: dict, progress: Progress) -> None:
     """Fill `progress` from a checkpoint; say so if other versions wrote it, since the last bits may then differ.
 

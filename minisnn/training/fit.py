@@ -23,7 +23,7 @@ from minisnn.datasets import Dataset, Split
 from minisnn.network import Network
 from minisnn.training import optim, settings
 from minisnn.training.batches import batches, dropout_masks
-from minisnn.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from minisnn.training.checkpoint import Progress, check_is_checkpoint, load_checkpoint, save_checkpoint
 from minisnn.training.history import History
 
 SILENT, SATURATED = 0.001, 0.9  # firing rates, spikes per neuron and step
@@ -226,7 +226,7 @@ def fit(
         if resume and checkpoint.exists():
             load_checkpoint(checkpoint, run, done)
         elif checkpoint.exists():
-            _check_is_checkpoint(checkpoint)
+            check_is_checkpoint(checkpoint)
     if not classes.are_numbers(data.classes):
         net.classes = data.classes
     prepare_network(net)
@@ -245,14 +245,6 @@ def fit(
             save_checkpoint(checkpoint, run, done)
         raise
     return _finish(net, done)
-
-
-def _check_is_checkpoint(path: Path) -> None:
-    """Raise ValueError if a new run would replace a file that is no checkpoint, such as a saved network."""
-    try:
-        storage.load_npz(path, "checkpoint")
-    except ValueError as error:
-        raise ValueError(f"checkpoint= would replace another file: {error}; name another file") from error
 
 
 def _finish(net: Network, done: Progress) -> History:
