@@ -1,5 +1,6 @@
 """The findings: statistics, tasks and tuning, experiments, claims, stored results, tables and figures."""
 
+import csv
 import json
 import re
 import shutil
@@ -557,8 +558,8 @@ def test_report(tmp_path, tiny, capsys):
     document.write_text("# Title\n<!-- findings: claims -->\n<!-- end of findings -->\ntext\n" + "".join(marks))
     assert cli.main(["findings", "--report", "--page", str(tmp_path / "page")]) == 0
     printed = [Path(line) for line in capsys.readouterr().out.splitlines()]
-    assert printed[0] == document
-    assert len(printed) == 5 and all(path.read_bytes()[:4] == b"\x89PNG" for path in printed[1:])
+    assert printed[:2] == [stored / claims.PAIRS, document]
+    assert len(printed) == 6 and all(path.read_bytes()[:4] == b"\x89PNG" for path in printed[2:])
     text = document.read_text()
     assert "stale" not in text and text.startswith("# Title\n<!-- findings: claims -->\n| claim | task |")
     assert tables.fill(text, stored) == text
@@ -767,12 +768,25 @@ def test_claim_1_for_other_lags(made, monkeypatch):
     for network, extra in (("SRC", 12), ("ALIF RSNN", 30)):
         curve = {f"lag {d}": 10.0 ** (-d) + (0.5 if d == extra else 0) for d in range(40)}
         made["gradients"] += of_units(network=network, **curve)
-    head, _, row = tables.beyond(None).splitlines()
+    head, _, row, *links = tables.beyond(None).splitlines()
+    assert links == ["", "Rows: [delayed match](results/match-gradients.csv)"]
     values = dict(zip(head.split(" | ")[1:], row.split(" | ")[1:]))
-    assert list(values) == ["5", "10", "15", "20", "25", "30", "35 |"]
+    assert list(values) == ["5", "10", "15", "20", "25", "30", "35", "decades per step |"]
+    slopes = [measures.decades_per_step(None, "match", network)[0] for network in ("SRC", "ALIF RSNN")]
+    assert values["decades per step |"] == f"{slopes[0] - slopes[1]:+.3f} ± 0.000 |"
     share = {n: sum(10.0 ** (-d) + 0.5 * (d == n) for d in range(21, 40)) for n in (12, 30)}
     assert values["20"] == measures.signed(findings.mean_interval([np.log10(share[12] / share[30])] * 3), 2)
     assert float(values["10"].split()[0]) == 0 and float(values["15"].split()[0]) < -10
+
+
+def test_shares_beyond(rng):
+    """By their definition, of several curves at once; what lies beyond no lag but the last is the last."""
+    found = rng.random((3, 2, 7))
+    shares = measures.shares_beyond(found)
+    assert shares.shape == (3, 2, 6)
+    for far in range(6):
+        expected = [[sum(curve[far + 1 :]) / sum(curve) for curve in pair] for pair in found]
+        np.testing.assert_allclose(shares[..., far], expected, rtol=1e-12)
 
 
 def noisy(network, clean, under):
@@ -824,7 +838,7 @@ def test_claims_about_accuracy(made):
     made["accuracy"] = of_units(network="ASRC", test_accuracy=0.99 + FLAT / 100)
     made["accuracy"] += of_units(network="SRC", test_accuracy=0.995)
     assert replace(verdict(made, "3a"), corrected=1.0).verdict == "undecided; both solve the task"
-    assert replace(verdict(made, "3a"), corrected=0.01).verdict == "refuted"
+    assert replace(verdict(made, "3a"), corrected=0.01).verdict == "refuted; no difference above 2"
     made["accuracy"][3:] = of_units(network="SRC", test_accuracy=0.975)
     assert not verdict(made, "3a").at_ceiling
 
@@ -915,6 +929,30 @@ def test_numbers_with_intervals_in_the_text_stand_in_a_table():
     assert len(quoted) >= 4
     assert [number for number in quoted if number not in in_tables] == []
     assert abs(52 * tasks.SLOW_EPOCHS - 200 * 235) < 52 and f"{52 * tasks.SLOW_EPOCHS:,}" in text
+
+
+def test_what_the_claims_compare_is_stored():
+    """`claims.csv` is that of the stored results, and the tests are those of its differences."""
+    with open(RESULTS / claims.PAIRS, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = findings.stored(RESULTS)
+    expected = claims.pairs(RESULTS, names)
+    assert [list(row) for row in rows] == [list(row) for row in expected]
+    for row, other in zip(rows, expected, strict=True):
+        for key, value in other.items():
+            assert row[key] == value if isinstance(value, str) else float(row[key]) == pytest.approx(value, abs=2e-6)
+        assert float(row["difference"]) == pytest.approx(float(row["of network"]) - float(row["of other"]), abs=2e-6)
+    for test in findings.tests(RESULTS, names):
+        number = test.claim.text.split()[0]
+        of_test = [row for row in rows if (row["claim"], row["task"]) == (number, test.task)]
+        assert [row["unit"] for row in of_test] == list(findings.TASKS[test.task].units)
+        found = stats.ttest_1samp([float(row["difference"]) for row in of_test], 0.0)
+        assert found.pvalue == pytest.approx(test.p, rel=1e-3) and {row["other"] for row in of_test} == {test.other}
+    with open(RESULTS / "psdigits-accuracy.csv", newline="", encoding="utf-8") as file:
+        accuracy = {(row["network"], row["unit"]): 100 * float(row["test_accuracy"]) for row in csv.DictReader(file)}
+    for row in rows:
+        if (row["claim"], row["task"]) == ("3a", "psdigits"):
+            assert float(row["of network"]) == pytest.approx(accuracy["ASRC", row["unit"]], abs=2e-6)
 
 
 @pytest.mark.parametrize("name", findings.TASKS)

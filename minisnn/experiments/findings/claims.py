@@ -1,5 +1,6 @@
 """The primary claims of `tutorials/findings/PLAN.md`: what is measured of each, and Holm's verdicts over all tasks."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ from minisnn.experiments.findings import measures
 from minisnn.experiments.findings.intervals import Interval, paired_difference
 from minisnn.experiments.findings.tasks import TASKS
 
+PAIRS = "claims.csv"  # what the tests compare, beside the stored results
 LEVEL = 0.05
 MARGIN = 2.0  # points
 CEILING = 98.0  # %: two networks above it solve the task
@@ -29,7 +31,7 @@ class Claim:
     unit : str
         Of the difference.
     margin : float, optional
-        An undecided difference whose interval lies within it reads "no difference above" it.
+        A difference whose interval lies within it reads "no difference above" it.
     above_chance : bool
         Whether it says nothing of networks that guess.
     """
@@ -100,14 +102,15 @@ class Test:
         """What the test says of the claim."""
         if self.difference is None:
             return "not tested"
+        word = "undecided"
         if self.corrected < LEVEL:
-            return "supported" if self.difference.mean > 0 else "refuted"
-        if self.at_ceiling:
-            return "undecided; both solve the task"
+            word = "supported" if self.difference.mean > 0 else "refuted"
+        elif self.at_ceiling:
+            return f"{word}; both solve the task"
         margin = self.claim.margin
         if margin is not None and max(-self.difference.low, self.difference.high) <= margin:
-            return f"undecided; no difference above {margin:g}"
-        return "undecided"
+            return f"{word}; no difference above {margin:g}"
+        return word
 
 
 def tests(results, stored: list[str]) -> list[Test]:
@@ -117,11 +120,29 @@ def tests(results, stored: list[str]) -> list[Test]:
     return [replace(test, corrected=float(p)) for test, p in zip(found, corrected)]
 
 
+def pairs(results, stored: list[str]) -> list[dict]:
+    """List what the tests compare: one row per claim, task and unit, with the numbers of both networks."""
+    found = []
+    for claim, name in itertools.product(CLAIMS, stored):
+        other, ours, theirs = _pair(results, claim, name)
+        of_test = {"claim": claim.text.split()[0], "task": name, "network": claim.ours, "other": other}
+        for unit, one, another in zip(TASKS[name].units, ours, theirs, strict=True):
+            numbers = {"of network": one, "of other": another, "difference": one - another}
+            found.append({**of_test, "unit": unit, **{key: round(float(n), 6) for key, n in numbers.items()}})
+    return found
+
+
+def _pair(results, claim: Claim, name: str) -> tuple[str, np.ndarray, np.ndarray]:
+    """Return the other network of a claim, and the numbers of ours and of the other, unit by unit."""
+    other = measures.rival(results, name) if claim.other == "rival" else claim.other
+    ours, theirs = (claim.measure(results, name, network) for network in (claim.ours, other))
+    return other, ours, theirs
+
+
 def _test(results, claim: Claim, name: str, is_stored: bool) -> Test:
     if not is_stored:
         return Test(claim, name, claim.other, None, 1.0)
-    other = measures.rival(results, name) if claim.other == "rival" else claim.other
-    ours, theirs = (claim.measure(results, name, network) for network in (claim.ours, other))
+    other, ours, theirs = _pair(results, claim, name)
     guess = claim.above_chance and any(measures.guesses(results, name, network) for network in (claim.ours, other))
     if guess or not np.isfinite([ours, theirs]).all():
         return Test(claim, name, other, None, 1.0)

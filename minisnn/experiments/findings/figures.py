@@ -17,7 +17,7 @@ from minisnn.experiments.findings.results import by_unit, chosen, curves, read, 
 from minisnn.experiments.findings.tasks import LEVELS, MAIN, TASKS, families
 from minisnn.training.history import History
 
-LINES = ("-", "--", "-.", (0, (5, 1)), (0, (1, 1)), ":", (0, (3, 1, 1, 1)))
+LINES = ("-", "--", "-.", (0, (9, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1, 1, 1)), ":")
 
 SHOWN = ("SRC", "ASRC", "random spans", "uniform mixture")
 """What is drawn beside the RSNN and the rival where all networks would be too many."""
@@ -36,12 +36,16 @@ LEVEL_NAMES = {
 
 
 def accuracies(rows: list[dict], ax, networks=None):
-    """Draw the test accuracy of each network: every unit as a dot, the mean with its 95 % t-interval, up to 100 %."""
+    """Draw the test accuracy of each network: every unit as a dot, the mean with its 95 % t-interval, up to 100 %.
+
+    The dots of a network lie along a slope, in the order of the units, so that equal ones are seen.
+    """
     names = list(networks or dict.fromkeys(row["network"] for row in rows))
     for place, name in enumerate(names):
         values = 100 * by_unit(rows, "test_accuracy", network=name)
         interval = mean_interval(values)
-        ax.plot(values, np.full(len(values), place), "o", color=plots.COLOURS[0], markersize=4, alpha=0.4)
+        apart = np.linspace(-0.25, 0.25, len(values))
+        ax.plot(values, place + apart, "o", color=plots.COLOURS[0], markersize=4, alpha=0.4)
         bar = {"color": plots.COLOURS[1], "capsize": 3, "markersize": 6}
         arms = [[interval.half_width], [min(interval.half_width, 100 - interval.mean)]]
         ax.errorbar(interval.mean, place, xerr=arms, fmt="|", **bar)
@@ -69,7 +73,7 @@ def over_lag(lines: dict[str, np.ndarray], ax):
 
 
 def chosen_spans(rows: list[dict], network: str, ax):
-    """Draw the final spans of a network's layers: one dot per run, moved apart where runs agree."""
+    """Draw the spans of a network's layers at its best epoch: one dot per run, moved apart where runs agree."""
     spans = np.array([[int(span) for span in row["spans"].split()] for row in rows if row["network"] == network])
     for layer in range(spans.shape[1]):
         values, counts = np.unique(spans[:, layer], return_counts=True)
@@ -106,7 +110,8 @@ def deciding(rows: list[dict], ax):
         updates = sorted({row["updates"] for row in of_layer})
         weights = np.array([[row["weight"] for row in of_layer if row["updates"] == n] for n in updates])
         ax.plot(updates, weights, color=plots.COLOURS[layer], linewidth=0.5, alpha=0.4)
-        ax.plot(updates, np.median(weights, axis=1), color=plots.COLOURS[layer], linewidth=2, label=f"layer {layer}")
+        look = {"color": plots.COLOURS[layer], "linestyle": LINES[layer], "linewidth": 2}
+        ax.plot(updates, np.median(weights, axis=1), **look, label=f"layer {layer}")
     ax.set_ylim(0, 1.02)
     ax.set_xlabel("updates")
     ax.set_ylabel("largest span weight p")
@@ -138,7 +143,7 @@ def draw(results, folder) -> list[Path]:
     for name in names:
         stem, rows = str(folder / name), read(results, name, "accuracy")
         drawn += [
-            plots.save(f"{stem}-gradients.png", _gradients(results, name), 1, 1, 6.5, 4.2),
+            plots.save(f"{stem}-gradients.png", _gradients(results, name), 1, 2, 12, 4.2),
             plots.save(f"{stem}-spans.png", _spans(results, name, rows), 1, 3, 12, 3.6),
             plots.save(f"{stem}-robustness.png", _robustness(results, name), 3, 3, 12, 9.5),
         ]
@@ -165,11 +170,19 @@ def _gradients(results, name):
     rows = read(results, name, "gradients")
 
     def paint(axes):
-        over_lag({network: curves(rows, network=network) for network in _main(results, name)}, axes[0])
-        axes[0].axvline(TASKS[name].far, color="0.6", linewidth=1, zorder=0, label=f"L = {TASKS[name].far}")
-        axes[0].legend(frameon=False, fontsize="small")
+        found = {network: curves(rows, network=network) for network in _main(results, name)}
+        over_lag({network: values[:1] for network, values in found.items()}, axes[0])
         axes[0].set_ylabel("‖∂L/∂v[t]‖ in the last hidden layer,\nrelative to lag 0")
-        axes[0].set_ylim(bottom=max(axes[0].get_ylim()[0], 1e-20))
+        axes[0].set_title("the first run of each network", fontsize="medium")
+        over_lag({network: measures.shares_beyond(values) for network, values in found.items()}, axes[1])
+        axes[1].set_xlabel("L (steps)")
+        axes[1].set_ylabel("share of it from beyond L")
+        axes[1].set_title("geometric mean over runs", fontsize="medium")
+        for ax, lowest in zip(axes, (1e-10, 1e-5)):
+            ax.axvline(TASKS[name].far, color="0.6", linewidth=1, zorder=0, label=f"L = {TASKS[name].far}")
+            ax.set_ylim(max(ax.get_ylim()[0], lowest), 2)
+        axes[0].get_legend().remove()
+        axes[1].legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
 
     return paint
 
@@ -179,7 +192,7 @@ def _spans(results, name, rows):
         k = chosen(results, name)["ASRC"]["max_span"]
         chosen_spans(rows, "ASRC", axes[0])
         axes[0].set_xlim(0, k + 1)
-        axes[0].set_title(f"ASRC K={k}: where each run ended", fontsize="medium")
+        axes[0].set_title(f"ASRC K={k}: spans of the best epoch", fontsize="medium")
         deciding(read(results, name, "spans"), axes[1])
         axes[1].axhline(DECIDED, color="0.6", linewidth=1, linestyle=":")
         axes[1].set_title("thin: each run; thick: median", fontsize="medium")

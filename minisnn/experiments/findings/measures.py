@@ -44,8 +44,14 @@ def log_far_share(results, name: str, network: str, far: int | None = None) -> n
 
     L is `far`, or that of the task. NaN for a unit in which no gradient reaches the last hidden layer.
     """
-    first = 1 + (TASKS[name].far if far is None else far)
-    return _of_curves(results, name, network, lambda curve: _log10(curve[first:].sum() / curve.sum()))
+    far = TASKS[name].far if far is None else far
+    return _of_curves(results, name, network, lambda curve: _log10(shares_beyond(curve)[far]))
+
+
+def shares_beyond(curves: np.ndarray) -> np.ndarray:
+    """Return the share of the sum of a curve over lags, (..., lags), from above lag L, for L = 0 .. lags - 2."""
+    tails = np.cumsum(curves[..., :0:-1], axis=-1)[..., ::-1]
+    return tails / curves.sum(axis=-1, keepdims=True)
 
 
 def decades_per_step(results, name: str, network: str) -> np.ndarray:

@@ -3,6 +3,7 @@
 TASK-tuning.csv, TASK-accuracy.csv, TASK-gradients.csv, TASK-robustness.csv, TASK-spans.csv
 match-lags.csv, match-ties.csv, psdigits-slow.csv
 full/NETWORK/   see `full.py`
+claims.csv      what the claims compare, unit by unit; the report makes it from the others
 TASK.json       the commands, configuration, chosen settings, units, versions, processor and seconds
 """
 

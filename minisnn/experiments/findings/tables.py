@@ -17,7 +17,7 @@ from minisnn._internal import validate
 from minisnn.experiments import run as runs
 from minisnn.experiments.findings import full as full_length
 from minisnn.experiments.findings import measures
-from minisnn.experiments.findings.claims import CLAIMS, Claim, tests
+from minisnn.experiments.findings.claims import CLAIMS, PAIRS, Claim, tests
 from minisnn.experiments.findings.experiments import decided_after, in_words, over_updates
 from minisnn.experiments.findings.intervals import mean_interval, paired_difference
 from minisnn.experiments.findings.measures import signed
@@ -49,8 +49,7 @@ def fill(text: str, results) -> str:
         task = [validate.choice(task, "task", TASKS) for task in of_task]
         needed = WITHOUT_TASK.get(name)
         has_rows = bool(names) and set(task) <= set(names) if needed is None else (Path(results) / needed).exists()
-        rows = needed or (f"{task[0]}-{name}.csv" if task else None)
-        link = ROWS.format(rows) if rows else ""
+        link = ROWS.format(needed or f"{task[0]}-{name}.csv") if needed or task else ""
         return match[1] + (make(results, *task) + link if has_rows else NOT_RUN) + match[4]
 
     filled, n = MARKED.subn(table, text)
@@ -117,8 +116,8 @@ def tuning(results, name: str) -> str:
 
 
 def accuracy(results, name: str) -> str:
-    """Tabulate every network of a task: mean, standard deviation, differences to the RSNN and the rival, every unit."""
-    others = dict.fromkeys(("RSNN", measures.rival(results, name)))
+    """Tabulate every network of a task: mean, standard deviation, differences to RSNN, rival and SRC, every unit."""
+    others = dict.fromkeys(("RSNN", measures.rival(results, name), "SRC"))
     lines = []
     for network in MAIN:
         values = measures.test_accuracy(results, name, network)
@@ -202,7 +201,7 @@ def ties(results) -> str:
 
 
 def beyond(results) -> str:
-    """Tabulate claim 1 for other L: the difference of log10 of the share, SRC minus rival, in decades."""
+    """Tabulate claim 1 for other L, and for the slope: the difference of log10 of the share, SRC minus rival."""
     lengths = {name: len(curves(read(results, name, "gradients"), network="SRC")[0]) for name in stored(results)}
     shown = [far for far in (5, 10, 15, 20, 25, 30, 35, 40, 50, 75, 100, 150) if far < max(lengths.values()) - 1]
     lines = []
@@ -211,8 +210,10 @@ def beyond(results) -> str:
         for far in shown:
             pair = (measures.log_far_share(results, name, network, far) for network in networks)
             cells.append(signed(paired_difference(*pair), 2) if far < length - 1 else "")
-        lines.append([TASKS[name].name, *cells])
-    return _table(["L", *map(str, shown)], lines)
+        slopes = (measures.decades_per_step(results, name, network) for network in networks)
+        lines.append([TASKS[name].name, *cells, signed(paired_difference(*slopes), 3)])
+    links = ",\n".join(f"[{TASKS[name].name}](results/{name}-gradients.csv)" for name in lengths)
+    return _table(["L", *map(str, shown), "decades per step"], lines) + f"\nRows: {links}\n"
 
 
 def lags(results) -> str:
@@ -271,8 +272,8 @@ def full(results) -> str:
 
 
 WITHOUT_TASK = {
-    "verdicts": None,
-    "claims": None,
+    "verdicts": PAIRS,
+    "claims": PAIRS,
     "beyond": None,
     "lags": "match-lags.csv",
     "ties": "match-ties.csv",
