@@ -428,6 +428,12 @@ def test_full_length(tmp_path, monkeypatch, capsys):
     before = {path: path.read_bytes() for path in (page / "results").rglob("*") if path.is_file()}
     assert cli.main(["findings", "full", *options]) == 0
     assert {path: path.read_bytes() for path in before} == before
+    for gone in (tmp_path / "runs", full.of(page / "results", "SRC")):
+        shutil.rmtree(gone)
+    assert cli.main(["findings", "full", *options]) == 0  # only what is not stored is trained
+    (trained,) = (tmp_path / "runs" / "full" / "runs").iterdir()
+    assert "model=src" in trained.name
+    assert full.stored(page / "results") == list(full.NETWORKS)
     shutil.rmtree(page)
     monkeypatch.setitem(recipes.RECIPES, "match-src", replace(recipes.RECIPES["match-src"], weight_decay=0.5))
     assert cli.main(["findings", "full", *options]) == 2  # runs of another recipe are not stored

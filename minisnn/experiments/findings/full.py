@@ -7,6 +7,7 @@ One run per network, told as descriptive: no claim is tested on it. The folders 
 from pathlib import Path
 
 from minisnn._internal import storage
+from minisnn.experiments import recipes
 from minisnn.experiments import run as runs
 from minisnn.experiments import sweep as sweeps
 
@@ -25,7 +26,7 @@ KEPT = ("config.json", "history.csv", "history.json", "best.npz", runs.RESULT)
 
 
 def train_full(folder, results, progress: bool = True) -> Path:
-    """Train the networks, or continue them, and store their folders.
+    """Train the networks, or continue them, and store their folders; what is stored with these settings stays.
 
     Parameters
     ----------
@@ -46,14 +47,23 @@ def train_full(folder, results, progress: bool = True) -> Path:
     """
     folder = Path(folder) / "full"
     of_networks = {network: {**of_network, **COMMON} for network, of_network in NETWORKS.items()}
-    grids = [{name: [value] for name, value in settings.items()} for settings in of_networks.values()]
+    left = {network: settings for network, settings in of_networks.items() if not _ended(results, network, settings)}
+    if not left:
+        return Path(results) / "full"
+    grids = [{name: [value] for name, value in settings.items()} for settings in left.values()]
     try:
         sweeps.sweep(RECIPE, grids, seeds=[SEED], folder=folder, progress=progress)
     except (RuntimeError, KeyboardInterrupt):
-        _store(folder, of_networks, results)  # what has ended
+        _store(folder, left, results)  # what has ended
         raise
-    _store(folder, of_networks, results)
+    _store(folder, left, results)
     return Path(results) / "full"
+
+
+def _ended(results, network: str, settings: dict) -> bool:
+    """Check whether a network's run with these settings is stored."""
+    recipe = recipes.recipe(RECIPE, **settings, seed=SEED)
+    return network in stored(results) and runs.read_recipe(of(results, network)) == recipe
 
 
 def _store(folder: Path, of_networks: dict[str, dict], results) -> None:
