@@ -10,8 +10,9 @@ larger all along, with all spikes that arrive taken as given. A dot marks that d
     (5″) v̇⁺[t] = (1 - h s[t]) v̇[t] - (a θ + h v[t]) ṡ[t]          detached: without the last term
    (13″) Ȧ[t+1] = ρ Ȧ[t] + ṡ[t]
 
-and the gradient is Σ_t e[t] ṡ[t]. It needs no memory of the past, which is why it is thought of as a model of learning
-in the brain. What it leaves out: whatever a spike does later, through W_rec, to the spikes of others.
+and the gradient is Σ_t e[t] ṡ[t]. If e[t] is known at each step, it needs no memory of the past but the traces, which
+is why it is thought of as a model of learning in the brain. What it leaves out: whatever a spike does later, through
+W_rec.
 """
 
 import numpy as np
