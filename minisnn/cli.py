@@ -11,6 +11,7 @@ import re
 import signal
 import sys
 from ast import literal_eval
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
@@ -202,8 +203,18 @@ def _argument(field, kind: str, text: str | None) -> dict:
         return {**given, "metavar": re.sub('[" ]', "", kind.replace(" or ", "|"))}  # {"a", "b"} or "c" as {a,b}|c
     number = float if float in (field.type, *get_args(field.type)) else int
     optional = type(None) in get_args(field.type)
-    read = (lambda text: None if text.lower() == "none" else number(text)) if optional else number
+    read = _or_none(number) if optional else number
     return {**given, "type": read, "metavar": {int: "N", float: "X"}[number] + "|none" * optional}
+
+
+def _or_none(number: Callable) -> Callable:
+    """Return a reader of numbers that takes "none", too, and is named in argparse's messages as the number is."""
+
+    def read(text: str):
+        return None if text.lower() == "none" else number(text)
+
+    read.__name__ = number.__name__
+    return read
 
 
 def _folder_of(recipe, folder, settings: dict) -> Path:

@@ -172,7 +172,7 @@ class Network:
 
     @property
     def classes(self) -> np.ndarray:
-        """Names of the classes, (classes,), read-only: 0, 1, ..., or those of the data that the network was fit to."""
+        """Names of the classes, (classes,), read-only: 0, 1, ..., until they are set, or `fit` gets data with names."""
         return self._classes
 
     @classes.setter
@@ -232,7 +232,7 @@ class Network:
         return [recurrences.span_weights(self.params[name], self.temperature) if name else None for name in names]
 
     def spans(self) -> list[int | None]:
-        """Return λ of each layer, of ASRC the arg-max span; None for feedforward layers and mixtures.
+        """Return λ of each layer, of ASRC the arg-max span; None for feedforward layers and mixtures of several.
 
         Examples
         --------

@@ -56,6 +56,7 @@ def write_file(path, write: Callable) -> Path:
         If the folder is missing or can't be written to, or the disk is full; an old file at `path` is left as it was.
     """
     path = Path(path)
+    path = path.resolve() if path.is_symlink() else path  # the link stays
     if path.is_dir():
         raise OSError(f"can't write {path}: it is a folder, expected the name of a file")
     try:
@@ -133,7 +134,7 @@ def load_npz(path, kind: str) -> tuple[dict, dict[str, np.ndarray]]:
             file = np.load(opened, allow_pickle=False)
             arrays = None if isinstance(file, np.ndarray) else {name: file[name] for name in file.files}
     except Exception as error:  # whatever a damaged or foreign file makes zip, zlib and NumPy raise
-        raise ValueError(f"{path} is not a whole npz file; is it truncated, or something else? ({error})") from error
+        raise ValueError(f"{path} is not a whole npz file; is it truncated, or something else?") from error
     if arrays is None:
         raise ValueError(f"{path} holds a single array, expected an npz file of a minisnn {kind}")
     try:

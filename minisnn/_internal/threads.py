@@ -28,7 +28,11 @@ def in_threads(run, n_tasks: int, new_room, threads: int) -> None:
     if threads == 1:
         return work_on()
     with ThreadPoolExecutor(threads - 1, "minisnn") as pool:  # this thread is one of them
-        others = [pool.submit(work_on) for _ in range(threads - 1)]
-        work_on()
-        for other in others:
-            other.result()
+        try:
+            others = [pool.submit(work_on) for _ in range(threads - 1)]
+            work_on()
+            for other in others:
+                other.result()
+        except BaseException:  # Ctrl-C, perhaps: the others begin nothing new
+            tasks = iter(())
+            raise

@@ -82,6 +82,7 @@ def gradient_flow(
     net : Network
         A float64 copy is used.
     x : array (B, T, n_in)
+        Sequences of one length: padding would be measured as well, so cut them first.
     y : array (B,) of int, optional
         Labels; None: for each sequence the class with the smallest logit, so that there is an error to send.
     at : int, optional
@@ -216,6 +217,7 @@ def jacobian(
     net : Network
         A float64 copy is used.
     x : array (B, T, n_in)
+        Sequences of one length: padding would be measured as well, so cut them first.
     layer : int
         Which hidden layer, from 0.
     lag : int

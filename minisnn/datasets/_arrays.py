@@ -170,7 +170,7 @@ def checked_labels(y, n_sequences: int, n_classes: int | None) -> tuple[np.ndarr
             "numbers to be predicted? There are only classes here, with several sequences each"
         )
     if classes.dtype.kind in "iu":
-        more = f"; if those between exist, pass n_classes={classes[-1] + 1}" if classes[0] == 0 else ""
+        more = f"; if those between exist, pass n_classes={int(classes[-1]) + 1}" if classes[0] == 0 else ""
         numbers = f"0 .. {len(classes) - 1}"
         announce.say(f"minisnn: y has the labels {_some(classes)}, kept as data.classes and numbered {numbers}{more}")
     return y, len(classes), classes

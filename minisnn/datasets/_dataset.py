@@ -28,8 +28,9 @@ class Split:
 
     Raises
     ------
-    ValueError
-        If x has other axes, or no steps or inputs, or the sizes of x, y and lengths differ. Networks check the values.
+    TypeError, ValueError
+        If x has other axes, or no steps or inputs, the sizes of x, y and lengths differ, x holds no real numbers, or an
+        array is masked. Networks check the values.
 
     Examples
     --------
@@ -49,6 +50,7 @@ class Split:
         if x.ndim != 3 or 0 in x.shape[1:]:
             raise ValueError(f"x must have the axes (B, T, n_in), with steps and inputs; got shape {x.shape}")
         for name in ("y", "lengths"):
+            validate.unmasked(getattr(self, name), name)
             if getattr(self, name) is not None and np.shape(getattr(self, name)) != (len(x),):
                 got = np.shape(getattr(self, name))
                 raise ValueError(f"{name} must have one entry per sequence, shape ({len(x)},), got shape {got}")

@@ -75,8 +75,8 @@ def events_to_array(
     if counts.max() > most:
         t, c = np.unravel_index(counts.argmax(), counts.shape)
         raise ValueError(
-            f"step {t}, channel {c} has {counts.max()} events, more than {np.dtype(dtype)} can hold; take another "
-            "dtype, more steps or more channels"
+            f"step {t}, channel {c} has {counts.max()} events, more than {np.dtype(dtype)} can hold; take more "
+            "steps or channels, or another dtype of events_to_array"
         )
     return counts.astype(dtype)
 

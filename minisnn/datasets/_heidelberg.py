@@ -145,7 +145,7 @@ def _digits(folder: Path, steps: dict, seed: int) -> tuple[dict[str, Split], lis
 
 def _commands(folder: Path, steps: dict) -> dict[str, Split]:
     """Map the counts of SSC to memory, after making them if they are missing."""
-    name = "ssc-2-{n_steps}_steps-{max_time:g}_s-{channels}_channels".format(**steps)
+    name = "ssc-2-{n_steps}_steps-{max_time!r}_s-{channels}_channels".format(**steps)
     counts = folder / name
     if not counts.is_dir():
         paths = dict(zip(FILES["commands"], _unpacked(folder, "commands")))

@@ -28,7 +28,8 @@ def from_file(path: str | os.PathLike, fractions: tuple[float, float] = (0.1, 0.
         Of a file written by `np.savez(path, x=x, y=y)`, with `lengths=lengths` if sequences differ in length: arrays as
         for `from_arrays`, which splits them. Or one that is split already: `x_train`, `y_train`, `x_validation`,
         `y_validation`, `x_test`, `y_test`, and `lengths_train` etc. for the splits that need them. Sequences may then
-        be longer in one split than in another, and labels are numbered over all three. Other arrays are ignored.
+        be longer in one split than in another, and labels are numbered over all three. Other arrays are ignored, unless
+        their names look like one of these that is missing, as `x_val` or `seq_len` do.
     fractions, seed
         As in `from_arrays`; of no effect if the file is split already.
 
@@ -80,7 +81,7 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], str]:
         try:
             file = np.load(opened, allow_pickle=False)
         except Exception as error:  # whatever a damaged or foreign file makes zip and NumPy raise
-            raise _damaged(path, error) from error
+            raise _damaged(path) from error
         if isinstance(file, np.ndarray):
             raise ValueError(f"{path} holds a single array, expected an npz file: np.savez({path.stem!r}, x=x, y=y)")
         with file:
@@ -88,8 +89,8 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], str]:
             return {name: _array(path, file, name) for name in file.files if name in KEYS}, sha256
 
 
-def _damaged(path: Path, error: Exception) -> ValueError:
-    return ValueError(f"{path} is not a whole npz file; is it truncated, or something else? ({error})")
+def _damaged(path: Path) -> ValueError:
+    return ValueError(f"{path} is not a whole npz file; is it truncated, or something else?")
 
 
 def _array(path: Path, file, name: str) -> np.ndarray:
@@ -98,7 +99,7 @@ def _array(path: Path, file, name: str) -> np.ndarray:
         return file[name]
     except Exception as error:
         if "allow_pickle" not in str(error):
-            raise _damaged(path, error) from error
+            raise _damaged(path) from error
     slip = "write texts, y.astype(str), or integers"
     if name[0] == "x":
         slip = "are the sequences of different length? Write x, lengths = minisnn.datasets.pad(sequences) first"
@@ -108,7 +109,8 @@ def _array(path: Path, file, name: str) -> np.ndarray:
 def _check_names(path: Path, found: list[str]) -> None:
     """Raise ValueError if arrays are missing, are there twice, or nearly have a name that has a meaning."""
     for name in found:
-        if name not in KEYS and (slip := meant(name, KEYS)):
+        slip = _meant(name)
+        if name not in KEYS and slip is not None and slip not in found:
             raise ValueError(f"{path} holds {name!r}; did you mean {slip!r}?")
     whole, parts = ([name for name in found if name in keys] for keys in (KEYS[:3], KEYS[3:]))
     if whole and parts:
@@ -120,6 +122,13 @@ def _check_names(path: Path, found: list[str]) -> None:
         slip = slip if missing == ["x_validation", "y_validation"] else ""
         there = ", ".join(found[:8]) + (", ..." if len(found) > 8 else "") or "nothing"
         raise ValueError(f"{path} lacks {', '.join(missing)}; it holds {there}, expected {LAYOUT}{slip}")
+
+
+def _meant(name: str) -> str | None:
+    """Return which name that has a meaning another one is like: kind and split are compared one by one."""
+    kind, _, split = name.rpartition("_") if "_" in name else (name[:1], "", name[1:])  # x_val, xval
+    kind, split = meant(kind, KINDS), meant(split, SPLITS)
+    return f"{kind}_{split}" if kind and split else meant(name, KINDS)
 
 
 def _of_splits(arrays: dict) -> Dataset[Split]:

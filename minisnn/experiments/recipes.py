@@ -379,11 +379,11 @@ def steps_and_inputs(recipe: Recipe) -> tuple[int, int]:
     if own_data.is_file(recipe.data):
         return own_data.sizes(recipe.data)[:2]
     if recipe.data == "mnist":
-        width = 28 // validate.integer(recipe.pool, "pool", 1)
+        width = max(28 // validate.integer(recipe.pool, "pool", 1), 1)
         return (width, width) if recipe.rows else (width**2, 1)
     return {
         "digits": (64, 1),
-        "delayed_match": (recipe.lag + 10, 1),
+        "delayed_match": (validate.integer(recipe.lag, "lag", 1) + 10, 1),
         "spoken_digits": (42, 40),  # recordings differ; this is about their mean
         "speech_commands": (101, 40),
         "heidelberg": (250, 140),

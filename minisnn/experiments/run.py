@@ -120,7 +120,7 @@ def _train(recipe: Recipe, folder: Path, progress: bool, checkpoint_minutes: flo
     result = outcome(recipe, net, data, history)
     storage.write_text(folder / RESULT, json.dumps(result, indent=1))
     (folder / CHECKPOINT).unlink(missing_ok=True)
-    return result
+    return read_result(folder)
 
 
 def _lines(path: Path) -> list[str]:

@@ -25,6 +25,7 @@ class Progress:
     best_temperature: float
     history: History = field(default_factory=History)
     batches: list[dict] = field(default_factory=list)  # of the current epoch: loss, norm, size, seconds
+    told: int = 0  # after how many epochs the callback has returned
     stopped: bool = False  # by the callback
 
     def copy(self) -> "Progress":
@@ -48,18 +49,11 @@ def save_checkpoint(path, run: dict, progress: Progress) -> None:
         "best_epoch": progress.history.best_epoch,
         "rows": progress.history.rows,
         "batches": progress.batches,
+        "told": progress.told,
         "stopped": progress.stopped,
     }
     state = {f"state.{name}": array for name, array in progress.state.items()}
     storage.save_npz(path, "checkpoint", header, {"params": progress.params.flat, "best": progress.best.flat, **state})
-
-
-def check_is_checkpoint(path) -> None:
-    """Raise ValueError if a new run would replace a file that is no checkpoint, such as a saved network."""
-    try:
-        storage.load_npz(path, "checkpoint")
-    except ValueError as error:
-        raise ValueError(f"checkpoint= would replace another file: {error}; name another file") from error
 
 
 def load_checkpoint(path, run: dict, progress: Progress) -> None:
@@ -79,7 +73,7 @@ def load_checkpoint(path, run: dict, progress: Progress) -> None:
             if arrays[name].shape != array.shape:
                 raise ValueError(f"{path} is not a whole checkpoint: {name} has the shape {arrays[name].shape}")
         history, versions = History(list(header["rows"]), header["best_epoch"]), dict(header["versions"])
-        rest = {name: header[name] for name in ("best_temperature", "batches", "stopped")}
+        rest = {name: header[name] for name in ("best_temperature", "batches", "told", "stopped")}
     except (KeyError, TypeError) as error:
         what = f"it has no {error}" if isinstance(error, KeyError) else error
         slip = "did another version of minisnn write it?"
@@ -104,7 +98,7 @@ def _check_same_run(path, saved: dict, run: dict) -> None:
 
 MORE_EPOCHS = (
     "To train for more epochs, start a new run: learning rate and temperature depend on the number of epochs, so a "
-    "longer run is another one. Pass the trained network to fit without resume=True, e.g. with "
+    "longer run is another one. Pass the trained network to fit without resume=True, to another checkpoint, e.g. with "
     "schedule=minisnn.constant and temperatures=(net.temperature, net.temperature)"
 )
 

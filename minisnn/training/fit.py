@@ -23,7 +23,7 @@ from minisnn.datasets import Dataset, Split
 from minisnn.network import Network
 from minisnn.training import optim, settings
 from minisnn.training.batches import batches, dropout_masks
-from minisnn.training.checkpoint import Progress, check_is_checkpoint, load_checkpoint, save_checkpoint
+from minisnn.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from minisnn.training.history import History
 
 SILENT, SATURATED = 0.001, 0.9  # firing rates, spikes per neuron and step
@@ -170,7 +170,8 @@ def fit(
     progress : bool
         Whether to show progress bars, one for the run and one for the epoch.
     checkpoint : path, optional
-        A file to write after each epoch, and within an epoch every `checkpoint_minutes`. It is never half written.
+        A file to write after each epoch, and within an epoch every `checkpoint_minutes`. It is never half written. Only
+        with `resume` may it exist already.
     checkpoint_minutes : float
         A crash costs at most this much time and one batch; 0: write after each batch. Ctrl-C costs one batch.
     resume : bool
@@ -189,12 +190,16 @@ def fit(
     TypeError, ValueError
         If an argument is invalid, the data does not fit the network, the checkpoint belongs to another run or is none,
         or the callback returned something else.
+    FileExistsError
+        If the checkpoint exists and `resume` is False.
     FloatingPointError
         If a loss, gradient or parameter is not finite; the message names epoch and batch, counted from 1.
     KeyboardInterrupt
-        After Ctrl-C. The network then has its best weights so far, with their temperature; the checkpoint, if there is
-        one, is up to date; and the exception has a note on how to go on, and the rows so far as its `history`, at a
-        prompt `sys.last_value.history`.
+        After Ctrl-C. The checkpoint, if there is one, is up to date, and the exception has a note on how to go on.
+    Exception
+        Whatever a callback, or batches made on the fly, may raise. As after Ctrl-C and any other error in training, the
+        network has its best weights so far, with their temperature, and the exception has the rows so far as its
+        `history`, at a prompt `sys.last_value.history`.
 
     Warns
     -----
@@ -216,6 +221,7 @@ def fit(
     minutes = validate.number(checkpoint_minutes, "checkpoint_minutes", 0.0, np.inf)
     if resume and checkpoint is None:
         raise ValueError("resume=True needs checkpoint=, the file to continue from")
+    prepare_network(net)
     done = Progress(net.params, optimizer.start(net.params), net.params.copy(), net.temperature)
     if checkpoint is not None:
         run["data"] = settings.identity(data)
@@ -226,15 +232,14 @@ def fit(
         if resume and checkpoint.exists():
             load_checkpoint(checkpoint, run, done)
         elif checkpoint.exists():
-            check_is_checkpoint(checkpoint)
+            raise FileExistsError(f"{checkpoint} exists: resume=True continues its run; for another, name another file")
     if not classes.are_numbers(data.classes):
         net.classes = data.classes
-    prepare_network(net)
     save, last_whole = _keeper(checkpoint, minutes, run, done)
     try:
         if not done.stopped:
             _train(net, data, optimizer, run, done, save, callback, progress)
-    except FloatingPointError as error:
+    except Exception as error:
         error.history = _finish(net, last_whole())
         raise
     except (KeyboardInterrupt, SystemExit) as error:
@@ -294,7 +299,10 @@ def _train(net, data, optimizer, run, done: Progress, save, callback, progress: 
     """Train from where `done` stands to the last epoch, or to where the callback stops."""
     history, epochs = done.history, run["epochs"]
     with announce.progress(epochs, "epoch", progress, done=len(history)) as advance:
+        _call(callback, net, done, save)  # if it was interrupted
         for epoch in range(len(history), epochs):
+            if done.stopped:
+                break
             net.temperature = temperature_at(epoch / epochs, *run["temperatures"])
             row = _train_epoch(net, data.train, epoch, optimizer, done, run, save, progress)
             history.rows.append(_validate_epoch(net, data.validation, row))
@@ -304,13 +312,18 @@ def _train(net, data, optimizer, run, done: Progress, save, callback, progress: 
                 done.best.flat[...] = net.params.flat
             save(now=True)
             advance(loss=f"{row['train_loss']:.3f}", validation=f"{accuracies[-1]:.1%}")
-            if callback is not None and _stops(callback(net, history)):
-                done.stopped = True
-                save(now=True)
+            _call(callback, net, done, save)
             if epoch + 1 == math.ceil(epochs * GRACE):
                 _warn_about_rates(row["firing_rates"], epoch + 1, epochs)
-            if done.stopped:
-                break
+
+
+def _call(callback, net, done: Progress, save) -> None:
+    """Call the callback, unless it has been called after the last epoch; it may stop the training."""
+    if callback is not None and done.told < len(done.history):
+        net.temperature = done.history.rows[-1]["temperature"]  # a run that is resumed has not come to that yet
+        done.stopped = _stops(callback(net, done.history))
+        done.told = len(done.history)
+        save(now=True)
 
 
 def _stops(returned) -> bool:

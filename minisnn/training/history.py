@@ -130,28 +130,36 @@ class History:
         OSError
             If the file can't be written.
         """
-        storage.write_text(
-            path, storage.as_csv([_flat_row(row) for row in self.rows], None if self.rows else ["epoch"])
-        )
+        storage.write_text(path, storage.as_csv([_flat_row(row) for row in self.rows]) if self.rows else "")
 
     def append_csv(self, path: PathLike) -> None:
-        """Append the last row to a file written by `to_csv`, e.g. to follow a run from its callback.
+        """Append the last row to a file written by `to_csv`, or begin one, e.g. to follow a run from its callback.
 
         Parameters
         ----------
         path : path
 
+        Raises
+        ------
+        ValueError
+            If there is no row.
+        OSError
+            If the file can't be written.
+
         Examples
         --------
         >>> history = ms.History([{"epoch": 0, "firing_rates": [0.1], "span_weights": [None]}])
-        >>> history.to_csv("run.csv")
+        >>> history.append_csv("run.csv")
         >>> history.rows.append({"epoch": 1, "firing_rates": [0.2], "span_weights": [None]})
         >>> history.append_csv("run.csv")
         >>> np.genfromtxt("run.csv", delimiter=",", names=True)["firing_rate_0"].tolist()
         [0.1, 0.2]
         """
+        if not self.rows:
+            raise ValueError("the history has no row to append")
+        text = storage.as_csv([_flat_row(self.rows[-1])])
         with open(path, "a", encoding="utf-8") as file:
-            file.write(storage.as_csv([_flat_row(self.rows[-1])]).split("\n", 1)[1])
+            file.write(text if file.tell() == 0 else text.split("\n", 1)[1])  # the first row brings the header
 
     def to_json(self, path: PathLike) -> None:
         """Write all rows, complete, as JSON.

@@ -1,6 +1,7 @@
 """What decides the outcome of a run: arguments and data, checked before training starts, as plain JSON."""
 
 import json
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -81,6 +82,8 @@ def _derivative(surrogate) -> list[float] | None:
 def gradient_options(gradient, dtype: str) -> dict:
     """Check what `loss_and_grad` is to get besides the batch, and return all of it."""
     known = {"hops": True, "truncate": None, "rate_penalty": 0.0, "target_rate": 0.0}
+    if not isinstance(gradient, Mapping | None):
+        raise TypeError(f'gradient must be a dict, e.g. {{"truncate": 20}}, got {gradient!r}')
     for name in gradient or ():
         validate.choice(name, "gradient", known)
     chosen = known | dict(gradient or {})

@@ -200,6 +200,23 @@ def test_each_task_is_done_once_by_as_many_threads_as_asked_for():
         in_threads(fail, 2, list, threads=2)
 
 
+def test_what_goes_wrong_ends_the_other_threads_too():
+    """Each after the task that it is at: Ctrl-C should not wait for the rest of a batch."""
+    main, done, interrupted = threading.get_ident(), [], threading.Event()
+
+    def run(task, room):
+        if threading.get_ident() == main:
+            interrupted.set()
+            raise KeyboardInterrupt
+        assert interrupted.wait(30)
+        time.sleep(0.01)
+        done.append(task)
+
+    with pytest.raises(KeyboardInterrupt):
+        in_threads(run, 1000, list, threads=2)
+    assert len(done) < 100
+
+
 CHILDREN = """
 import multiprocessing, sys, numpy as np, minisnn as ms
 

@@ -153,6 +153,14 @@ def test_arrays_are_read_only(plain, permuted):
         plain.train = plain.test
 
 
+@pytest.mark.parametrize("name", ["x", "y", "lengths"])
+def test_a_split_takes_no_masked_arrays(name):
+    arrays = {"x": np.ones((3, 5, 2)), "y": np.zeros(3, int), "lengths": np.full(3, 4)}
+    arrays[name] = np.ma.array(arrays[name], mask=np.zeros(arrays[name].shape))
+    with pytest.raises(TypeError, match=f"^{name} is a masked array"):
+        ms.datasets.Split(**arrays)
+
+
 def test_a_split_leaves_the_arrays_of_others_writable():
     """Who hands in arrays can go on working with them; the split is read-only."""
     x, y = np.zeros((2, 3, 1)), np.zeros(2, np.int64)

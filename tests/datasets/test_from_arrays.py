@@ -340,6 +340,8 @@ def test_numbers_with_gaps_are_told(own, capsys):
     from_arrays(x, 2 * y)
     (line,) = capsys.readouterr().err.splitlines()
     assert "labels 0, 2, 4, kept" in line and line.endswith("; if those between exist, pass n_classes=5")
+    from_arrays(x, (255 * (y > 0)).astype(np.uint8))
+    assert capsys.readouterr().err.endswith("; if those between exist, pass n_classes=256\n")
     from_arrays(x, 7 + np.arange(90) % 9, fractions=(0.2, 0.0))
     assert "labels 7, 8, 9, 10, 11, ..., kept" in capsys.readouterr().err
 

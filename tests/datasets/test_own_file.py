@@ -126,7 +126,14 @@ WRONG = [
     (without("x", "y", "lengths"), ValueError, "lacks x, y; it holds nothing"),
     (lambda old: {"data": old["x"], "labels": old["y"]}, ValueError, "lacks x, y; it holds data, labels, expected"),
     (lambda old: {"X": old["x"], "y": old["y"]}, ValueError, "holds 'X'; did you mean 'x'"),
-    (changed(length=[1] * 90), ValueError, "holds 'length'; did you mean 'lengths'"),
+    (lambda old: without("lengths")(old) | {"length": [1] * 90}, ValueError, "holds 'length'; did you mean 'lengths'"),
+    (
+        lambda old: without("lengths")(old) | {"seq_len": [1] * 90},
+        ValueError,
+        "holds 'seq_len'; did you mean 'lengths'",
+    ),
+    (changed(x_val=[1], y_val=[1]), ValueError, "holds 'x_val'; did you mean 'x_validation'"),
+    (changed(xval=[1]), ValueError, "holds 'xval'; did you mean 'x_validation'"),
     (changed(x_test=[1]), ValueError, "holds x, y, lengths beside x_test; expected"),
     (changed(x=RAGGED), TypeError, r"x holds Python objects.* different length.* minisnn.datasets.pad\(sequences\)"),
     (changed(y=lambda y: y.astype(object)), TypeError, r"y holds Python objects.* write texts, y.astype\(str\)"),
@@ -158,7 +165,12 @@ WRONG_SPLITS = [
         "lacks y_test; it holds x_train, x_validation, x_test, y_train, .* expected x and y",
     ),
     (without("x_test", "y_test"), ValueError, r"lacks x_test, y_test; [^;]*; or these as x_train, [^;]*$"),
-    (changed(x_valid=[1]), ValueError, "holds 'x_valid'; did you mean 'x_validation'"),
+    (
+        lambda old: without("x_validation")(old) | {"x_dev": [1]},
+        ValueError,
+        "holds 'x_dev'; did you mean 'x_validation'",
+    ),
+    (lambda old: without("lengths_test")(old) | {"len_test": [1]}, ValueError, "mean 'lengths_test'"),
     (changed(x_test=lambda x: x[:, :, :1]), ValueError, "differ in .*inputs.*'train': 2, 'validation': 2, 'test': 1"),
     (changed(x_test=lambda x: x[:0]), ValueError, "test: x has no sequences"),
     (changed(lengths_validation=lambda n: n * 0), ValueError, "validation: lengths must lie in 1 .. 6"),
@@ -206,7 +218,17 @@ def test_damaged_files(own, path, content, words):
     path.write_bytes(content(path.read_bytes()))
     with pytest.raises(ValueError, match=words) as caught:
         from_file(path)
-    assert str(caught.value).startswith(str(path))
+    assert str(caught.value).startswith(str(path)) and "pickle" not in str(caught.value)
+
+
+def test_other_arrays_are_ignored(own, path):
+    """Even if a name is like one that is there already, or its end is that of a split."""
+    more = ("ids", "ids_train", "n_train", "t_test", "z_validation", "x_mean", "y_names", "steps")
+    np.savez(path, **dict(zip(("x", "y", "lengths"), own)), **{name: [1] for name in (*more, "length")})
+    data = from_file(path)
+    splits = {f"{kind}_{name}": getattr(getattr(data, name), kind) for name in SPLITS for kind in ("x", "y", "lengths")}
+    np.savez(path, **splits, **{name: [1] for name in (*more, "x_valid", "len_test")})
+    assert (from_file(path).test.x == data.test.x).all()
 
 
 def test_a_single_array(own, path):

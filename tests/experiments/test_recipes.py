@@ -313,6 +313,26 @@ def test_values_out_of_range_are_reported_with_their_name(settings, tmp_path, mo
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "name, settings, words",
+    [
+        ("match-src", {"lag": -20}, "lag must be at least 1, got -20"),
+        ("match-src", {"lag": 3}, "lag must be at least 4, got 3"),
+        ("match-src", {"lag": "30"}, "lag must be an integer, got '30'"),
+        ("psmnist-src", {"pool": 29}, "pool must be 1 .* or 2 .*, got 29"),
+    ],
+)
+def test_sizes_of_sequences_that_are_off(tmp_path, monkeypatch, name, settings, words):
+    """In a run and in a sweep, before anything is written."""
+    monkeypatch.setenv("MINISNN_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(datasets._mnist, "_read_files", lambda folder: pytest.fail("data was read"))
+    with pytest.raises((TypeError, ValueError), match=words):
+        ms.experiments.run.train(recipes.recipe(name, **settings), tmp_path / "run", progress=False)
+    grid = {setting: [value] for setting, value in settings.items()}
+    with pytest.raises((TypeError, ValueError), match=words):
+        ms.sweep(name, grid, seeds=1, folder=tmp_path / "sweep", progress=False)
+
+
 TASKS = ("smnist", "psdigits", "match", "spoken", "gsc", "ssc")  # one of each data set
 
 # Every setting is handed on

@@ -77,6 +77,11 @@ def test_a_run_that_has_ended_says_its_result_again(straight, monkeypatch):
     assert outcome(straight) == before
 
 
+def test_a_run_returns_what_it_has_stored(tmp_path):
+    """Lists stay lists, so that the same call again returns the same."""
+    assert train(tmp_path) == train(tmp_path, resume=True)
+
+
 def test_a_folder_that_holds_a_run(straight):
     with pytest.raises(FileExistsError, match="holds a run already"):
         train(straight)

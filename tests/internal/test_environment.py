@@ -281,6 +281,16 @@ def test_a_file_system_that_refuses_what_is_needed(call, monkeypatch, tmp_path):
     assert os.listdir(tmp_path) == ["file.txt"]
 
 
+def test_a_link_stays_a_link(tmp_path):
+    """What it points to is replaced, on another disk perhaps."""
+    (tmp_path / "scratch").mkdir()
+    link, target = tmp_path / "file.txt", tmp_path / "scratch" / "target.txt"
+    link.symlink_to(target)
+    for text in ("new", "newer"):  # at first there is no target
+        storage.write_text(link, text)
+        assert link.is_symlink() and target.read_text() == text and not target.is_symlink()
+
+
 def test_a_file_name_at_its_longest(tmp_path):
     path = tmp_path / ("n" * 255)
     storage.write_text(path, "whole")

@@ -97,7 +97,20 @@ def test_csv(tmp_path):
         assert int(got.pop("span_0")) == 1 + weights.index(max(weights))
         assert got == {"span_1": ""}
     ms.History().to_csv(tmp_path / "empty.csv")
-    assert (tmp_path / "empty.csv").read_text() == "epoch\n"
+    assert (tmp_path / "empty.csv").read_text() == ""
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_csv_file_follows_a_run(tmp_path, begun):
+    """Row by row it becomes what `to_csv` writes at the end, also if it was empty, or not there, at first."""
+    path = tmp_path / "run.csv"
+    if begun:
+        ms.History().to_csv(path)
+    history = fit(network([ms.ASRC(4), ms.SRC(2)]), epochs=3, callback=lambda net, history: history.append_csv(path))
+    history.to_csv(tmp_path / "whole.csv")
+    assert path.read_text() == (tmp_path / "whole.csv").read_text()
+    with pytest.raises(ValueError, match="no row to append"):
+        ms.History().append_csv(path)
 
 
 def test_json(tmp_path):
@@ -313,7 +326,7 @@ def test_resume_equals_the_uninterrupted_run(tmp_path, options, stop):
     resumed = network(**make)
     epochs = []
     history = fit(resumed, **options, resume=True, callback=lambda net, history: epochs.append(len(history)))
-    assert epochs == list(range(stop + 1, 6))
+    assert epochs == list(range(stop, 6))  # again after that epoch, as the callback did not return
     assert rows_but_seconds(history) == rows_but_seconds(expected)
     assert history.best_epoch == expected.best_epoch
     assert resumed.temperature == straight.temperature
@@ -329,12 +342,20 @@ def test_resume_without_a_checkpoint_starts(tmp_path):
     assert (tmp_path / "run.npz").exists()
 
 
-def test_a_run_that_does_not_resume_starts_anew(tmp_path):
-    first, second = network(), network()
-    fit(first, checkpoint=tmp_path / "run.npz")
-    history = fit(second, checkpoint=tmp_path / "run.npz")
-    assert len(history) == 3
-    np.testing.assert_array_equal(first.params.flat, second.params.flat)
+def test_a_run_that_does_not_resume_replaces_no_file(tmp_path):
+    """Be it a checkpoint, a network or something else."""
+    path, net = tmp_path / "run.npz", network()
+    for write in (
+        lambda: fit(network(), checkpoint=path),
+        lambda: network().save(path),
+        lambda: path.write_text("no checkpoint"),
+    ):
+        path.unlink(missing_ok=True)
+        write()
+        before, first = path.read_bytes(), net.params.flat.copy()
+        with pytest.raises(FileExistsError, match=r"run\.npz exists: resume=True continues its run; .* another file"):
+            fit(net, checkpoint=path)
+        assert path.read_bytes() == before and (net.params.flat == first).all()
 
 
 @pytest.mark.parametrize(
@@ -373,12 +394,8 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, other, words):
 
 
 def test_wrong_checkpoints(tmp_path):
-    """They are refused, and not replaced."""
     path = tmp_path / "run.npz"
     network().save(path)
-    with pytest.raises(ValueError, match=r"would replace another file: .*'minisnn network', expected .* another file"):
-        fit(network(), checkpoint=path)
-    assert ms.Network.load(path).sizes == network().sizes
     with pytest.raises(ValueError, match="'minisnn network', expected a 'minisnn checkpoint'"):
         fit(network(), checkpoint=path, resume=True)
     path.write_text("no checkpoint")

@@ -47,6 +47,49 @@ def test_a_stop_is_kept(tmp_path, monkeypatch, stop):
     assert again.temperature == net.temperature
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Interruption])
+def test_a_callback_that_did_not_return_is_called_again(tmp_path, error):
+    """So that its stop counts; one that has returned is not."""
+    path, calls = tmp_path / "run.npz", []
+
+    def stop(net, history):
+        calls.append((len(history), net.temperature, net.params.flat.tobytes()))
+        if len(calls) == 2:
+            raise error
+        return len(history) == 2
+
+    with pytest.raises(error):
+        fit(network(), epochs=5, checkpoint=path, callback=stop)
+    assert len(fit(network(), epochs=5, checkpoint=path, resume=True, callback=stop)) == 2
+    assert [call[0] for call in calls] == [1, 2, 2] and calls[1] == calls[2]
+
+
+def test_after_an_error_the_best_network_is_left():
+    """Of a callback, or of a batch that is off; with the history so far, as after Ctrl-C."""
+    data, whole = problem(), network()
+    best = fit(whole, epochs=4, callback=lambda net, history: len(history) == 3).best_epoch
+
+    def fail(net, history):
+        if len(history) == 3:
+            raise Interruption
+
+    def spoil(epoch):
+        return [Split(data.train.x, data.train.y)] if epoch < 3 else [Split(data.train.x, data.train.y + 99)]
+
+    net = network()
+    with pytest.raises(Interruption) as caught:
+        fit(net, epochs=4, callback=fail)
+    assert len(caught.value.history) == 3 and caught.value.history.best_epoch == best
+    np.testing.assert_array_equal(net.params.flat, whole.params.flat)
+    assert net.temperature == whole.temperature
+    net = network()
+    with pytest.raises(ValueError, match="y must lie in") as caught:
+        fit(net, Dataset(spoil, data.validation, data.test, 2, {}), epochs=4)
+    assert len(caught.value.history) == 3
+    accuracy = caught.value.history["validation_accuracy_hard"][caught.value.history.best_epoch]
+    assert net.evaluate(data.validation).accuracy == accuracy
+
+
 # Ctrl-C
 
 
@@ -397,7 +440,7 @@ def test_more_epochs_are_a_new_run(tmp_path):
         fit(network(), epochs=5, checkpoint=path, resume=True)
     temperature = net.temperature
     more = {"schedule": ms.constant, "temperatures": (net.temperature, net.temperature)}
-    history = fit(net, epochs=2, checkpoint=path, **more)
+    history = fit(net, epochs=2, checkpoint=tmp_path / "more.npz", **more)
     assert history.column("temperature") == [temperature] * 2
     assert net.evaluate(data.validation).accuracy == max(history.column("validation_accuracy_hard"))
 

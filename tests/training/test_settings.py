@@ -144,3 +144,9 @@ def test_a_function_that_returns_no_batches():
     data = problem()
     with pytest.raises(TypeError, match=r"data\.train, a function of the epoch, must return batches .*, got None"):
         fit(network(), Dataset(lambda epoch: None, data.validation, data.test, 2))
+
+
+@pytest.mark.parametrize("gradient", [["hops"], "truncate", 20])
+def test_what_a_gradient_leaves_out_is_a_dict(gradient):
+    with pytest.raises(TypeError, match=r"gradient must be a dict, e\.g\. \{\"truncate\": 20\}, got"):
+        fit(network(), gradient=gradient)
