@@ -26,10 +26,25 @@ LONG = ["sweep", *RUNS]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 
+STARTED = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    """What a test has started ends with it, also if the test fails."""
+    yield
+    for process in STARTED:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        if process.poll() is None:
+            process.communicate()
+    STARTED.clear()
+
+
 def start(folder: Path, *words, **options) -> subprocess.Popen:
     """A command in a session of its own."""
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "minisnn", *words, "--folder", str(folder), "--quiet"],
         env=environment,
         start_new_session=True,
@@ -38,6 +53,8 @@ def start(folder: Path, *words, **options) -> subprocess.Popen:
         text=True,
         **options,
     )
+    STARTED.append(process)
+    return process
 
 
 def wait_for(happened, seconds: float = 60.0) -> None:
