@@ -27,9 +27,12 @@ def say(message: str, end: str = "\n") -> None:
 def announce(message: str, after: float = 1.0):
     """Print `message` to standard error if the block takes longer than `after` seconds, then how long it took."""
 
+    said = False
+
     def begin():
+        nonlocal said
         say(f"minisnn: {message} ...", end="")
-        _open.line = True
+        _open.line = said = True
 
     start = time.perf_counter()
     timer = threading.Timer(after, begin)
@@ -41,7 +44,7 @@ def announce(message: str, after: float = 1.0):
         timer.cancel()
         timer.join()
         seconds = time.perf_counter() - start
-        if seconds > after:
+        if said:  # the timer is late on a busy machine
             so_far = "" if _open.line else "minisnn: that took"  # something else was said in between
             _open.line = False
             say(f"{so_far} {seconds:.0f} s")

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -80,3 +81,12 @@ def test_facts_reach_the_bar(monkeypatch):
         advance(failed=1)
         advance(failed=np.int64(7))
     assert "failed=7" in sys.stderr.getvalue() and "2/2" in sys.stderr.getvalue()
+
+
+def test_of_what_was_not_announced_no_time_is_told(monkeypatch, capsys):
+    """On a busy machine the timer may come too late."""
+    nothing = SimpleNamespace(start=lambda: None, cancel=lambda: None, join=lambda: None)
+    monkeypatch.setattr(announce.threading, "Timer", lambda after, begin: nothing)
+    with announce.announce("doing something", after=-1.0):
+        pass
+    assert capsys.readouterr().err == ""
