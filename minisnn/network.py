@@ -339,7 +339,7 @@ class Network:
         Parameters
         ----------
         data : Split, or any object with `x`, `y` and perhaps `lengths`
-            See `loss_and_grad`; raises the same errors.
+            See `loss_and_grad`; raises the same errors. Here y may also hold names that are in `classes`.
         span_mode : {"soft", "hard"}
             As in `loss_and_grad`; hard by default, as in the paper.
 
@@ -352,7 +352,7 @@ class Network:
             slip = "; did you mean data.test?" if hasattr(data, "test") else ""
             raise TypeError(f"evaluate expects x and y in one object, e.g. data.test; got {type(data).__name__}{slip}")
         logits, rates = self._logits_and_rates(data.x, getattr(data, "lengths", None), span_mode)
-        y = validate.labels(data.y, len(logits), self.sizes[-1])
+        y = validate.labels(data.y, len(logits), self.sizes[-1], self.classes)
         return Evaluation(
             loss=float(readout.cross_entropy(logits, y).mean(dtype=np.float64)),
             accuracy=float((logits.argmax(axis=1) == y).mean()),

@@ -180,10 +180,12 @@ def sequences(x, n_in: int, dtype: str = "float64", lengths=None) -> np.ndarray:
     return finite(x, "x", dtype, None if lengths is None else _lengths(lengths, *x.shape[:2]))
 
 
-def labels(y, n_sequences: int, n_classes: int) -> np.ndarray:
-    """Return class labels, (B,) of int64 in 0 .. n_classes - 1."""
+def labels(y, n_sequences: int, n_classes: int, names: np.ndarray | None = None) -> np.ndarray:
+    """Return class labels, (B,) of int64 in 0 .. n_classes - 1; texts are looked up among the classes' names."""
     unmasked(y, "y")
     y = np.asarray(y)
+    if y.ndim == 1 and y.dtype.kind == "U" and names is not None and names.dtype.kind == "U":
+        y = _numbers(y, names)
     if y.dtype.kind not in "biu":
         raise TypeError(f"y must hold integer class labels, got dtype {y.dtype}{_slip_of_labels(y)}")
     if y.shape != (n_sequences,):
@@ -195,6 +197,15 @@ def labels(y, n_sequences: int, n_classes: int) -> np.ndarray:
         slip = "; do the labels start at 1? Then write y - 1" if y.min() == 1 and y.max() == n_classes else ""
         raise ValueError(f"y must lie in 0 .. {n_classes - 1}, got y[{i}] = {y[i]}{slip}")
     return y.astype(np.int64)
+
+
+def _numbers(y: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Return the numbers of classes that are given by their names."""
+    numbers = {name: number for number, name in enumerate(names.tolist())}
+    unknown = next((name for name in y.tolist() if name not in numbers), None)
+    if unknown is not None:
+        raise ValueError(f"y holds {unknown!r}, the network's classes are {', '.join(map(repr, numbers))}")
+    return np.array([numbers[name] for name in y.tolist()], np.int64)
 
 
 def _slip_of_labels(y: np.ndarray) -> str:

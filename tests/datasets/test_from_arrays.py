@@ -8,7 +8,7 @@ import pytest
 
 import minisnn as ms
 from minisnn._internal import storage
-from minisnn.datasets import from_arrays, pad
+from minisnn.datasets import Split, from_arrays, pad
 
 SPLITS = ("train", "validation", "test")
 
@@ -361,6 +361,11 @@ def test_a_network_takes_the_names(own, tmp_path):
         predicted = same.predict(x)
         assert predicted.dtype.kind == "i"
         assert same.classes[predicted].tolist() == [NAMES["str"][i] for i in predicted]
+        some = y > 0  # named, one class less than it was trained on
+        by_number, by_name = (same.evaluate(Split(x[some], z[some])) for z in (y, np.array(NAMES["str"])[y]))
+        assert by_name == by_number
+        with pytest.raises(ValueError, match=r"y holds 'maybe', the network's classes are '"):
+            same.evaluate(Split(x[:2], [NAMES["str"][0], "maybe"]))
     ms.fit(net, from_arrays(x, y), epochs=1, progress=False)  # plain numbers take no names away
     assert net.classes.tolist() == NAMES["str"]
     ms.fit(net, from_arrays(x, 5 * y), epochs=1, progress=False)

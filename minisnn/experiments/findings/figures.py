@@ -147,8 +147,9 @@ def draw(results, folder) -> list[Path]:
             plots.save(f"{stem}-spans.png", _spans(results, name, rows), 1, 3, 12, 3.6),
             plots.save(f"{stem}-robustness.png", _robustness(results, name), 3, 3, 12, 9.5),
         ]
-    if full.stored(results):
-        drawn.append(plots.save(folder / "full.png", lambda axes: _full(results, axes), 1, 4, 15, 3.4))
+    if networks := full.stored(results):
+        panels = 4 if "ASRC" in networks else 1  # three layers have spans
+        drawn.append(plots.save(folder / "full.png", lambda axes: _full(results, axes), 1, panels, 3 + 3 * panels, 3.4))
     return drawn
 
 
