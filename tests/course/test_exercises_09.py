@@ -88,8 +88,8 @@ def kernels_event_list(a):
         ("09.3", 6 / 2.2),
         ("09.3", 2.73),
         ("09.3", 2.7),
-        ("09.4", TAPE),
-        ("09.5", batch_rows),
+        ("09.4", batch_rows),
+        ("09.5", TAPE),
     ],
 )
 def test_right_answers_pass(name, answer):
@@ -127,17 +127,17 @@ WRONG = [
     ("09.3", 2.2 / 6, "inverse"),
     ("09.3", 6 / 3.15, r"\(8\) and \(12\)"),
     ("09.3", 6 / 1.25, "not one"),
-    ("09.4", TAPE / 5, "keeps five"),
-    ("09.4", TAPE / 4, "4 bytes"),
-    ("09.4", TAPE / 20, "five arrays"),
-    ("09.4", 2 * TAPE, "float64"),
-    ("09.4", TAPE / 1e6, "give bytes"),
-    ("09.5", first_row_only, r"differs from|no events"),
-    ("09.5", in_float64, "w.dtype"),
-    ("09.5", dense_rows, "reads rows of w that no event asks for"),
-    ("09.5", filled_with_ones, "start as zeros"),
-    ("09.5", transposed, "one row per sequence"),
-    ("09.5", numba.njit(lambda columns, start, w: 1.0), "return the array"),
+    ("09.4", first_row_only, r"differs from|no events"),
+    ("09.4", in_float64, "w.dtype"),
+    ("09.4", dense_rows, "reads rows of w that no event asks for"),
+    ("09.4", filled_with_ones, "start as zeros"),
+    ("09.4", transposed, "one row per sequence"),
+    ("09.4", numba.njit(lambda columns, start, w: 1.0), "return the array"),
+    ("09.5", TAPE / 5, "keeps five"),
+    ("09.5", TAPE / 4, "4 bytes"),
+    ("09.5", TAPE / 20, "five arrays"),
+    ("09.5", 2 * TAPE, "float64"),
+    ("09.5", TAPE / 1e6, "give bytes"),
 ]
 
 
@@ -150,7 +150,7 @@ def test_wrong_answers_get_their_hint(name, answer, words):
 
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="then nothing is compiled")
 def test_plain_python_is_not_numba():
-    verdict = exercises.check("09.5", batch_rows.py_func)
+    verdict = exercises.check("09.4", batch_rows.py_func)
     assert not verdict and "@numba.njit" in verdict.text
 
 
@@ -161,7 +161,7 @@ def test_changed_weights_are_noticed():
         w[:] = 0
         return z
 
-    assert "changes the weights" in exercises.check("09.5", clears).text
+    assert "changes the weights" in exercises.check("09.4", clears).text
 
 
 def test_the_tape_is_as_large_as_computed():

@@ -14,7 +14,7 @@ SPEEDUP_RATE = 0.05
 DENSE = 6  # (2), (1), (8), (12) and both outer products of (10)
 EVENTS = 2 + 4 * SPEEDUP_RATE  # (8) and (12) stay dense
 
-# 09.4
+# 09.5
 TAPE_SHAPE = (256, 784, 128)  # (B, T, N)
 
 
@@ -172,19 +172,19 @@ EXERCISES = {
         ),
     ),
     "09.4": Exercise(
-        check=_tape,
-        right="half a gigabyte for one layer: why loss_and_grad keeps no tape of the batch.",
-        hints=(
-            "tape.layers[0]._fields names the arrays that a tape keeps of a layer. Each is (B, T, N).",
-            "Bytes: number of arrays, times B T N, times 4 for float32.",
-        ),
-    ),
-    "09.5": Exercise(
         check=_batch_rows,
         right="one row addition for each spike of the batch, and not one multiplication.",
         hints=(
             "z = np.zeros((start.size - 1, w.shape[1]), w.dtype); row b has start[b] .. start[b + 1] - 1.",
             "Three loops: over the rows b, over the events of a row, over the columns n: z[b, n] += w[i, n].",
+        ),
+    ),
+    "09.5": Exercise(
+        check=_tape,
+        right="half a gigabyte for one layer: why loss_and_grad keeps no tape of the batch.",
+        hints=(
+            "tape.layers[0]._fields names the arrays that a tape keeps of a layer. Each is (B, T, N).",
+            "Bytes: number of arrays, times B T N, times 4 for float32.",
         ),
     ),
 }
