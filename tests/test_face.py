@@ -46,7 +46,7 @@ def things(rng) -> dict:
         "History whose rows are lost": ms.History([], best_epoch=3),
         "Network": random_network(rng, (3, 5, 2)),
         "Report": ms.checks.Report((ms.checks.compare("a", "b", [1.0], [1.0], 0.0),) * 500),
-        "Batch": ms.checks.make_batch(net, x, y),
+        "CheckedBatch": ms.checks.make_batch(net, x, y),
     }
 
 
@@ -66,7 +66,7 @@ SAID = {  # beside the name of the class
     "History whose rows are lost": ["0 epochs"],
     "Network": ["[3, 5, 2]", "Recurrent()", "LIF()", "Triangle()", "seed=0", "float64"],
     "Report": ["500 rows", "ok"],
-    "Batch": ["13 sequences", "'soft'"],
+    "CheckedBatch": ["13 sequences", "'soft'"],
 }
 
 

@@ -1,9 +1,10 @@
 """Gradient checks: is the hand-written backward pass the derivative of what it should be?
 
-`gradcheck(net, x, y)` climbs a ladder of seven methods for one network. `check_all` (and the command `minisnn
-gradcheck`) does so for small networks of every kind. `gradcheck(net, x, y, backward=yours)` grades a backward pass of
-your own. `rungs.py` and `structure.py` say what each rung can and can't see. A surrogate gradient is not the gradient
-of the spiking loss; the head of `rungs.py` says what these checks establish nevertheless.
+`gradcheck(net, x, y)` climbs a ladder of seven methods for one network, with rung 3 in place of rung 2 if a reset is
+detached. `check_all` (and the command `minisnn gradcheck`) climbs all for small networks of every kind.
+`gradcheck(net, x, y, backward=yours)` grades a backward pass of your own. `rungs.py` and `structure.py` say what each
+rung can and can't see. A surrogate gradient is not the gradient of the spiking loss; the head of `rungs.py` says what
+these checks establish nevertheless.
 """
 
 import itertools
@@ -15,7 +16,7 @@ import numpy as np
 from minisnn._internal import validate
 from minisnn._internal.rng import stream
 from minisnn._internal.types import ArrayLike, Lengths, Masks, SpanMode
-from minisnn.checks.oracle import Batch, make_batch
+from minisnn.checks.oracle import CheckedBatch, make_batch
 from minisnn.checks.report import NO_LOSS, NOT_CHECKED, GradientError, Report, Row, compare, left_out
 from minisnn.checks.rungs import (
     float32_on_a_shared_tape,
@@ -108,7 +109,7 @@ def gradcheck(
     span_mode: SpanMode = "soft",
     backward: Callable | None = None,
 ) -> Report:
-    """Check the gradients of a network on a batch with all methods of the ladder.
+    """Check the gradients of a network on a batch by the methods of the ladder: rung 3 if a reset is detached, else 2.
 
     Cost grows with the number of parameter blocks, sequences and steps: take a small network and a small batch.
 
@@ -158,7 +159,7 @@ def gradcheck(
     return report
 
 
-def _climb(name: str, net: Network, batch: Batch) -> list[Row]:
+def _climb(name: str, net: Network, batch: CheckedBatch) -> list[Row]:
     """Return the rows of a rung, or one that says that it needs the primitive of the surrogate."""
     if net.surrogate.primitive is None and name in NEEDS_PRIMITIVE:
         return [left_out(name, NOT_CHECKED)]
@@ -243,14 +244,14 @@ def check_all(
 
 
 def _cases(lists: dict[str, list]) -> list[dict]:
-    """Choose networks, all pairs with the whole gradient; and with each other gradient every recurrence."""
+    """Choose networks: with the first gradient all pairs, with each other one every option once at least."""
     kinds = {option: names for option, names in lists.items() if option != "gradient"}
-    cases = [{**case, "gradient": "whole"} for case in all_pairs(kinds) if "whole" in lists["gradient"]]
-    others = [name for name in lists["gradient"] if name != "whole"]
-    turns = {option: itertools.cycle(names) for option, names in kinds.items() if option != "recurrence"}
-    for recurrence in lists["recurrence"]:
+    first, *others = dict.fromkeys(lists["gradient"])
+    cases = [{**case, "gradient": first} for case in all_pairs(kinds)]
+    turns = {option: itertools.cycle(names) for option, names in kinds.items()}
+    for _ in range(max(map(len, kinds.values()))):
         names = {option: next(turn) for option, turn in turns.items()}
-        cases += [{"recurrence": recurrence, **names, "gradient": other} for other in others]
+        cases += [{**names, "gradient": other} for other in others]
     return cases
 
 

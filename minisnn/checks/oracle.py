@@ -23,7 +23,7 @@ DIFFERENCE_STEP = 1e-5  # about the cube root of the rounding error, where trunc
 
 
 @dataclass(frozen=True)
-class Batch:
+class CheckedBatch:
     """A checked batch, and how the network is to run on it."""
 
     x: np.ndarray
@@ -42,7 +42,7 @@ class Batch:
 
     def __repr__(self) -> str:
         sizes = ", ".join(counted(n, thing) for n, thing in zip(self.x.shape, ("sequence", "step", "input")))
-        return f"Batch({sizes}, span_mode={self.span_mode!r})"
+        return f"CheckedBatch({sizes}, span_mode={self.span_mode!r})"
 
     def sequences(self) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
         """Yield (x (T, n_in), masks [(N,), ...]) of each sequence, without what follows its end."""
@@ -61,7 +61,7 @@ def make_batch(
     truncate: int | None = None,
     rate_penalty: float = 0.0,
     target_rate: float = 0.0,
-) -> Batch:
+) -> CheckedBatch:
     """Check a batch as `Network.loss_and_grad` does, and return it in one object, for `check_backward` and the rungs.
 
     Parameters
@@ -72,7 +72,7 @@ def make_batch(
 
     Returns
     -------
-    minisnn.checks.oracle.Batch
+    minisnn.checks.oracle.CheckedBatch
         With all arrays in full: x in float64, lengths (B,), one mask (B, N) per hidden layer.
 
     Raises
@@ -88,7 +88,7 @@ def make_batch(
     """
     x = validate.sequences(x, net.sizes[0], lengths=lengths).astype(np.float64)
     masks = validate.masks(masks, len(x), net.sizes[1:-1])
-    return Batch(
+    return CheckedBatch(
         x=x,
         y=validate.labels(y, len(x), net.sizes[-1]),
         lengths=validate.lengths(lengths, *x.shape[:2]),
@@ -99,7 +99,7 @@ def make_batch(
     )
 
 
-def spec_forward(net: Network, params: Params, batch: Batch, fires=None, replays=None):
+def spec_forward(net: Network, params: Params, batch: CheckedBatch, fires=None, replays=None):
     """Run the spec over a batch: (loss, logits (B, classes), tapes [sequence][layer]).
 
     `fires(i)` returns the `fire` of each layer for sequence i (default: hard spikes), `replays(i)` the spikes of its
@@ -144,7 +144,7 @@ def slopes(net: Network, layers, tapes) -> list[np.ndarray]:
     ]
 
 
-def spec_gradients(net: Network, batch: Batch, fires=None) -> tuple[float, Params]:
+def spec_gradients(net: Network, batch: CheckedBatch, fires=None) -> tuple[float, Params]:
     """Add up loss and gradients of a batch: `reference.sequence_gradients` of each sequence."""
     layers, losses = spec_layers(net, net.params, batch.span_mode), []
     grads = Params.zeros(net.params.blocks, np.float64)
@@ -185,20 +185,20 @@ def smooth_fires(net: Network) -> list:
     return [reference.smooth(net.surrogate)] * (len(net.sizes) - 2)
 
 
-def smooth_tapes(net: Network, batch: Batch) -> list[list[reference.LayerTape]]:
+def smooth_tapes(net: Network, batch: CheckedBatch) -> list[list[reference.LayerTape]]:
     """Return the tapes [sequence][layer] with the surrogate's primitive in place of Θ."""
     fires = smooth_fires(net)
     return spec_forward(net, net.params, batch, lambda i: fires)[2]
 
 
-def smooth_mode(net: Network, batch: Batch):
+def smooth_mode(net: Network, batch: CheckedBatch):
     """Return (loss as a function of Params, gradients by the spec) with the surrogate's primitive in place of Θ."""
     fires, tapes = smooth_fires(net), smooth_tapes(net, batch)
     _, grads = spec_gradients(net, batch, fires)
     return lambda params: spec_forward(net, params, batch, lambda i: fires, reset_replays(net, tapes))[0], grads
 
 
-def frozen_linearisation(net: Network, batch: Batch):
+def frozen_linearisation(net: Network, batch: CheckedBatch):
     """Return the loss as a function of complex Params, with each spike linearised around the recorded run."""
     layers = spec_layers(net, net.params, batch.span_mode)
     _, _, tapes = spec_forward(net, net.params, batch)

@@ -7,7 +7,7 @@ smooth network (2, 3) and of the linearisation around the recorded spikes (4, 5)
 primitive (1); that kernels, threads and float32 compute the same numbers as the spec (6); and that what must hold by
 construction does hold (7). They don't say that a surrogate gradient is a good direction to go.
 
-Each rung takes a Network and a Batch and returns rows.
+Each rung takes a Network and a CheckedBatch and returns rows.
 """
 
 import itertools
@@ -18,7 +18,7 @@ import numpy as np
 from minisnn._internal.rng import stream
 from minisnn._internal.types import ArrayLike
 from minisnn.checks import oracle
-from minisnn.checks.oracle import Batch
+from minisnn.checks.oracle import CheckedBatch
 from minisnn.checks.report import NOT_RESOLVED, Row, compare
 from minisnn.checks.tangent import spike_tangent
 from minisnn.core import batch as batches
@@ -35,7 +35,7 @@ SHRINKING = 10.0 ** -np.arange(5.0)  # steps of differences, relative to the fir
 ENTRIES = 8  # entries of each block that are compared with differences
 
 
-def surrogate_pair(net: Network, batch: Batch) -> list[Row]:
+def surrogate_pair(net: Network, batch: CheckedBatch) -> list[Row]:
     """Check rung 1, σ′ is the derivative of σ: by differences, its peak, its area, and the σ′ of the kernels.
 
     Sees a wrong scale, shape or edge of a surrogate, in the pair or in the kernels. Can't see the network.
@@ -75,7 +75,7 @@ def _simpson(function, low: float, high: float, n: int = 2000) -> float:
     return float((high - low) / (3 * n) * (values[0] + values[-1] + 4 * values[1::2].sum() + 2 * values[2:-1:2].sum()))
 
 
-def smooth_differences(net: Network, batch: Batch) -> list[Row]:
+def smooth_differences(net: Network, batch: CheckedBatch) -> list[Row]:
     """Check rung 2, smooth spikes: with σ in place of Θ, compare the spec's gradients with differences of the loss.
 
     Sees a wrong term, factor or time index in any equation of the spec, decay and span logits included. Can't see what
@@ -86,16 +86,18 @@ def smooth_differences(net: Network, batch: Batch) -> list[Row]:
     return _differences("2 smooth", net, batch)
 
 
-def replayed_resets(net: Network, batch: Batch) -> list[Row]:
+def replayed_resets(net: Network, batch: CheckedBatch) -> list[Row]:
     """Check rung 3, detached resets: by differences of a smooth network that replays its recorded spikes in the reset.
 
     Replaying is what detaching means: the reset is then a constant. Sees a detached term that is still there, or a
-    missing term that should be; otherwise as rung 2.
+    missing term that should be; otherwise as rung 2. If no reset of the network is detached, all are for this check.
     """
-    return _differences("3 replay", _with_detach(net, True), batch)
+    if not any(neuron.detach_reset for neuron in net.neuron):
+        net = _with_detach(net, True)
+    return _differences("3 replay", net, batch)
 
 
-def _differences(rung: str, net: Network, batch: Batch) -> list[Row]:
+def _differences(rung: str, net: Network, batch: CheckedBatch) -> list[Row]:
     if batch.cut != reference.WHOLE:  # then it is no derivative of a loss
         return []
     net = away_from_kinks(net.astype("float64"), batch)
@@ -130,7 +132,7 @@ def _by_differences(rung: str, name: str, loss, params: Params, got, drawn, step
     return replace(row, note=NOT_RESOLVED)
 
 
-def away_from_kinks(net: Network, batch: Batch, step: float = oracle.DIFFERENCE_STEP) -> Network:
+def away_from_kinks(net: Network, batch: CheckedBatch, step: float = oracle.DIFFERENCE_STEP) -> Network:
     """Find a network whose smooth run has no potential within ten steps of a kink of σ′: this or a copy moved by 1e-3.
 
     At a kink a central difference averages both sides, and would blame a right gradient.
@@ -212,7 +214,7 @@ def step_sweep(
     return steps, np.array(errors)
 
 
-def frozen_complex_steps(net: Network, batch: Batch) -> list[Row]:
+def frozen_complex_steps(net: Network, batch: CheckedBatch) -> list[Row]:
     """Check rung 4, hard spikes: the kernels' gradients against complex steps through s = s0 + σ′0 (v - v0).
 
     At the recorded run this is the spiking network, and its derivative there is the surrogate gradient by construction.
@@ -234,14 +236,14 @@ def frozen_complex_steps(net: Network, batch: Batch) -> list[Row]:
     return rows
 
 
-def _floors(net: Network, batch: Batch, names) -> dict[str, float]:
+def _floors(net: Network, batch: CheckedBatch, names) -> dict[str, float]:
     """Return a floor per parameter: for span logits at least the size of the terms that cancel in their gradients."""
     tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
     sizes = oracle.cancelled(net, tape, oracle.loss_error(net, tape, batch.y))
     return {name: max(1e-9, sizes.get(name, 0.0)) for name in names}
 
 
-def tangent_against_adjoint(net: Network, batch: Batch) -> list[Row]:
+def tangent_against_adjoint(net: Network, batch: CheckedBatch) -> list[Row]:
     """Check rung 5, <e, J u> = <Jᵀ e, u>: the kernels' backward pass against a forward-mode derivative.
 
     The tangent is written independently, from (1) to (5) alone (`tangent.py`), in random directions. Sees a backward
@@ -267,7 +269,7 @@ def tangent_against_adjoint(net: Network, batch: Batch) -> list[Row]:
     return rows
 
 
-def kernels_against_spec(net: Network, batch: Batch) -> list[Row]:
+def kernels_against_spec(net: Network, batch: CheckedBatch) -> list[Row]:
     """Check rung 6, the same numbers: kernels against spec, forward and backward, for the loss and for any e.
 
     Sees whatever the kernels do that the spec doesn't: events, blocks and pieces of steps, threads, masks. Can't
@@ -297,20 +299,20 @@ def kernels_against_spec(net: Network, batch: Batch) -> list[Row]:
     return rows
 
 
-def _same_gradients(prefix: str, net: Network, batch: Batch, grads: Params) -> list[Row]:
+def _same_gradients(prefix: str, net: Network, batch: CheckedBatch, grads: Params) -> list[Row]:
     """Compare the gradients of the kernels with those of the spec, one row per parameter."""
     _, expected = oracle.spec_gradients(net, batch)
     floors = _floors(net, batch, grads)
     return [compare("6 spec", prefix + name, grads[name], expected[name], EXACT, floors[name]) for name in grads]
 
 
-def _more_than_a_piece(batch: Batch) -> Batch:
+def _more_than_a_piece(batch: CheckedBatch) -> CheckedBatch:
     """Repeat the first sequence in time, until it has more steps than the kernels take in one piece."""
     x = np.tile(batch.x[:1], (1, kernels.PIECE // batch.x.shape[1] + 1, 1))
     return replace(batch, x=x, y=batch.y[:1], lengths=np.array(x.shape[1:2]), masks=[m[:1] for m in batch.masks])
 
 
-def float32_on_a_shared_tape(net: Network, batch: Batch) -> list[Row]:
+def float32_on_a_shared_tape(net: Network, batch: CheckedBatch) -> list[Row]:
     """Check rung 6, float32: the backward pass in float32 against the spec in float64, along one recorded float32 run.
 
     In runs of their own, the two precisions would spike a little differently, and one flipped spike changes all that

@@ -7,9 +7,9 @@ Write `backward(tape, e, params)` for one layer and one sequence, and return a d
     d_w_in, d_bias, d_w_rec, d_decay, d_tap_weights, d_span_logits     (10), (11), in the shape of what they are the
     gradient of; d_span_logits too has shape (J,): in a cold softmax, spans of weight 0 are no taps
 
-It gets `e` (T, N), a `StudentTape` and `StudentParams`. What is missing in the dict is reported, not failed. The table
-also names the quantity and the time step that go wrong *first* on the way back from the loss: the latest step, and
-there the first quantity in the order above. Mend that one first; the others often follow from it.
+It gets `e` (T, N), a `StudentTape` and `StudentParams`. What is missing in the dict is reported, not counted as
+wrong. The table also names the quantity and the time step that go wrong *first* on the way back from the loss: the
+latest step, and there the first quantity in the order above. Mend that one first; the others often follow from it.
 """
 
 from collections.abc import Callable
@@ -108,7 +108,7 @@ class StudentParams(NamedTuple):
     temperature: float
 
 
-def check_backward(net: Network, batch: oracle.Batch, backward: Callable) -> Report:
+def check_backward(net: Network, batch: oracle.CheckedBatch, backward: Callable) -> Report:
     """Compare a backward pass of your own with the reference's, for each layer and sequence, step by step.
 
     The e (T, N) is random and drawn per layer, so an error in one layer does not spread to those below.
@@ -117,8 +117,8 @@ def check_backward(net: Network, batch: oracle.Batch, backward: Callable) -> Rep
     ----------
     net : Network
         A float64 copy is used.
-    batch : Batch
-        From `make_batch`.
+    batch : CheckedBatch
+        From `make_batch`, with its `hops` and `truncate`. Labels and penalty play no part: e is drawn for each layer.
     backward : callable
         `backward(tape, e, params)` for one layer and one sequence, with a `StudentTape` and `StudentParams`. It returns
         a dict with any of q, eps, delta (T, N), dx (T, n_in), d_w_in, d_bias, d_w_rec, d_decay, d_tap_weights and
@@ -144,7 +144,7 @@ def check_backward(net: Network, batch: oracle.Batch, backward: Callable) -> Rep
     >>> [row.block for row in ms.checks.check_backward(net, batch, backward).wrong]
     ['layers.0.d_bias']
     """
-    if not isinstance(batch, oracle.Batch):
+    if not isinstance(batch, oracle.CheckedBatch):
         raise TypeError(f"batch must come from minisnn.checks.make_batch(net, x, y), got {type(batch).__name__}")
     net = net.astype("float64")
     tape = net.record(batch.x, batch.lengths, batch.span_mode, batch.masks)
@@ -157,7 +157,7 @@ def check_backward(net: Network, batch: oracle.Batch, backward: Callable) -> Rep
             recorded, student_tape = _tapes(net, tape, i, b, int(length))
             e, temperature = rng.standard_normal(recorded.v.shape), tape.structure.temperature
             spec = reference.layer_backward(
-                e, student_tape.x, recorded, student_tape.slope, layers[i], student_tape.mask
+                e, student_tape.x, recorded, student_tape.slope, layers[i], student_tape.mask, batch.cut
             )
             expected = spec._asdict()
             if isinstance(net.recurrence[i], ASRC) and batch.span_mode == "soft":

@@ -1,5 +1,9 @@
 """The gradient checks, and that they fail when they should."""
 
+from functools import partial
+from importlib import import_module
+from itertools import combinations
+
 import numpy as np
 import pytest
 from conftest import random_batch, random_network
@@ -8,6 +12,8 @@ import minisnn as ms
 from minisnn import checks
 from minisnn.checks import oracle, rungs
 from minisnn.core import reference
+
+structure = import_module("minisnn.checks.structure")  # the package has a function of this name
 
 BLOCKS = {
     "readout.w",
@@ -83,6 +89,63 @@ def test_all_pairs_meet():
     for first, second in (("a", "b"), ("a", "c"), ("b", "c"), ("c", "d")):
         pairs = {(combination[first], combination[second]) for combination in chosen}
         assert len(pairs) == len(lists[first]) * len(lists[second])
+
+
+CHOSEN = {
+    "recurrence": ["src-3"],
+    "neuron": ["lif", "alif", "plif"],
+    "reset": ["hard", "soft"],
+    "surrogate": ["sigmoid"],
+    "gradient": ["truncated", "penalty"],
+}
+
+
+@pytest.mark.parametrize("lists", [{name: list(names) for name, names in checks.OPTIONS.items()}, CHOSEN])
+def test_any_two_options_meet_in_a_network(lists):
+    cases = checks._cases(lists)
+    for first, second in combinations(lists, 2):
+        pairs = {(case[first], case[second]) for case in cases}
+        assert len(pairs) == len(lists[first]) * len(lists[second]), (first, second)
+
+
+@pytest.mark.parametrize("recurrence", [ms.Recurrent(), ms.SRC(12), ms.ASRC(11)], ids=str)
+def test_arrival_is_looked_at_where_something_arrives(monkeypatch, recurrence):
+    """And returns: however long the span, zeros are not compared with zeros."""
+    seen = []
+
+    def compare(rung, name, got, expected, *tolerance):
+        seen.append(np.any(expected))
+        return checks.compare(rung, name, got, expected, *tolerance)
+
+    monkeypatch.setattr(structure, "compare", compare)
+    assert all(row.ok for row in structure.arrival(recurrence))
+    assert seen == [True] * 2 * (recurrence.max_span if isinstance(recurrence, ms.ASRC) else 1)
+
+
+def test_arrival_sees_a_step_too_early_or_too_late(monkeypatch):
+    for span in (11, 13):
+
+        def network(sizes, _, *args, span=span, **options):
+            return ms.Network(sizes, ms.SRC(span), *args, **options)
+
+        monkeypatch.setattr(structure, "Network", network)
+        assert not any(row.ok for row in structure.arrival(ms.SRC(12)))
+
+
+def test_rung_3_leaves_a_network_with_some_detached_resets_as_it_is(rng, monkeypatch):
+    """A network that has none gets them, or there would be nothing to replay."""
+    checked = []
+    differences = rungs._differences
+
+    def look(rung, net, batch):
+        checked.append([neuron.detach_reset for neuron in net.neuron])
+        return differences(rung, net, batch)
+
+    monkeypatch.setattr(rungs, "_differences", look)
+    for detached in ([True, False], [False, False]):
+        net = random_network(rng, neuron=[ms.LIF(0.7, detach_reset=detach) for detach in detached])
+        assert all(row.ok for row in rungs.replayed_resets(net, oracle.make_batch(net, *random_batch(rng, net, B=2))))
+    assert checked == [[True, False], [True, True]]
 
 
 def test_a_surrogate_off_its_scale_is_caught_by_rungs_1_and_2(rng):
@@ -291,6 +354,19 @@ def test_a_right_backward_passes(rng):
         assert {row.block.split(".")[-1] for row in report.rows} == {
             *("q", "eps", "delta", "dx", "d_w_in", "d_bias", "d_w_rec", "d_decay", "d_tap_weights", "d_span_logits")
         }
+
+
+def test_a_backward_with_cuts_is_compared_with_the_spec_that_has_them(rng):
+    def backward(tape, e, params, **cut):
+        layer, recorded = reference.Layer(*params[:-1]), reference.LayerTape(*tape[1:6])
+        grads = reference.layer_backward(e, tape.x, recorded, tape.slope, layer, tape.mask, reference.Cut(**cut))
+        return grads._asdict()
+
+    net, x, y = student_network(rng, recurrence=ms.SRC(2))
+    for cut, other in (({"truncate": 3}, {"truncate": 4}), ({"hops": False}, {})):
+        batch = checks.make_batch(net, x, y, **cut)
+        assert checks.check_backward(net, batch, partial(backward, **cut)).ok
+        assert not checks.check_backward(net, batch, partial(backward, **other)).ok
 
 
 def test_what_is_missing_is_reported_and_not_failed(rng):
