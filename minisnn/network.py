@@ -39,9 +39,10 @@ class Network:
     surrogate : Triangle, Rectangle, Exponential, Sigmoid, Gaussian, ATan, FastSigmoid or Custom
         What stands in for the derivative of the spike. Default: Triangle().
     readout_window : int, optional
-        The readout sums spikes over the last `readout_window` steps of each sequence; default: over all.
+        The readout sums spikes over the last `readout_window` >= 1 steps of each sequence; default: over all.
     seed : int
-        Seed of the initial weights, which depend only on the seed, and on the name and shape of a parameter.
+        Seed of the initial weights, at least 0. A parameter's values depend only on the seed, its name and shape, and
+        the number of its layer's inputs; initial decays are those of `neuron`.
     dtype : {"float32", "float64"}
         Precision of parameters and computation.
 
@@ -85,7 +86,7 @@ class Network:
         readout_window: int | None = None, seed: int = 0, dtype: DTypeLike = "float32",
     ):  # fmt: skip
         self._sizes = validate.sizes(sizes)
-        self._dtype = validate.choice(str(np.dtype(dtype)), "dtype", validate.DTYPES)
+        self._dtype = validate.dtype(dtype)
         recurrence = recurrences.Recurrent() if recurrence is None else recurrence
         self._recurrence, self._neuron = self._kinds(recurrence, LIF() if neuron is None else neuron)
         self.surrogate, self.readout_window = surrogates.Triangle() if surrogate is None else surrogate, readout_window
@@ -249,7 +250,7 @@ class Network:
         dtype : {"float32", "float64"}
         """
         other = copy.copy(self)
-        other._dtype = validate.choice(str(np.dtype(dtype)), "dtype", validate.DTYPES)
+        other._dtype = validate.dtype(dtype)
         other._params = self.params.astype(other.dtype)
         other._kinds(self.recurrence, self.neuron)  # checked anew: what float64 holds may be too much for float32
         other.temperature, other.surrogate = self.temperature, self.surrogate
@@ -275,15 +276,17 @@ class Network:
         span_mode : {"soft", "hard"}
             The ASRC mixture, or its arg-max span alone; then the gradient of the span logits is 0.
         masks : list of array (B, N), optional
-            Dropout masks m, one per hidden layer. Default: no dropout.
+            Dropout masks m, one per hidden layer: 0, or 1 / (1 - p) for a probability p. Default: no dropout.
         hops : bool
             False drops q W_recᵀ from (8): no error passes through W_rec. With one layer this is e-prop's gradient.
         truncate : int, optional
-            Number of steps after which no error passes backwards: truncated BPTT. Default: errors pass everywhere.
+            Truncated BPTT: no error passes from one block of `truncate` >= 1 steps, counted from t = 0, to the block
+            before. Default: errors pass everywhere.
         rate_penalty, target_rate : float
-            μ >= 0 and r* in [0, 1] of the firing-rate penalty (14), which is added to the loss.
+            μ >= 0 and ν* in [0, 1] of the firing-rate penalty (14), which is added to the loss; μ = 0: none.
         threads : int, optional
-            At most this many; the result has the same bits for any number. Default: NUMBA_NUM_THREADS, or one per core.
+            At most this many, and never more than 16; the result has the same bits for any number. Default:
+            NUMBA_NUM_THREADS, or one per core, and fewer for little work.
 
         Returns
         -------
@@ -339,7 +342,8 @@ class Network:
         Parameters
         ----------
         data : Split, or any object with `x`, `y` and perhaps `lengths`
-            See `loss_and_grad`; raises the same errors. Here y may also hold names that are in `classes`.
+            See `loss_and_grad`; raises the same errors. If `classes` are texts, y may hold them; integers are always
+            the numbers 0 .. classes - 1.
         span_mode : {"soft", "hard"}
             As in `loss_and_grad`; hard by default, as in the paper.
 
@@ -398,16 +402,17 @@ class Network:
         Parameters
         ----------
         tape : Tape
-            From this network's `record`.
+            From `record`; of a network with parameters of the same shapes.
         e : array (B, T, N)
-            ∂L/∂s of the last hidden layer, for any L; as finite as x. Steps after the end of a sequence are ignored.
+            ∂L/∂s of the last hidden layer, for any L; finite, within the bounds of x. Steps after the end of a sequence
+            are ignored.
         hops, truncate
             As in `loss_and_grad`.
 
         Raises
         ------
         TypeError, ValueError
-            If `tape` is not a Tape, or belongs to another network; if e is not finite or has another shape.
+            If `tape` is not a Tape, or its parameters have other shapes; if e is not finite or has another shape.
 
         Examples
         --------

@@ -80,7 +80,8 @@ def test_wrong_sizes(sizes, error, words):
         ({"seed": None}, TypeError, "seed must be an integer"),
         ({"dtype": "float16"}, ValueError, "dtype must be one of 'float32', 'float64', got 'float16'"),
         ({"dtype": "int32"}, ValueError, "dtype must be one of"),
-        ({"dtype": "double precision"}, (TypeError, ValueError), "double precision"),
+        ({"dtype": "double precision"}, ValueError, "dtype must be one of .*, got 'double precision'"),
+        ({"dtype": None}, ValueError, "dtype must be one of 'float32', 'float64', got None"),
     ],
 )
 def test_wrong_options(options, error, words):
@@ -93,6 +94,26 @@ def test_dtypes_by_other_names():
         net = ms.Network([3, 5, 2], dtype=dtype)
         assert net.dtype == name
         assert net.params.flat.dtype == name
+
+
+def test_what_is_assigned_to_a_parameter_has_its_shape():
+    """A row would otherwise fill all of W_rec without a word."""
+    net = ms.Network([3, 5, 2])
+    before = net.params.copy()
+    for name, value, words in (
+        (
+            "layers.0.w_in",
+            np.ones((5, 3)),
+            r"layers\.0\.w_in must have the shape \(3, 5\), got \(5, 3\); is it transposed\?$",
+        ),
+        ("layers.0.w_rec", np.ones(5), r"layers\.0\.w_rec must have the shape \(5, 5\), got \(5,\)$"),
+        ("layers.0.bias", np.ones((5, 1)), r"layers\.0\.bias must have the shape \(5,\), got \(5, 1\)$"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            net.params[name] = value
+    assert (net.params.flat == before.flat).all()
+    net.params["layers.0.w_in"], net.params["layers.0.bias"] = np.full((3, 5), 2.0), 3
+    assert net.params.flat[:20].tolist() == [2.0] * 15 + [3.0] * 5
 
 
 def test_lists_and_single_values_say_the_same():

@@ -4,6 +4,7 @@ Every message names what was got, what was expected and, where one can guess it,
 check nothing.
 """
 
+import contextlib
 import math
 from collections.abc import Sequence
 
@@ -51,6 +52,13 @@ def choice(value, name: str, choices) -> str:
             raise ValueError(f"there is no {name} {value!r}{slip}")
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}{slip}")
     return value
+
+
+def dtype(value) -> str:
+    """Return the precision of a network as a word."""
+    with contextlib.suppress(TypeError):  # NumPy reads None as float64
+        value = value if value is None else str(np.dtype(value))
+    return choice(value, "dtype", DTYPES)
 
 
 def flag(value, name: str) -> bool:
@@ -184,7 +192,7 @@ def labels(y, n_sequences: int, n_classes: int, names: np.ndarray | None = None)
     """Return class labels, (B,) of int64 in 0 .. n_classes - 1; texts are looked up among the classes' names."""
     unmasked(y, "y")
     y = np.asarray(y)
-    if y.ndim == 1 and y.dtype.kind == "U" and names is not None and names.dtype.kind == "U":
+    if y.ndim == 1 and len(y) > 0 and names is not None and names.dtype.kind == "U" and _are_texts(y):
         y = _numbers(y, names)
     if y.dtype.kind not in "biu":
         raise TypeError(f"y must hold integer class labels, got dtype {y.dtype}{_slip_of_labels(y)}")
@@ -195,8 +203,15 @@ def labels(y, n_sequences: int, n_classes: int, names: np.ndarray | None = None)
     if outside.size:
         i = int(outside[0])
         slip = "; do the labels start at 1? Then write y - 1" if y.min() == 1 and y.max() == n_classes else ""
+        if names is not None and names.dtype.kind in "iu" and np.isin(y, names).all() and (np.diff(names) > 0).all():
+            slip = "; if these are the classes' names, write np.searchsorted(net.classes, y)"
         raise ValueError(f"y must lie in 0 .. {n_classes - 1}, got y[{i}] = {y[i]}{slip}")
     return y.astype(np.int64)
+
+
+def _are_texts(y: np.ndarray) -> bool:
+    """Check that an array holds texts; pandas makes arrays of objects of them."""
+    return y.dtype.kind == "U" or (y.dtype.kind == "O" and all(isinstance(name, str) for name in y))
 
 
 def _numbers(y: np.ndarray, names: np.ndarray) -> np.ndarray:

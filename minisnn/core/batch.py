@@ -1,9 +1,10 @@
 """The sequences of a batch, over threads: `kernels.py` for one sequence, again and again.
 
-Each thread has room for one sequence (`Work`), so memory is O(threads · T · N), whatever the batch size. Sequence b
-adds its gradients to slab b mod SLABS, after the earlier sequences of that slab, and slabs are added up in order:
-results have the same bits for any number of threads. Python threads suffice, since kernels release the GIL; they live
-as long as a call, so processes may fork before and after.
+Each thread has room for one sequence (`Work`), so memory is O(threads · T · N) and a set of gradients for each slab,
+whatever the batch size; only `record` and `adjoint` keep all of (B, T, N). Sequence b adds its gradients to slab b mod
+SLABS, after the earlier sequences of that slab, and slabs are added up in order: results have the same bits for any
+number of threads. Python threads suffice, since kernels release the GIL; they live as long as a call, so processes may
+fork before and after.
 
 All functions take `layers` (a list of reference.Layer), `output` (reference.Readout), the surrogate, x (B, T, n_in),
 `lengths` (B,) of int64, and, where dropout may be, masks, one (B, N) array per layer, or None.
@@ -60,7 +61,7 @@ def logits(layers, output, surrogate, x, lengths) -> tuple[np.ndarray, np.ndarra
 
 
 def _logits(layers, output, surrogate, x, lengths) -> tuple[np.ndarray, np.ndarray]:
-    """Do so for a part of the sequences."""
+    """Run `logits` on some of the sequences."""
     net, x, masks = _packed(layers, output, surrogate, x, None)
     result = np.zeros((len(x), len(output.bias)), x.dtype)
     n_spikes = np.zeros((min(SLABS, len(x)), len(layers)), np.int64)
@@ -132,7 +133,8 @@ def pack(layers: list[Layer], output: Readout, surrogate, cut=WHOLE, penalty=NO_
     """Pack a network into a `kernels.Net`."""
     dtype, C = layers[0].bias.dtype, len(output.bias)
     weights, constants, delays, table, neurons = Flat(), Flat(), Flat(), [], 0
-    as_layer = Layer(output.w, output.bias, np.zeros((0, C)), *np.zeros((2, 0)), *np.zeros((2, C)), np.zeros(3))
+    no_taps, unread = np.zeros(0), np.zeros(C)  # the readout is a layer without taps, decay, threshold and reset
+    as_layer = Layer(output.w, output.bias, np.zeros((0, C)), no_taps, no_taps, unread, unread, np.zeros(3))
     for layer in [*layers, as_layer]:
         n_in, N, J = *layer.w_in.shape, len(layer.delays)
         w_rec = layer.w_rec if J > 0 else layer.w_rec[:0]

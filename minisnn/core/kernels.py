@@ -1,8 +1,8 @@
 """The algorithm as Numba loops: `reference.py` once more, with its names, its steps and its equation numbers.
 
-`sequence_gradients` is all of it, for one sequence: layers up, readout and loss, layers down. A batch is a loop over it
-(`slab_gradients`). Kernels take arrays and fill arrays, check nothing, and know no kinds of neuron or recurrence: those
-arrive as numbers. They are plain loops, made fast by:
+`sequence_gradients` is all of it but (11), which `parameters.from_layers` applies, for one sequence: layers up, readout
+and loss, layers down. A batch is a loop over it (`slab_gradients`). Kernels take arrays and fill arrays, check nothing,
+and know no kinds of neuron or recurrence: those arrive as numbers. They are plain loops, made fast by:
 
 - *Events.* Spikes are mostly 0. A list of the others turns x[t] W_in, s[t] W_rec and (10) into a few row additions.
 - *Rows* of weights are contiguous, so adding one is a vectorised loop; (8) and (12) get transposed copies for that.
@@ -13,9 +13,10 @@ arrive as numbers. They are plain loops, made fast by:
   compute a hundred times slower. What is smaller than `tiny`, 10⁸ times the smallest normal number, becomes 0.
 - *Fused multiply-adds*, in order: `out = out + a * b + c * d` is two of them, `out += a * b + c * d` is not.
 
-All layers lie in a few flat arrays (`Net`), so one compilation serves networks of any depth. Each loop over neurons is
-one expression, since such loops vectorise. No number literal takes part in float arithmetic: it would turn float32 into
-float64. All kernels are in this one file: Numba's disk cache does not notice an edit in another.
+All layers lie in a few flat arrays (`Net`), so one compilation serves networks of any depth. Loops over neurons are
+short, and have no branches but conditional expressions, so that they vectorise. No number literal takes part in float
+arithmetic: it would turn float32 into float64. So a typed zero is written as x - x. All kernels are in this one file:
+Numba's disk cache does not notice an edit in another.
 """
 
 import math
@@ -35,7 +36,7 @@ SLABS = 16  # sequence b adds its gradients to slab b mod SLABS: sums are groupe
 BLOCK = 4  # steps that share a load of weights
 PIECE = 64  # steps that go through all equations of the backward pass while they are in the cache
 
-# Columns of `Net.table`: sizes of a layer, its first neuron, and where its blocks start.
+# Columns of `Net.table`: sizes of a layer, its first neuron, and where its arrays start.
 N_IN, N_OUT, N_TAPS, NEURON, W_IN, BIAS, W_REC, DECAY, TAP_WEIGHTS = range(9)
 THRESHOLD, RESET, W_IN_T, W_REC_T, DELAYS, ADAPTATION, ADAPTS = range(9, 16)
 
@@ -52,7 +53,7 @@ class Net(NamedTuple):
     tiny: float  # smaller numbers become 0
     hops: bool  # whether errors pass through W_rec, in (8)
     truncate: int  # number of steps after which no error passes backwards
-    penalty: tuple  # (μ, r*) of (14)
+    penalty: tuple  # (μ, ν*) of (14)
 
 
 class Weights(NamedTuple):
@@ -90,7 +91,7 @@ class Tape(NamedTuple):
 
     v: np.ndarray  # (T, N)
     lowered: np.ndarray  # (T, N) v - κ A, which meets θ; without adaptation v itself
-    z: np.ndarray  # (T, N), or (0, N) with a single tap: then its rows are computed when they arrive
+    z: np.ndarray  # (T, N), or (0, N) with one tap or none: then its rows are computed when they arrive
     s: Events
 
 
@@ -191,9 +192,9 @@ def loss_and_error(T, y, share, net, work, grads):
 
 @jit_step
 def sequence_backward(mask, dx, share, net, work, grads):
-    """Run all layers downwards, (7) to (12): turn `work.e` into δ, add to `grads`, fill dx (T, n_in) or (T, 0).
+    """Run all layers downwards, (7) to (10) and (12) to (14): turn `work.e` into δ, add to `grads`, fill dx.
 
-    Return the firing-rate penalty of all layers (14).
+    dx is (T, n_in), or (T, 0) if it is not asked for. Return the firing-rate penalty of all layers.
     """
     T, by_python, loss = len(dx), net.surrogate[0] < 0, net.tiny - net.tiny
     for i in range(len(net.table) - 2, -1, -1):
@@ -253,7 +254,7 @@ def layer_forward(x, layer, mask, tiny, trace, tape):
 
 @jit_step
 def add_leak(t, v, lowered, layer, tiny):
-    """Add β v⁺[t-1] to v[t], with (5); `lowered` is v itself without adaptation, and the loop then knows it."""
+    """Add β v⁺[t-1] to v[t], with (5); `lowered` is v itself without adaptation: a single array to the compiler."""
     decay, threshold, a, h = layer.weights.decay, layer.threshold, layer.reset[0], layer.reset[1]
     if t > 0:
         for n in range(v.shape[1]):
@@ -487,7 +488,7 @@ def slab_gradients(slab, x, y, lengths, masks, net, work, grads, losses):
 
 @jit
 def slab_logits(slab, x, lengths, masks, net, work, logits, n_spikes):
-    """Run the same sequences forward: fill `logits` (B, classes), add each layer's spikes to `n_spikes` (SLABS, L)."""
+    """Run the same sequences forward: fill `logits` (B, classes), add each layer's spikes to `n_spikes` (slabs, L)."""
     for b in range(slab, len(x), SLABS):
         T = lengths[b]
         sequence_forward(x[b, :T], masks[b % len(masks)], net, work)

@@ -110,10 +110,10 @@ class ALIF:
 
     Examples
     --------
-    >>> net = ms.Network([1, 1, 2], neuron=ms.ALIF(decay=0, adaptation_decay=0.5, adaptation_strength=1.0))
-    >>> net.params["layers.0.w_in"], net.params["layers.0.bias"], net.params["layers.0.w_rec"] = 1.75, 0, 0
+    >>> net = ms.Network([1, 1, 2], neuron=ms.ALIF(decay=0, adaptation_decay=0.9, adaptation_strength=0.3))
+    >>> net.params["layers.0.w_in"], net.params["layers.0.bias"], net.params["layers.0.w_rec"] = 1.5, 0, 0
     >>> net.record(np.ones((1, 8, 1))).layers[0].s[0, :, 0].astype(int).tolist()  # the rate falls
-    [1, 0, 1, 0, 1, 0, 1, 0]
+    [1, 1, 0, 0, 1, 0, 0, 0]
     """
 
     decay: PerNeuron = 0.5

@@ -7,7 +7,7 @@ optimisers group them: "weight", "span logit" or "neuron". Gradients have the sa
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -37,8 +37,8 @@ class Structure(NamedTuple):
     """What turns parameters into numbers, besides the parameters themselves."""
 
     sizes: list[int]  # inputs, hidden layers, classes
-    recurrence: list  # one per hidden layer, as is neuron
-    neuron: list
+    recurrence: Sequence  # one per hidden layer, as is neuron
+    neuron: Sequence
     temperature: float  # T° of the span softmax
     span_mode: str  # "soft": the mixture of an ASRC; "hard": its arg-max span alone
 
@@ -47,8 +47,9 @@ class Structure(NamedTuple):
 class Params:
     """Named arrays in one flat vector: the parameters of a network, or their gradients.
 
-    `params["layers.0.w_in"]` is a view: writing into it changes `params.flat`. Iteration and `in` go by name. To assign
-    a value that overflows in the dtype is a ValueError; NaN and infinity are refused by the network, when it runs.
+    `params["layers.0.w_in"]` is a view: writing into it changes `params.flat`. Iteration and `in` go by name. What
+    is assigned is one number, or an array of the parameter's shape; ValueError if it has another, or overflows in the
+    dtype. NaN and infinity are refused by the network, when it runs.
 
     Parameters
     ----------
@@ -141,7 +142,10 @@ class Params:
         return self.flat[self.block(name)].reshape(self.blocks[name].shape)
 
     def __setitem__(self, name: str, value: ArrayLike) -> None:
-        view = self[name]
+        view, value = self[name], np.asarray(value)
+        if value.size != 1 and value.shape != view.shape:
+            slip = "; is it transposed?" if value.shape == view.shape[::-1] else ""
+            raise ValueError(f"{name} must have the shape {view.shape}, got {value.shape}{slip}")
         view[...] = validate.cast(value, name, view.dtype)
 
     def __contains__(self, name: str) -> bool:
@@ -234,7 +238,7 @@ def from_layers(grads, layers: list[Layer], params: Params, structure: Structure
         if isinstance(neuron[i], PLIF):
             name = f"layers.{i}.decay_logit"
             result[name] += neurons.d_decay_logit(layer.decay, d.decay, result[name].size)
-        if isinstance(recurrence[i], ASRC) and span_mode == "soft" and len(layer.delays) > 1:
+        if isinstance(recurrence[i], ASRC) and span_mode == "soft" and len(layer.delays) > 1:  # of one tap p = 1
             name = span_logits_name(i, recurrence[i])
             result[name][layer.delays - 1] += recurrences.d_span_logits(layer.tap_weights, d.tap_weights, temperature)
     result["readout.w"] += grads[-1].w_in

@@ -1,7 +1,7 @@
 """The readout: spikes of the last layer are counted, counts become logits, logits a loss; and back.
 
-Equations (6) and (12), except for the division by B. All functions take one sequence or, with a leading axis, a batch;
-real numbers or complex ones.
+Equations (6) and (12), except for the division by B. All functions but `window` take one sequence or, with a leading
+axis, a batch; real numbers or complex ones.
 """
 
 import numpy as np

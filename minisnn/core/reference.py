@@ -23,7 +23,8 @@ Given e[t] = ∂L/∂s[t] from above, with δ[t] = ∂L/∂v[t] and c[t] = β δ
     (9) δ[t] = (1 - h s[t]) c[t] + σ′[t] (ε[t] - (a θ + h v[t]) c[t])      detach_reset drops the last term
    (10) d_w_in = Σ x[t]ᵀ (m ⊙ δ[t]),  d_bias = Σ m ⊙ δ[t],  d_w_rec = Σ s[t]ᵀ q[t],  d_decay = Σ v⁺[t-1] ⊙ δ[t],
         d_tap_weights_j = Σ z[t - k_j] · δ[t]
-   (11) d_span_logits_k = p_k (d_p_k - Σ_m p_m d_p_m) / T°,  d_decay_logit = d_decay β (1 - β)
+   (11) d_span_logits_k = p_k (d_p_k - Σ_l p_l d_p_l) / T°,  d_decay_logit = d_decay β (1 - β);  a logit that neurons
+        or layers share gets the sum
    (12) dx[t] = (m ⊙ δ[t]) W_inᵀ is e[t] of the layer below.  Of the last layer e[t] = g W_outᵀ for t in R, with
         g = (softmax(logits) - onehot(y)) / B;  d_w_out = countsᵀ g,  d_b_out = |R| g
 
@@ -34,14 +35,15 @@ r[t] the bracket behind σ′[t] in (9),
         ε[t] gets φ[t+1] as well, and φ[t] = ρ φ[t+1] - κ σ′[t] r[t]
 
 Two contrasts leave something out of the gradient (`Cut`). Without *hops*, q[t] W_recᵀ is dropped from (8): what a
-spike does through W_rec is learned, but no error passes through it. *Truncated*, no error passes from step t + 1 to
-step t where t + 1 is a multiple of a number of steps. A firing-rate penalty adds to the loss, for each layer,
+spike does through W_rec is learned, but no error passes through it. *Truncated*, the steps form blocks of one length,
+counted from t = 0, and no error passes from a block to the one before, neither by the leak nor by a tap. A firing-rate
+penalty adds to the loss, for each layer,
 
-   (14) μ/2 Σ_i (r_i - r*)²,  r_i = Σ_t s_i[t] / T;  so e[t] gets μ (r - r*) / (B T), with r* the target rate
+   (14) μ/2 Σ_i (ν_i - ν*)²,  ν_i = Σ_t s_i[t] / T;  so e[t] gets μ (ν - ν*) / (B T), with ν* the target rate
 
 This file is the definition; `kernels.py` says the same in fast loops. It leaves out batches (call it for each sequence
-and add up), the kinds of neuron and recurrence (they arrive as numbers), and checks of its input. Weights are
-[pre, post], vectors are rows.
+with the batch's B: the gradients add up, the loss is the mean), the kinds of neuron and recurrence (they arrive as
+numbers), and checks of its input. θ, ρ and κ are not learned. Weights are [pre, post], vectors are rows.
 """
 
 from typing import NamedTuple
@@ -84,7 +86,7 @@ class Penalty(NamedTuple):
     """The firing-rate penalty (14)."""
 
     strength: float = 0.0  # μ
-    rate: float = 0.0  # r*, spikes per neuron and step
+    rate: float = 0.0  # ν*, spikes per neuron and step
 
 
 WHOLE, NO_PENALTY = Cut(), Penalty()
@@ -118,8 +120,8 @@ class Gradients(NamedTuple):
     """What the backward pass of a sequence leaves behind."""
 
     layers: list[LayerGrads]
-    d_span_logits: list[np.ndarray]  # (J,) of each layer: for logits behind its p
-    d_decay_logit: list[np.ndarray]  # (N,) of each layer: for logits behind its β
+    d_span_logits: list[np.ndarray]  # (J,) of each layer: for logits behind its p, if there are any
+    d_decay_logit: list[np.ndarray]  # (N,) of each layer: for logits behind its β, if there are any; not yet summed
     d_w_out: np.ndarray  # (N, classes)
     d_b_out: np.ndarray  # (classes,)
 
@@ -127,7 +129,7 @@ class Gradients(NamedTuple):
 def sequence_gradients(
     x, y, layers, output, masks, derivative, temperature=1.0, batch_size=1, fires=None, cut=WHOLE, penalty=NO_PENALTY
 ):
-    """Run the whole algorithm for one sequence: return its loss and its share of the gradients, (float, Gradients).
+    """Run the whole algorithm for one sequence: return its loss, not divided by B, and its share of the gradients.
 
     Parameters
     ----------
@@ -140,7 +142,7 @@ def sequence_gradients(
     derivative : callable
         σ′, from an array of u = v - θ to an array of that shape: `surrogate.derivative`.
     temperature, batch_size
-        T° of the softmax behind the tap weights, for `d_span_logits`; B.
+        T° of the softmax behind the tap weights, for `d_span_logits`: `net.temperature`; B.
     fires : list of callable, optional
         Stand in for Θ in (4), one per layer; see `layer_forward`.
     cut, penalty : Cut, Penalty
@@ -216,12 +218,12 @@ def thresholds(layer, s):
 
 
 def rate_penalty(s, penalty):
-    """Return (14) for the spikes (T, N) of a layer: μ/2 Σ_i (r_i - r*)²."""
+    """Return (14) for the spikes (T, N) of a layer: μ/2 Σ_i (ν_i - ν*)²."""
     return penalty.strength / 2 * ((s.mean(axis=0) - penalty.rate) ** 2).sum()
 
 
 def rate_error(s, penalty, batch_size):
-    """Return what (14) adds to e[t] of a layer, the same for all steps: μ (r - r*) / (B T), (N,)."""
+    """Return what (14) adds to e[t] of a layer, the same for all steps: μ (ν - ν*) / (B T), (N,)."""
     return penalty.strength * (s.mean(axis=0) - penalty.rate) / (batch_size * len(s))
 
 
@@ -240,7 +242,7 @@ def frozen(tape, slope, threshold):
 
     At the recorded point it gives the recorded hard spikes, and its true derivative there is the surrogate's.
     """
-    recorded = tape.v - threshold  # (N,), or (T, N) from `thresholds`
+    recorded = tape.v - threshold  # that is (N,), or (T, N) from `thresholds`
     return lambda t, u: tape.s[t] + slope[t] * (u - recorded[t])
 
 
@@ -324,7 +326,7 @@ def layer_backward(e, x, tape, slope, layer, mask, cut=WHOLE):
 
 
 def span_logit_gradient(layer, d_tap_weights, temperature):
-    """Return (11) for taps that are a softmax p = softmax(a / T°): p_k (d_p_k - Σ_m p_m d_p_m) / T°, (J,)."""
+    """Return (11) for taps that are a softmax p = softmax(a / T°): p_k (d_p_k - Σ_l p_l d_p_l) / T°, (J,)."""
     p = layer.tap_weights
     return p * (d_tap_weights - (p * d_tap_weights).sum()) / temperature
 

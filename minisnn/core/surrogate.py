@@ -106,8 +106,8 @@ class Gaussian(_Pair):
 
 @dataclass(frozen=True)
 class ATan(_Pair):
-    """Arctangent surrogate: σ′(u) = peak / (1 + (u / width)²), of an arc tangent: it halves at `width`; area π ·
-    peak · width."""
+    """Arctangent surrogate: σ′(u) = peak / (1 + (u / width)²), the derivative of an arctangent: it halves at
+    `width`; area π · peak · width."""
 
     width: float = 1.0 / math.pi
     phi = staticmethod(lambda x: 1.0 / (1.0 + x * x))
@@ -116,8 +116,8 @@ class ATan(_Pair):
 
 @dataclass(frozen=True)
 class FastSigmoid(_Pair):
-    """Fast-sigmoid surrogate: σ′(u) = peak / (1 + |u| / width)², of SuperSpike: it falls to a quarter at `width`;
-    area 2 · peak · width."""
+    """Fast-sigmoid surrogate: σ′(u) = peak / (1 + |u| / width)², that of SuperSpike: it falls to a quarter at
+    `width`; area 2 · peak · width."""
 
     width: float = 0.5
     unit_kinks = (0,)

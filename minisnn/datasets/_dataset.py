@@ -22,7 +22,7 @@ class Split:
     x : array (B, T, n_in)
         Input. B may be 0, in a test split that is not needed.
     y : array (B,) of int64
-        Labels, 0 .. classes - 1; for `Network.evaluate` also names that the network knows.
+        Labels, 0 .. classes - 1; for `Network.evaluate` also texts that are among the network's `classes`.
     lengths : array (B,) of int64, optional
         How many steps of each sequence exist, 1 .. T; None: all of them.
 

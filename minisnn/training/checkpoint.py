@@ -98,8 +98,8 @@ def _check_same_run(path, saved: dict, run: dict) -> None:
 
 MORE_EPOCHS = (
     "To train for more epochs, start a new run: learning rate and temperature depend on the number of epochs, so a "
-    "longer run is another one. Pass the trained network to fit without resume=True, to another checkpoint, e.g. with "
-    "schedule=minisnn.constant and temperatures=(net.temperature, net.temperature)"
+    "longer run is another one. Pass the trained network to fit without resume=True, with another checkpoint, "
+    "e.g. with schedule=minisnn.constant and temperatures=(net.temperature, net.temperature)"
 )
 
 

@@ -107,10 +107,11 @@ def train_step(
     True
     """
     clip_norm, lr_factor = settings.clip_norm(clip_norm), validate.number(lr_factor, "lr_factor", 0.0, np.inf)
+    gradient = settings.gradient_options(gradient, net.dtype)
     if not isinstance(batch, Batch):
         raise TypeError(f"batch must be a minisnn.Batch(x, y), got {type(batch).__name__}")
     settings.check_state(optimizer, state, net.params)
-    loss, grads = net.loss_and_grad(*batch[:3], masks=batch.masks, **(gradient or {}))  # forward and backward
+    loss, grads = net.loss_and_grad(*batch[:3], masks=batch.masks, **gradient)  # forward and backward
     norm = optim.clip(grads, clip_norm)
     optimizer.update(net.params, grads, state, lr_factor)  # update
     return loss, norm
@@ -149,24 +150,25 @@ def fit(
     batch_size : int
         Sequences per step, at least 1; the last batch of an epoch may be smaller.
     optimizer : AdamW or SGD, optional
-        Default: `AdamW()` with the paper's learning rates.
+        Default: `AdamW()`.
     schedule : callable
-        Maps (epoch, epochs) to a factor of the learning rates: `one_cycle`, `cosine`, `constant` or your own.
+        Maps (epoch, epochs) to a factor of the learning rates: `one_cycle`, `cosine`, `constant` or your own. All its
+        values are computed before training starts, so it can't depend on the history.
     temperatures : (float, float)
-        The temperature T° falls geometrically from the first to the second, as a function of the fraction of training
-        done. Both are above 0; the default is the paper's.
+        The temperature T° falls geometrically from the first, in epoch 0, towards the second, where it would be after
+        the last epoch. Both are above 0; the default is the paper's.
     clip_norm : float, optional
         As in `train_step`.
     dropout : float
-        Probability, in [0, 1), that a neuron's input from below is cut (m of equation 2), drawn once per sequence and
-        layer; the input of the other neurons is scaled by 1 / (1 - dropout).
+        Probability, in [0, 1), that a neuron's input from below and its bias are cut (m of equation 2), drawn for each
+        neuron once per sequence, for all its steps; those of the other neurons are scaled by 1 / (1 - dropout).
     gradient : dict, optional
         What the gradient leaves out, or a firing-rate penalty, as in `train_step`, e.g. `{"truncate": 20}`.
     seed : int
         Seed of shuffling and dropout; at least 0.
     callback : callable, optional
         Called as `callback(net, history)` after each epoch; if it returns True, training stops, with False or None it
-        goes on. The stop is kept in the checkpoint: resumed, the run is over.
+        goes on. The stop is kept in the checkpoint: a resumed run ends at once.
     progress : bool
         Whether to show progress bars, one for the run and one for the epoch.
     checkpoint : path, optional
@@ -177,8 +179,8 @@ def fit(
     resume : bool
         Whether to continue from `checkpoint` if it exists. The run must have been started with the same arguments and
         the same data; of batches made on the fly only the record is compared. The result is then equal, bit for bit, to
-        that of an uninterrupted run, unless other versions of minisnn, NumPy or Numba go on, which is reported. To
-        train for more epochs, start a new run with the trained network.
+        that of an uninterrupted run, unless it is resumed with other versions of minisnn, NumPy or Numba, which is
+        reported. To train for more epochs, start a new run with the trained network.
 
     Returns
     -------
@@ -262,7 +264,7 @@ def _finish(net: Network, done: Progress) -> History:
 def _as_it_is(history: History) -> str:
     """Say which weights a network has when its training ends early."""
     best = history.best_epoch
-    return "as it came" if best is None else f"as it was after epoch {best + 1}, the best so far"
+    return "as it was before training" if best is None else f"as it was after epoch {best + 1}, the best so far"
 
 
 def _how_to_go_on(done: Progress, run: dict, checkpoint) -> str:

@@ -21,10 +21,12 @@ class History:
 
     `history["train_loss"]` is a column, and iteration goes over the rows. The columns are `epoch`, which counts from 0
     here and in files, as does `best_epoch` (messages and bars count from 1); `lr_factor` of the schedule and
-    `temperature` during the epoch; `train_loss`, the mean over the sequences of the epoch; on validation data
+    `temperature` during the epoch; `train_loss`, the mean over the sequences of the epoch, with dropout, soft spans and
+    the firing-rate penalty, where there are any; on validation data, without dropout and penalty,
     `validation_loss_soft`, `validation_accuracy_soft` and the same with `_hard` (equal where no layer is ASRC);
     `firing_rates` of each layer there (hard; spikes per neuron and step); `span_weights` p of each layer after the
-    epoch (None unless ASRC); `gradient_norm`, the mean over batches before clipping; `seconds`.
+    epoch (None unless ASRC); `gradient_norm`, the mean over batches before clipping; `seconds` of training and
+    validation, without callback and checkpoints.
 
     Parameters
     ----------

@@ -4,10 +4,11 @@ An optimiser is a frozen dataclass of numbers. Its memory is a dict of plain arr
 `update`; checkpoints store it as it is. Parameters are grouped by their role (`core/parameters.py`):
 
     weights             lr            weight_decay
-    span logits         span_lr       no decay: it would pull the spans of ASRC together
+    span logits         span_lr       no decay: it would pull the weights of the spans towards 1/K
     neuron parameters   neuron_lr     no decay: it would pull the β of PLIF to 0.5
 
-A schedule maps (epoch, epochs) to a factor of the peak learning rates. It is called once per epoch, as in the paper.
+A schedule maps (epoch, epochs) to a factor of the peak learning rates, one for each epoch, as in the paper. `fit`
+computes all factors before training starts.
 """
 
 import math
@@ -134,7 +135,8 @@ class AdamW:
         m ← β1 m + (1 - β1) g,   v ← β2 v + (1 - β2) g²,
         w ← w - lr weight_decay w - lr (m / (1 - β1ⁿ)) / (√(v / (1 - β2ⁿ)) + eps)   in step n = 1, 2, ...
 
-    Here m and v are Adam's moments, not a mask and a potential. The defaults are the paper's for (P)S-MNIST.
+    Here m and v are Adam's moments, not a mask and a potential. The defaults of `lr` and `span_lr` are the paper's for
+    (P)S-MNIST.
 
     Parameters
     ----------
@@ -201,7 +203,7 @@ class AdamW:
         m += (1 - self.beta1) * (g - m)
         v += (1 - self.beta2) * (g * g - v)
         _flush(m, 1e8 * tiny)
-        _flush(v, tiny)  # long after its m
+        _flush(v, tiny)  # v decays more slowly: m has long been 0
         lr, weight_decay = _groups(self, params, lr_factor)
         params.flat -= lr * weight_decay * params.flat
         params.flat -= lr * (m / (1 - self.beta1**n)) / (np.sqrt(v / (1 - self.beta2**n)) + self.eps)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -364,13 +365,21 @@ def test_a_network_takes_the_names(own, tmp_path):
         some = y > 0  # named, one class less than it was trained on
         by_number, by_name = (same.evaluate(Split(x[some], z[some])) for z in (y, np.array(NAMES["str"])[y]))
         assert by_name == by_number
+        of_objects = SimpleNamespace(x=x[some], y=np.array(NAMES["str"])[y[some]].astype(object))  # as in pandas
+        assert same.evaluate(of_objects) == by_number
         with pytest.raises(ValueError, match=r"y holds 'maybe', the network's classes are '"):
             same.evaluate(Split(x[:2], [NAMES["str"][0], "maybe"]))
     ms.fit(net, from_arrays(x, y), epochs=1, progress=False)  # plain numbers take no names away
     assert net.classes.tolist() == NAMES["str"]
     ms.fit(net, from_arrays(x, 5 * y), epochs=1, progress=False)
     net.save(tmp_path / "net.npz")
-    assert ms.Network.load(tmp_path / "net.npz").classes.tolist() == [0, 5, 10]
+    same = ms.Network.load(tmp_path / "net.npz")
+    assert same.classes.tolist() == [0, 5, 10]
+    with pytest.raises(
+        ValueError, match=r"0 \.\. 2, got .*; if these are .* names, write np\.searchsorted\(net\.classes, y\)$"
+    ):
+        same.evaluate(Split(x, 5 * y))
+    assert same.evaluate(Split(x, np.searchsorted(same.classes, 5 * y))) == same.evaluate(Split(x, y))
 
 
 @pytest.mark.compiled

@@ -203,7 +203,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt) as caught:
         patch.setattr(ms.Network, "loss_and_grad", at_call(1, ms.Network.loss_and_grad))
         fit(network(), epochs=4, checkpoint=tmp_path / "none.npz")
-    assert "stopped in epoch 1 of 4. The network is as it came" in caught.value.__notes__[0]
+    assert "stopped in epoch 1 of 4. The network is as it was before training" in caught.value.__notes__[0]
     assert not (tmp_path / "none.npz").exists()  # nothing was trained yet
 
 
@@ -459,7 +459,7 @@ def test_after_a_divergence_the_best_network_is_left():
     temperatures = (1.0, temperature_at(0.5, 1.0, 2.8e-4))
     fit(shorter, epochs=2, schedule=ms.constant, temperatures=temperatures, **options)
     np.testing.assert_array_equal(net.params.flat, shorter.params.flat)
-    with pytest.raises(FloatingPointError, match="The network is as it came"):
+    with pytest.raises(FloatingPointError, match="The network is as it was before training"):
         fit(network(dtype="float32"), schedule=lambda epoch, epochs: 1e300, **options)
 
 

@@ -61,6 +61,21 @@ def test_it_moves_every_parameter(rng):
     np.testing.assert_allclose(stepped(net, batch), net.params.flat - grads.flat, rtol=1e-14)
 
 
+def test_what_the_gradient_leaves_out(rng):
+    """As in `fit`: any of four names, and nothing else."""
+    net, batch = problem(rng)
+    _, grads = net.loss_and_grad(*batch[:3], masks=batch.masks, hops=False, truncate=3)
+    moved = stepped(net, batch, gradient={"hops": False, "truncate": 3}) - net.params.flat
+    np.testing.assert_allclose(moved, -grads.flat, rtol=1e-6, atol=1e-12)
+    for gradient, error, words in (
+        ({"trunc": 3}, ValueError, "gradient must be one of 'hops', 'truncate', .*, got 'trunc'"),
+        ({"span_mode": "hard"}, ValueError, "got 'span_mode'"),
+        ("hops", TypeError, "gradient must be a dict"),
+    ):
+        with pytest.raises(error, match=words):
+            stepped(net, batch, gradient=gradient)
+
+
 def test_clip_norm(rng):
     """A step of plain descent is as long as the gradient, clip_norm at most; the norm that returns is not clipped."""
     net, batch = problem(rng)
