@@ -1,11 +1,22 @@
 """Shared by all tests: small networks with random parameters, in sizes in which all dimensions differ."""
 
+import os
 import signal
 
+import hypothesis
+import matplotlib
 import numpy as np
 import pytest
 
 import minisnn as ms
+
+# What a user's settings, or an earlier run, would decide otherwise
+matplotlib.use("agg")
+matplotlib.rcdefaults()
+hypothesis.settings.register_profile("tests", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("tests")
+for name in ("FORCE_COLOR", "TQDM_DISABLE"):
+    os.environ.pop(name, None)
 
 
 def random_network(rng, sizes=(3, 5, 4, 2), scale=0.4, **options) -> ms.Network:

@@ -19,7 +19,7 @@ DOCUMENTS = sorted(
     path
     for pattern in ("*.md", "minisnn/**/*.md", "tests/**/*.md", "tutorials/**/*.md")
     for path in ROOT.glob(pattern)
-    if "_tutorials" not in path.parts
+    if "_tutorials" not in path.parts and ".ipynb_checkpoints" not in path.parts
 )
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GUIDE = (ROOT / "minisnn" / "README.md").read_text(encoding="utf-8")
@@ -147,7 +147,10 @@ def sections() -> list[tuple[str, str]]:
 @pytest.mark.parametrize("text", [pytest.param(text, id=place) for place, text in sections()])
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # at the import of Norse
 def test_code_runs(text, tmp_path, monkeypatch):
-    """Blocks of a section run one after the other, and print what the block behind them says, numbers to 2 %."""
+    """Blocks of a section run one after the other, and print what the block behind them says.
+
+    Numbers to 2 %; but the last bits of a processor can send a training elsewhere: shares to 5 %, spans to 2 steps.
+    """
     monkeypatch.chdir(tmp_path)
     namespace: dict = {}
     exec("import numpy as np", namespace)
@@ -160,8 +163,10 @@ def test_code_runs(text, tmp_path, monkeypatch):
         if said:
             expected, got = said.split(), printed.getvalue().split()
             assert [re.sub(r"[\d.]+", "#", word) for word in got] == [re.sub(r"[\d.]+", "#", word) for word in expected]
-            numbers = [[float(n) for n in re.findall(r"\d+(?:\.\d+)?", " ".join(words))] for words in (got, expected)]
-            assert numbers[0] == pytest.approx(numbers[1], rel=0.02)
+            for word, right in zip(got, expected):
+                numbers = [[float(n) for n in re.findall(r"\d+(?:\.\d+)?", text)] for text in (word, right)]
+                tolerance = 5 if "%" in word else 2 if "[" in word else 0
+                assert numbers[0] == pytest.approx(numbers[1], rel=0.02, abs=tolerance)
 
 
 # Commands
@@ -184,7 +189,7 @@ READ_ONLY = {  # what takes minutes or needs a download, and where it is run ins
 def commands() -> list[str]:
     """The lines of commands in all documents and notebooks, in their order, without `minisnn`."""
     texts = [path.read_text(encoding="utf-8") for path in DOCUMENTS]
-    for path in (ROOT / "tutorials").rglob("*.ipynb"):
+    for path in [*ROOT.glob("tutorials/*.ipynb"), *ROOT.glob("tutorials/solutions/*.ipynb")]:
         texts += ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
     text = "\n".join(texts)
     blocks = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)

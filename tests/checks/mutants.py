@@ -23,6 +23,7 @@ from minisnn.checks import LADDER
 
 PACKAGE = Path(minisnn.__file__).parent
 TABLE = Path(__file__).parent / "MUTANTS.md"
+WORKERS = min(os.cpu_count() or 1, 8)  # each takes a few hundred MB
 
 PROBE = """
 import sys
@@ -248,7 +249,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help=f"write the table into {TABLE.name}")
     write = parser.parse_args().write
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         text = table(list(pool.map(plant, MUTANTS)))
     print(text)
     if write:

@@ -1,11 +1,10 @@
 """Every planted error is caught by the gradient checks: `pytest -m mutants`."""
 
-import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from mutants import MUTANTS, TABLE, plant
+from mutants import MUTANTS, TABLE, WORKERS, plant
 
 pytestmark = pytest.mark.mutants
 
@@ -21,7 +20,7 @@ def planted(request):
     """All errors that were chosen, planted at the same time as far as there are cores."""
     parameters = [getattr(item, "callspec", None) for item in request.session.items]
     chosen = [spec.params["mutant"] for spec in parameters if spec and "mutant" in spec.params]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         yield {mutant: pool.submit(plant, mutant) for mutant in chosen}
         pool.shutdown(cancel_futures=True)
 

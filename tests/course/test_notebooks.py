@@ -33,6 +33,11 @@ def source(path: Path) -> str:
     return "\n".join(cell["source"] for cell in cells(path))
 
 
+def hidden(path: Path) -> bool:
+    """Checkpoints of JupyterLab, and what file managers leave."""
+    return any(part.startswith(".") for part in path.parts)
+
+
 def is_folded(cell: dict) -> bool:
     return cell["metadata"].get("jupyter", {}).get("source_hidden", False)
 
@@ -43,7 +48,7 @@ def is_folded(cell: dict) -> bool:
 def test_the_course_is_complete():
     """All are found, from start_here to the solutions."""
     assert NOTEBOOKS == [ROOT / notebooks.START, *TUTORIALS, *SOLUTIONS]
-    assert set(NOTEBOOKS) == set(ROOT.rglob("*.ipynb"))
+    assert set(NOTEBOOKS) == {path for path in ROOT.rglob("*.ipynb") if not hidden(path.relative_to(ROOT))}
 
 
 def test_each_has_a_solution_and_a_number_of_its_own():
@@ -473,6 +478,7 @@ def test_copy(installed, tmp_path, capsys):
     Byte for byte, except that a notebook is marked as made with the Python that is here.
     """
     target = tmp_path / "new" / "folder"
+    before = {path: path.stat().st_mtime_ns for path in installed.rglob("*")}  # permissions don't stop root
     for path in installed.rglob("*"):
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
@@ -480,6 +486,7 @@ def test_copy(installed, tmp_path, capsys):
     finally:
         for path in installed.rglob("*"):
             path.chmod(0o755)
+    assert {path: path.stat().st_mtime_ns for path in installed.rglob("*")} == before
     assert capsys.readouterr().out == f"9 files are in {target}\n"
     assert files(target) == sorted(COPIED + SOLVED)
     for name in files(target):
@@ -503,7 +510,7 @@ def test_a_copy_is_as_jupyter_would_write_it_here(installed, tmp_path):
 def test_no_file_of_the_tutorials_is_left_behind(tmp_path):
     """Read from the folder itself, so that a file of a new kind or place is missed here first."""
     notebooks.copy(tmp_path)
-    assert files(tmp_path) == [name for name in files(ROOT) if ".ipynb_checkpoints" not in name]
+    assert files(tmp_path) == [name for name in files(ROOT) if not hidden(Path(name))]
 
 
 def test_copy_for_students(installed, tmp_path):

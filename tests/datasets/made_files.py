@@ -29,7 +29,8 @@ def contents(folder) -> dict[str, bytes]:
 @contextmanager
 def web_server(monkeypatch):
     """A web server: `files` maps paths to contents, others give 404; `asked` lists what was asked for."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
     state = SimpleNamespace(files={}, asked=[], before=lambda: None)
 
     class Handler(http.server.BaseHTTPRequestHandler):

@@ -365,7 +365,8 @@ def test_no_network(small, tmp_path, monkeypatch):
     with socket.socket() as closed:  # bound, but nobody listens
         closed.bind(("127.0.0.1", 0))
         mirrors = [f"http://127.0.0.1:{closed.getsockname()[1]}/{m}/" for m in "ab"]
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, "127.0.0.1")
         monkeypatch.setattr(_mnist, "MIRRORS", mirrors)
         (tmp_path / TRAIN_LABELS).write_bytes(idx(small.arrays[TRAIN_LABELS]))
         with pytest.raises(OSError, match=f"can't download {TRAIN_IMAGES}") as caught:

@@ -8,6 +8,7 @@ import warnings
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -457,6 +458,7 @@ def test_when_spans_are_decided(monkeypatch):
 def test_an_interrupted_experiment_keeps_what_it_measured(tmp_path, tiny, monkeypatch):
     measured = []
     monkeypatch.setattr(sweeps, "processes", lambda n_tasks: ThreadPoolExecutor(1))
+    monkeypatch.setattr(experiments, "as_completed", list)  # in their order, however many have ended when it looks
     shutil.rmtree(tmp_path / "runs" / tiny / "gradients")
     stored = tmp_path / "page" / "results"
     (stored / "match-gradients.csv").unlink()
@@ -512,9 +514,13 @@ def test_runs_with_other_settings_are_reported(tmp_path, tiny, monkeypatch):
 
 
 @pytest.mark.compiled
-def test_what_nothing_was_done_for_keeps_its_date(tmp_path, tiny):
+def test_what_nothing_was_done_for_keeps_its_date(tmp_path, tiny, monkeypatch):
     stored = tmp_path / "page" / "results"
+    monkeypatch.setattr(results, "time", SimpleNamespace(strftime=lambda _: "2003-04-05"))
+    (stored / "match.json").unlink()
+    findings.run("accuracy", tiny, tmp_path / "runs", stored, progress=False)
     record = json.loads((stored / "match.json").read_text())
+    assert record["date"] == "2003-04-05"
     assert record["measured"]["robustness"]["draws"] == 2 and record["measured"]["gradients"] == {
         "sequences": 64,
         "steps": None,

@@ -1000,7 +1000,7 @@ def test_a_run_that_fails_on_a_cluster(tmp_path, client):
 @pytest.mark.compiled
 def test_killed_worker_of_a_cluster(tmp_path, client):
     """Dask gives its runs to another; if it gives up, that is reported. Nothing is lost, nothing is there twice."""
-    grid = {**FIRING, "n_train": [640], "epochs": [12], "span": [2, 5]}
+    grid = {**FIRING, "n_train": [640], "epochs": [60], "span": [2, 5]}
     folder, killed = tmp_path / "sweep", []
     victim, _ = client.run(os.getpid).values()
 

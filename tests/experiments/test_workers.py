@@ -2,10 +2,13 @@
 
 import contextlib
 import csv
+import functools
 import json
 import multiprocessing
 import os
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +23,7 @@ from minisnn._internal import locks
 from minisnn.experiments import workers
 
 pytestmark = pytest.mark.usefixtures("heeded_signals")
-GRACE = 5.0  # seconds within which everything has ended
+GRACE = 20.0  # seconds within which everything has ended, also on a busy machine: it would go on for minutes
 RUNS = "--recipe match-src --grid span=2,3 n-train=3000 epochs=300 --seeds 2".split()  # minutes
 LONG = ["sweep", *RUNS]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
@@ -41,9 +44,17 @@ def nothing_is_left():
     STARTED.clear()
 
 
+@functools.cache
+def prepare(cache_folder: str | None) -> None:
+    """Fill the cache of kernels, so that no command takes a minute to compile them."""
+    code = "from minisnn.compilation import prepare; prepare('float32')"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
 def start(folder: Path, *words, **options) -> subprocess.Popen:
-    """A command in a session of its own."""
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    """A command in a session of its own, with two threads unless the environment says another number."""
+    prepare(os.environ.get("NUMBA_CACHE_DIR"))
+    environment = {"NUMBA_NUM_THREADS": "2", **os.environ, "PYTHONWARNINGS": "ignore"}
     process = subprocess.Popen(
         [sys.executable, "-m", "minisnn", *words, "--folder", str(folder), "--quiet"],
         env=environment,
@@ -66,9 +77,16 @@ def wait_for(happened, seconds: float = 60.0) -> None:
 
 def in_session(process) -> list[str]:
     """The processes of the session that this one has begun, itself included, but for those that have ended."""
-    found = subprocess.run(["ps", "-eo", "sid=,stat=,pid=,args="], capture_output=True, text=True, check=True).stdout
+    if shutil.which("ps") is None:
+        pytest.skip("there is no ps")
+    found = subprocess.run(["ps", "-eo", "pgid=,stat=,pid=,args="], capture_output=True, text=True, check=True).stdout
     lines = [line.split(maxsplit=2) for line in found.splitlines()]
-    return [rest for sid, stat, rest in lines if sid == str(process.pid) and not stat.startswith("Z")]
+    return [rest for group, stat, rest in lines if group == str(process.pid) and not stat.startswith("Z")]
+
+
+def heard(said: str) -> list[str]:
+    """The lines that a command has said, but for how long kernels take to load."""
+    return [line for line in said.splitlines() if line and not re.search("the first time takes|that took", line)]
 
 
 def end(process, number) -> tuple[str, float]:
@@ -142,14 +160,14 @@ def test_a_script_without_a_guard(tmp_path):
 def test_a_sweep_and_its_workers_end(tmp_path, number):
     """Within seconds; what has ended is kept, and the same command goes on."""
     process = start(tmp_path, *LONG)
-    wait_for(lambda: len(list(tmp_path.glob("runs/*/checkpoint.npz"))) == 2)
+    wait_for(lambda: len(list(tmp_path.glob("runs/*/checkpoint.npz"))) >= 2)
     assert len(in_session(process)) >= 3
     said, seconds = end(process, number)
     assert seconds < GRACE
     if number == signal.SIGKILL:
         assert process.returncode == -number
     else:
-        assert said == f"\nminisnn: interrupted; the same command goes on; what has ended is kept in {tmp_path}\n"
+        assert heard(said) == [f"minisnn: interrupted; the same command goes on; what has ended is kept in {tmp_path}"]
         assert process.returncode == 128 + number
     for run in (tmp_path / "runs").iterdir():
         with locks.hold(run):
@@ -166,7 +184,7 @@ def test_ctrl_c_in_a_terminal_reaches_all_of_them(tmp_path):
         wait_for(lambda started=process: len(in_session(started)) >= 3)
         os.killpg(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=60)
-        assert said == f"\nminisnn: interrupted; the same command goes on; what has ended is kept in {tmp_path}\n"
+        assert heard(said) == [f"minisnn: interrupted; the same command goes on; what has ended is kept in {tmp_path}"]
         assert process.returncode == 130
         wait_for(lambda ended=process: not in_session(ended), GRACE)
 
@@ -180,7 +198,8 @@ def test_others_end_too(tmp_path, command):
     wait_for(lambda: list(tmp_path.glob("match/tuning/runs/*/checkpoint.npz")) + list(tmp_path.glob("histories/*.csv")))
     said, seconds = end(process, signal.SIGTERM)
     assert seconds < GRACE and process.returncode == 143
-    assert said.startswith("\nminisnn: interrupted; the same command ") and said.count("\n") == 2
+    (line,) = heard(said)
+    assert line.startswith("minisnn: interrupted; the same command ")
 
 
 @pytest.mark.slow
@@ -234,6 +253,13 @@ def outcome(folder: Path) -> dict:
     return found
 
 
+def parts_done(folder: Path) -> int:
+    """How many epochs of a run, or runs of a sweep, have ended."""
+    history = folder / "history.csv"
+    epochs = max(history.read_text().count("\n") - 1, 0) if history.exists() else 0
+    return epochs + len(list(folder.glob("results/*.json")))
+
+
 def timeless(thing):
     if isinstance(thing, dict):
         return {key: timeless(value) for key, value in thing.items() if key not in ("seconds", "date")}
@@ -242,11 +268,12 @@ def timeless(thing):
 
 @pytest.mark.slow
 @pytest.mark.compiled
-@pytest.mark.parametrize("words, at_once", [(TRAIN, 2), (SWEEP, 1)], ids=["train", "sweep"])
-def test_twenty_runs_killed_at_random_moments(tmp_path, monkeypatch, words, at_once):
+@pytest.mark.parametrize("words, parts, at_once", [(TRAIN, 30, 2), (SWEEP, 8, 1)], ids=["train", "sweep"])
+def test_twenty_runs_killed_at_random_moments(tmp_path, monkeypatch, words, parts, at_once):
     """By each signal in turn, then resumed: what comes out is what comes out of a run that was left alone.
 
-    No process is left, and no file but those of an undisturbed run.
+    No process is left, and no file but those of an undisturbed run. One in five is killed at any time, in which it may
+    not have begun or have ended; the others after a number of epochs, or of the sweep's runs.
     """
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("NUMBA_NUM_THREADS", str(2 // at_once))
@@ -256,20 +283,22 @@ def test_twenty_runs_killed_at_random_moments(tmp_path, monkeypatch, words, at_o
             assert process.wait() == 0
     whole, rng = time.monotonic() - begin, random.Random(0)
     expected = outcome(tmp_path / "undisturbed")
-    moments = [(SIGNALS[i % 3], rng.uniform(0.1, 1.0) * whole) for i in range(N)]
+    moments = [(SIGNALS[i % 3], rng.randrange(parts) if i % 5 else -1, rng.random()) for i in range(N)]
 
     def killed(i: int) -> tuple[int, bool]:
         """Kill a run and resume it; return its first status, and whether the moment was within it."""
-        number, moment = moments[i]
-        process = start(tmp_path / str(i), *words)
+        number, part, moment = moments[i]
+        folder = tmp_path / str(i)
+        process = start(folder, *words)
+        wait_for(lambda: parts_done(folder) >= part or process.poll() is not None)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(moment)
-        begun = (tmp_path / str(i)).exists()
+            process.wait(moment * (whole if part < 0 else whole / parts))
+        begun = folder.exists()
         end(process, number)
         within = begun and process.returncode != 0
-        again = start(tmp_path / str(i), *words)
+        again = start(folder, *words)
         _, said = again.communicate(timeout=100)
-        assert (again.returncode, said) == (0, "")
+        assert (again.returncode, heard(said)) == (0, [])
         wait_for(lambda: not in_session(again), GRACE)
         return process.returncode, within
 
@@ -338,7 +367,7 @@ def test_a_cancelled_task_ends(client, tmp_path):
 def test_a_sweep_on_a_cluster_ends(tmp_path, cluster, number):
     """And its runs with it, though their workers live on."""
     process = start(tmp_path, *LONG, "--scheduler", cluster.scheduler_address)
-    wait_for(lambda: len(list(tmp_path.glob("runs/*/checkpoint.npz"))) == 2)
+    wait_for(lambda: len(list(tmp_path.glob("runs/*/checkpoint.npz"))) >= 2)
     said, seconds = end(process, number)
     begin = time.monotonic()
     for run in (tmp_path / "runs").iterdir():
