@@ -248,6 +248,7 @@ class Network:
         Parameters
         ----------
         dtype : {"float32", "float64"}
+            ValueError if it is another one, or can't hold a value.
         """
         other = copy.copy(self)
         other._dtype = validate.dtype(dtype)

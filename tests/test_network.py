@@ -96,6 +96,12 @@ def test_dtypes_by_other_names():
         assert net.params.flat.dtype == name
 
 
+def test_masks_are_a_list():
+    net = ms.Network([3, 5, 2])
+    with pytest.raises(TypeError, match="masks must be a list with one array per hidden layer, got 3"):
+        net.loss_and_grad(np.ones((1, 4, 3)), [0], masks=3)
+
+
 def test_what_is_assigned_to_a_parameter_has_its_shape():
     """A row would otherwise fill all of W_rec without a word."""
     net = ms.Network([3, 5, 2])

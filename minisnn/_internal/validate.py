@@ -262,6 +262,8 @@ def masks(masks, n_sequences: int, sizes: Sequence[int], dtype: str = "float64")
     """Return dropout masks, one (B, N) array per layer, finite in `dtype`; None stands for no dropout."""
     if masks is None:
         return None
+    if not np.iterable(masks):
+        raise TypeError(f"masks must be a list with one array per hidden layer, got {masks!r}")
     masks = list(masks)
     if len(masks) != len(sizes):
         raise ValueError(f"masks must be one array per hidden layer, expected {len(sizes)}, got {len(masks)}")

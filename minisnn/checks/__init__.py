@@ -207,6 +207,8 @@ def check_all(
     ------
     GradientError
         After the first rung with a wrong row.
+    TypeError
+        If a list is a single name.
     ValueError
         If a name is unknown, or no chosen rung checks `dtype`.
 
@@ -218,6 +220,9 @@ def check_all(
     """
     chosen = {"recurrence": recurrence, "neuron": neuron, "reset": reset, "surrogate": surrogate, "gradient": gradient}
     lists = {}
+    for option, names in {**chosen, "rungs": rungs}.items():
+        if isinstance(names, str):
+            raise TypeError(f"{option} must be a list of names, got {names!r}; did you mean [{names!r}]?")
     for option, names in chosen.items():
         lists[option] = [validate.choice(name, option, OPTIONS[option]) for name in names or OPTIONS[option]]
     if dtype is not None:

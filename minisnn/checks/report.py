@@ -25,7 +25,8 @@ class Row:
     block : str
         The quantity, e.g. "layers.0.w_rec".
     max_abs, max_rel : float
-        Largest absolute error, and relative error max |got - expected| / max |expected|, over the entries compared.
+        Largest absolute error, and relative error max |got - expected| / max |expected|, over the entries compared; the
+        divisor is at least the `floor` of `compare`.
     index : tuple of int
         Where the difference is largest.
     got, expected : float
@@ -209,12 +210,12 @@ def compare(
     got, expected = np.asarray(got, np.float64), np.asarray(expected, np.float64)
     if got.shape != expected.shape:
         raise ValueError(f"{block}: shape {got.shape} can't be compared with the expected {expected.shape}")
-    if expected.size == 0:
-        return Row(rung, block, 0.0, 0.0, (), 0.0, 0.0, tolerance, note)
     compared = np.ones(expected.shape, bool)
     if indices is not None:
         compared[...] = False
-        compared[tuple(np.array(indices).T)] = True
+        compared[tuple(np.array(indices, np.intp).reshape(-1, expected.ndim).T)] = True
+    if not compared.any():
+        return Row(rung, block, 0.0, 0.0, (), 0.0, 0.0, tolerance, note)
     finite = np.isfinite(got) & np.isfinite(expected)
     difference = np.where(finite, np.abs(np.where(finite, got, 0) - np.where(finite, expected, 0)), np.inf)
     difference = np.where(compared, difference, -1.0)

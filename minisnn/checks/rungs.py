@@ -201,7 +201,7 @@ def step_sweep(
         raise ValueError(f"surrogate {net.surrogate.name!r} has no primitive, which a smooth network needs")
     net = _with_detach(net.astype("float64"), False)
     batch = oracle.make_batch(net, x, y)
-    steps = 10.0 ** -np.arange(1.0, 12.5, 0.5) if steps is None else np.asarray(steps)
+    steps = 10.0 ** -np.arange(1.0, 12.5, 0.5) if steps is None else np.atleast_1d(steps)
     loss, grads = oracle.smooth_mode(net, batch)
     drawn = oracle.draw_entries(grads, ENTRIES)
     errors = []

@@ -167,6 +167,8 @@ class Custom:
         if not callable(self.derivative):
             slip = f"; did you mean Custom({self.name!r}, derivative=...)?" if self.derivative is None else ""
             raise TypeError(f"derivative must be a function of an array, got {self.derivative!r}{slip}")
+        if not np.iterable(self.kinks):
+            raise TypeError(f"kinks must be a sequence of numbers, e.g. (-1, 0, 1), got {self.kinks!r}")
         kinks = tuple(validate.number(u, f"kinks[{i}]", -np.inf, np.inf) for i, u in enumerate(self.kinks))
         object.__setattr__(self, "kinks", kinks)
         object.__setattr__(self, "width", validate.number(self.width, "width", 0.0, np.inf, "()"))

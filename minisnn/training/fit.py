@@ -192,8 +192,8 @@ def fit(
     TypeError, ValueError
         If an argument is invalid, the data does not fit the network, the checkpoint belongs to another run or is none,
         or the callback returned something else.
-    FileExistsError
-        If the checkpoint exists and `resume` is False.
+    FileExistsError, OSError
+        If the checkpoint exists and `resume` is False; if it is a folder, or can't be written.
     FloatingPointError
         If a loss, gradient or parameter is not finite; the message names epoch and batch, counted from 1.
     KeyboardInterrupt
@@ -206,7 +206,8 @@ def fit(
     Warns
     -----
     RuntimeWarning
-        If a layer is still silent or saturated after 15 % of the epochs; once, after the checkpoint was written.
+        If a layer is still silent or saturated after 15 % of the epochs, with less than 0.001 or more than 0.9 spikes
+        per neuron and step on validation data; once, after the checkpoint was written.
 
     Examples
     --------

@@ -257,7 +257,7 @@ def constant(epoch: int, epochs: int) -> float:
     Parameters
     ----------
     epoch, epochs : int
-        Number of the epoch, from 0, and of epochs in total.
+        Number of the epoch, 0 .. epochs - 1, and of epochs in total, at least 1; they are not checked.
 
     Returns
     -------

@@ -44,6 +44,10 @@ def test_check_all_with_other_options():
     assert {row.rung for row in single.rows} == {"6 float32"}
     with pytest.raises(ValueError, match=r"recurrence must be one of .*'src-3'"):
         checks.check_all(recurrence=["src-4"])
+    with pytest.raises(TypeError, match=r"neuron must be a list of names, got 'lif'; did you mean \['lif'\]\?"):
+        checks.check_all(neuron="lif")
+    with pytest.raises(TypeError, match="rungs must be a list of names"):
+        checks.check_all(rungs="2 smooth")
     with pytest.raises(ValueError, match="none of the rungs 2 smooth checks float32"):
         checks.check_all(dtype="float32", rungs=["2 smooth"])
 
@@ -295,6 +299,7 @@ def test_differences_where_the_smooth_loss_is_rough(rng):
     drawn = oracle.draw_entries(grads, rungs.ENTRIES)[name]
     first = oracle.central_differences(loss, net.params, name, drawn)
     assert not checks.compare("2 smooth", name, grads[name], first, 1e-6, indices=drawn).ok
+    assert checks.compare("2 smooth", name, grads[name], first, 1e-6, indices=[]).max_abs == 0  # nothing is compared
     found = rungs.smooth_differences(net, batch)
     assert all(row.ok and row.compared for row in found)
     wrong = rungs._by_differences("2 smooth", name, loss, net.params, 1.00001 * grads[name], drawn, 1e-5, 1e-15)

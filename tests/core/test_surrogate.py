@@ -299,6 +299,8 @@ def test_wrong_custom_surrogates():
         ms.Custom("mine", 1.0, np.cosh)
     with pytest.raises(TypeError, match="derivative must be a function"):
         ms.Custom("mine", np.tanh, "cosh")
+    with pytest.raises(TypeError, match=r"kinks must be a sequence of numbers, e\.g\. \(-1, 0, 1\), got 0\.5"):
+        ms.Custom("mine", np.tanh, np.cosh, kinks=0.5)
     for wrong in (lambda: ms.Custom("mine"), lambda: ms.Custom("mine", np.cosh)):  # the derivative alone has a name
         with pytest.raises(TypeError, match=r"got None; did you mean Custom\('mine', derivative=\.\.\.\)\?"):
             wrong()
