@@ -348,6 +348,11 @@ class Network:
         span_mode : {"soft", "hard"}
             As in `loss_and_grad`; hard by default, as in the paper.
 
+        Returns
+        -------
+        Evaluation
+            `loss`, the mean; `accuracy`, in [0, 1]; `firing_rates` of each layer, spikes per neuron and step.
+
         Examples
         --------
         >>> 0 <= ms.Network([1, 8, 10]).evaluate(ms.datasets.digits().test).accuracy <= 1
@@ -371,6 +376,12 @@ class Network:
         ----------
         x, lengths, span_mode, masks
             See `loss_and_grad`; raises the same errors.
+
+        Returns
+        -------
+        Tape
+            `layers`, for each hidden layer a tape with current I, v, v_reset v⁺, s and z, (B, T, N); `counts` (B, N),
+            `n_read` |R| (B,) and `logits` (B, classes) of the readout; and what was run: x, lengths, masks, params.
 
         Examples
         --------
@@ -398,8 +409,6 @@ class Network:
     def adjoint(self, tape: Tape, e: ArrayLike, hops: bool = True, truncate: int | None = None) -> Adjoint:
         """Run the backward half for any e: equations (7) to (13), with the parameters that were recorded.
 
-        Returns δ and q of each hidden layer, (B, T, N), dx (B, T, n_in), and the gradients of the hidden layers.
-
         Parameters
         ----------
         tape : Tape
@@ -409,6 +418,11 @@ class Network:
             are ignored.
         hops, truncate
             As in `loss_and_grad`.
+
+        Returns
+        -------
+        Adjoint
+            `delta` δ and `q` of each hidden layer, (B, T, N); `dx` (B, T, n_in); `grads`, those of the hidden layers.
 
         Raises
         ------

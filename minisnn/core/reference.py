@@ -326,7 +326,10 @@ def layer_backward(e, x, tape, slope, layer, mask, cut=WHOLE):
 
 
 def span_logit_gradient(layer, d_tap_weights, temperature):
-    """Return (11) for taps that are a softmax p = softmax(a / T°): p_k (d_p_k - Σ_l p_l d_p_l) / T°, (J,)."""
+    """Return (11) for taps that are a softmax p = softmax(a / T°): p_k (d_p_k - Σ_l p_l d_p_l) / T°, (J,).
+
+    `recurrence.d_span_logits` is the engine's own; the checks compare the two.
+    """
     p = layer.tap_weights
     return p * (d_tap_weights - (p * d_tap_weights).sum()) / temperature
 

@@ -85,8 +85,9 @@ def in_session(process) -> list[str]:
 
 
 def heard(said: str) -> list[str]:
-    """The lines that a command has said, but for how long kernels take to load."""
-    return [line for line in said.splitlines() if line and not re.search("the first time takes|that took", line)]
+    """The lines that a command has said, but for how long kernels take to load, of which workers speak all at once."""
+    taken = r"the first time takes|that took|^ \d+ s$"
+    return [line for line in said.splitlines() if line and not re.search(taken, line)]
 
 
 def end(process, number) -> tuple[str, float]:
