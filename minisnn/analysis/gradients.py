@@ -11,7 +11,7 @@ Within one layer, a small change dv[t] of the potentials (a row) spreads by (1) 
 f is the *leak factor* of a step (detached: without its last term), and each passage through W_rec is a *hop*: of a
 tap (k, p) it takes k steps and multiplies by p diag(σ′) W_rec. Paths of 0, 1, 2, ... hops lead from t to t + lag. With
 β = 0.5 the leak alone halves the change at every step, so what is left after many steps has come by hops, and a tap of
-delay λ needs λ times fewer of them than that of an RSNN.
+delay λ needs only 1/λ as many of them as that of an RSNN.
 """
 
 from dataclasses import dataclass
@@ -62,7 +62,8 @@ class GradientFlow:
     def relative(self, layer: int) -> np.ndarray:
         """Return the norms over lag 0, 1, ..., relative to lag 0, (sequences, lags).
 
-        Sequences without a gradient at lag 0 are left out: where none starts, none can vanish.
+        Sequences without a gradient at lag 0 are left out: there is nothing to divide by. In the last layer none comes
+        at other lags either; in lower ones some may, from earlier steps of the layer above.
         """
         norms = self.norms[layer][:, self.at :: -1]
         norms = norms[norms[:, 0] > 0]
@@ -115,7 +116,7 @@ def gradient_flow(
     at = _step(at, T, "at")
     w_out, b_out, _ = net.readout()
     logits = readout.logits(tape.layers[-1].s[:, at], np.ones(B), w_out, b_out)
-    y = logits.argmin(axis=1) if y is None else validate.labels(y, B, net.sizes[-1])
+    y = logits.argmin(axis=1) if y is None else validate.labels(y, B, net.sizes[-1], net.classes)
     e = np.zeros_like(tape.layers[-1].s)
     e[:, at] = readout.d_logits(logits, y) @ w_out.T
     return _flow(net, tape, e, at)
@@ -151,7 +152,7 @@ def summed_gradient_flow(
     """
     net, tape = _record(net, x, span_mode)
     w_out = net.readout().w
-    y = tape.logits.argmin(axis=1) if y is None else validate.labels(y, len(tape.x), net.sizes[-1])
+    y = tape.logits.argmin(axis=1) if y is None else validate.labels(y, len(tape.x), net.sizes[-1], net.classes)
     e = np.zeros_like(tape.layers[-1].s)
     d_counts = readout.d_logits(tape.logits, y) @ w_out.T
     for b, (length, n_read) in enumerate(zip(tape.lengths, tape.n_read)):
@@ -235,7 +236,7 @@ def jacobian(
     Raises
     ------
     TypeError, ValueError
-        If an argument is invalid.
+        If an argument is invalid, or the layer adapts (ALIF).
 
     Examples
     --------
@@ -277,7 +278,7 @@ def hops(
     Raises
     ------
     TypeError, ValueError
-        If an argument is invalid.
+        If an argument is invalid, or the layer adapts (ALIF).
 
     Examples
     --------

@@ -111,7 +111,8 @@ def robustness(
     if not isinstance(net, Network):
         raise TypeError(f"net must be a Network, got {type(net).__name__}")
     plain = net.evaluate(data, span_mode).accuracy
-    data = Split(data.x, data.y, getattr(data, "lengths", None))
+    y = validate.labels(data.y, len(data.x), net.sizes[-1], net.classes)  # numbers, where they are names
+    data = Split(data.x, y, getattr(data, "lengths", None))
     noise = validate.choice(noise, "noise", NOISES)
     levels = _checked_levels(noise, levels, data.x.shape[1])
     seeds = validate.integer(seeds, "seeds", 1)

@@ -60,6 +60,8 @@ def layer(net, i, leaves, x, mask, span_mode):
     import torch
 
     own = {name.removeprefix(f"layers.{i}."): leaf for name, leaf in leaves.items()}
+    if type(net.neuron[i]).__name__ == "ALIF":
+        raise NotImplementedError(f"{net.neuron[i]}: adaptation is not written here")
     neuron, taps = net.neuron[i], taps_of(net.recurrence[i], own, net.temperature, span_mode)
     a, h = RESETS[neuron.reset]
     threshold = torch.tensor(neuron.threshold, dtype=x.dtype)

@@ -75,7 +75,7 @@ class ASRC:
     """Adaptive skip recurrent connection: λ is learned among the spans 1 .. K, through one logit per span.
 
     In training the recurrent input is a mixture over all spans, with weights softmax(span_logits / T°). `fit` lowers T°
-    until one span has nearly all the weight; `evaluate` and `predict` use that span alone.
+    on a schedule, and at its end one span usually has nearly all the weight; `evaluate` and `predict` use that alone.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,6 +116,8 @@ def cost(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('firing rate (%)', 'time (µs per step)')
     """
+    if unknown := predicted.keys() - measured.keys():
+        raise ValueError(f"predicted has {', '.join(sorted(unknown))}, which measured has not")
     ax = _axes(ax)
     percent = 100 * np.asarray(rates)
     for colour, (name, times) in zip(cycle(colours()), measured.items()):
@@ -123,7 +125,7 @@ def cost(
         if name in predicted:
             ax.plot(percent, 1e6 * np.asarray(predicted[name]), color=colour, linewidth=1.5, label=f"{name}, predicted")
     styles = cycle(("--", "-.", ":"))
-    for colour, style, (name, seconds) in zip(cycle(colours()[len(measured) :]), styles, dense.items()):
+    for colour, style, (name, seconds) in zip(islice(cycle(colours()), len(measured), None), styles, dense.items()):
         ax.axhline(1e6 * seconds, color=colour, linestyle=style, linewidth=1.5, label=name)
     label_axes(ax, "firing rate (%)", "time (µs per step)")
     ax.set_ylim(bottom=0)

@@ -62,8 +62,9 @@ def gradient_by_lag(
     for (name, values), marker in zip(groups.items(), cycle("os^Dv<>P")):
         line, there = "--" if name in dashed else "-", np.flatnonzero(values > 0)
         style: dict[str, Any] = {"color": solid[dashed.get(name, name)], "linewidth": 1.8, "markersize": 5}
-        (lines[name],) = ax.plot(there, values[there], line, marker=marker, markevery=5, label=name, **style)
-        if len(there) < len(values):
+        drawn = np.where(values > 0, values, np.nan)[: there.max(initial=-1) + 1]  # with gaps, where it is 0
+        (lines[name],) = ax.plot(drawn, linestyle=line, marker=marker, markevery=5, label=name, **style)
+        if len(there) and there[-1] < len(values) - 1:
             ax.plot(there[-1:], values[there[-1:]], "x", markeredgewidth=2.5, **style | {"markersize": 11})
     order = sorted(groups, key=lambda name: -groups[name][-1])
     ax.set_yscale("log")

@@ -69,7 +69,8 @@ def gradient_flow(flows: Any, layer: int = 0, ax: Axes | None = None) -> Axes:
             mean = np.exp(np.mean(np.log(started), axis=0)) if started else curves[0]
         ax.plot(mean, color=colour, linewidth=2, label=name)
     ax.set_yscale("log")
-    label_axes(ax, "steps before the readout", "‖∂L/∂v[t]‖, relative")
+    summed = any(flow.at is None for runs in models.values() for flow in runs)
+    label_axes(ax, "steps before the last" if summed else "steps before the readout", "‖∂L/∂v[t]‖, relative")
     ax.set_title(f"layer {layer}", fontsize="medium")
     legend(ax)
     return ax
@@ -157,6 +158,8 @@ def hop_shares(lags: ArrayLike, shares: ArrayLike, predicted: float | None = Non
 def step_sweep(steps: ArrayLike, errors: ArrayLike, ax: Axes | None = None) -> Axes:
     """Draw the V of central differences: the largest relative error against the step size, on log axes.
 
+    The two words say what rules at either end; an error of 0 is drawn at 1e-17.
+
     Parameters
     ----------
     steps, errors : array (n,)
@@ -174,7 +177,7 @@ def step_sweep(steps: ArrayLike, errors: ArrayLike, ax: Axes | None = None) -> A
     'largest relative error'
     """
     ax = _axes(ax)
-    ax.loglog(steps, errors, color=COLOURS[0], marker="o", markersize=4)
+    ax.loglog(steps, np.maximum(errors, 1e-17), color=COLOURS[0], marker="o", markersize=4)
     label_axes(ax, "step size h of (L(w + h) - L(w - h)) / 2h", "largest relative error")
     ax.annotate("rounding, 1/h", (0.04, 0.06), xycoords="axes fraction")
     ax.annotate("truncation, h²", (0.96, 0.06), xycoords="axes fraction", ha="right")

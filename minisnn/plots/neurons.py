@@ -77,6 +77,8 @@ def potential_density(
 ) -> Axes:
     """Draw the distribution of the distances v - θ of each layer, and where the surrogate lets gradient through.
 
+    The smallest and the largest 0.1 % may lie outside.
+
     Parameters
     ----------
     distances : array, or dict of str to array

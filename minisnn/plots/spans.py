@@ -43,6 +43,9 @@ def span_maps(histories: dict[str, Any], layer: int = 0, axes: Sequence[Axes] | 
     ['seed 0: last span 3', 'seed 1: last span 3']
     """
     runs = seeds_by_name(histories, "histories", "History", "column")
+    several = [name for name, histories in runs.items() if len(histories) > 1]
+    if several:
+        raise ValueError(f"histories must have one run per name, got several of {', '.join(several)}")
     weights = {name: span_history(run, layer) for name, (run,) in runs.items()}
     if axes is None:
         import matplotlib.pyplot as plt
@@ -83,7 +86,10 @@ def soft_and_hard(histories: Any, ax: Axes | None = None) -> Axes:
     >>> ms.plots.soft_and_hard(ms.History(epochs)).get_ylabel()
     'validation accuracy (%)'
     """
-    (runs,) = seeds_by_name(histories, "histories", "History", "column").values()
+    of_models = seeds_by_name(histories, "histories", "History", "column")
+    if len(of_models) > 1:
+        raise ValueError(f"histories must be those of one model, got {', '.join(of_models)}")
+    (runs,) = of_models.values()
     ax = _axes(ax)
     kinds = {"soft": ("soft: the mixture", "-"), "hard": ("hard: the arg-max span alone", "--")}
     for colour, (kind, (name, line)) in zip(colours(), kinds.items()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle, product
+from itertools import chain, cycle, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,8 @@ OUTCOME = (
 
 def learning_curves(histories: Any, column: str = "validation_accuracy_hard", ax: Axes | None = None) -> Axes:
     """Draw a column of histories over epochs: each seed as a thin line, the mean of a model as a thick line.
+
+    The mean ends with the shortest run.
 
     Parameters
     ----------
@@ -57,8 +59,8 @@ def learning_curves(histories: Any, column: str = "validation_accuracy_hard", ax
         ax.plot(np.arange(1, shortest + 1), mean, color=colour, linewidth=2, label=name)
     ax.xaxis.get_major_locator().set_params(integer=True)
     label_axes(ax, "epoch", column.replace("_", " ") + (" (%)" if percent else ""))
-    n_seeds = max(map(len, models.values()))
-    legend(ax, title=f"mean and {n_seeds} seeds" if n_seeds > 1 else None)
+    n_seeds = set(map(len, models.values()))
+    legend(ax, title=None if n_seeds == {1} else f"mean and {n_seeds.pop() if len(n_seeds) == 1 else 'single'} seeds")
     return ax
 
 
@@ -157,7 +159,7 @@ def span_weights(history: Any, layer: int = 0, ax: Axes | None = None) -> Axes:
     >>> ms.plots.span_weights(history, layer=0).get_title()
     'layer 0: last span 3'
     """
-    ((history, *others),) = seeds_by_name(history, "history", "History", "column").values()
+    history, *others = chain(*seeds_by_name(history, "history", "History", "column").values())
     if others:
         raise ValueError(f"history must be that of one run, got {1 + len(others)}; span_maps draws several")
     p = span_history(history, layer)
@@ -236,7 +238,7 @@ def accuracy_map(
     accuracies: ArrayLike, rows: Sequence[str], columns: Sequence[Any], xlabel: str,
     marked: ArrayLike | None = None, ax: Axes | None = None,
 ) -> Axes:  # fmt: skip
-    """Draw accuracies as a coloured table, in per cent: from 50 (dark) to 100 (bright).
+    """Draw accuracies as a coloured table, in per cent: from 50 and less (dark) to 100 (bright).
 
     Parameters
     ----------
@@ -273,7 +275,8 @@ def accuracy_map(
         raise ValueError(f"accuracies must have one row and column per name, shape {shape}, got {percent.shape}")
     ax = _axes(ax, width=1.4 + 0.75 * len(columns), height=1.0 + 0.32 * len(rows))
     image = ax.imshow(percent, aspect="auto", cmap="cividis", vmin=50, vmax=100, interpolation="nearest")
-    ax.figure.colorbar(image, ax=ax, label="test accuracy (%)")
+    lower = "min" if np.nanmin(percent, initial=100) < 50 else "neither"
+    ax.figure.colorbar(image, ax=ax, label="test accuracy (%)", extend=lower)
     for (row, column), value in np.ndenumerate(percent):
         if np.isfinite(value):
             colour = "white" if value < 80 else "black"

@@ -28,6 +28,15 @@ def data(rng, net):
 
 
 @pytest.mark.parametrize("noise", module.NOISES)
+def test_labels_may_be_names(net, data, noise):
+    net.classes = ["north", "east", "south", "west"]
+    named = Split(data.x, net.classes[data.y])
+    by_name, by_number = (ms.robustness(net, split, noise, LEVELS[noise], seeds=2) for split in (named, data))
+    np.testing.assert_array_equal(by_name.accuracies, by_number.accuracies)
+    assert by_number.accuracies[:, 1:].any()
+
+
+@pytest.mark.parametrize("noise", module.NOISES)
 def test_level_0_is_plain_accuracy(net, data, noise):
     before = net.params.flat.copy()
     harmed = Split(data.x, np.where(np.arange(40) < 7, (data.y + 1) % 4, data.y))

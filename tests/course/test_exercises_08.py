@@ -62,6 +62,10 @@ def last_crossing(levels, accuracies, guess):
         (lambda levels, a, guess: _08.half_way(levels, a, 0.0), "half of the accuracy"),
         (lambda levels, a, guess: levels[np.argmax(a <= (a[0] + guess) / 2)], "one of the levels"),
         (last_crossing, "falls, rises"),
+        (
+            lambda levels, a, guess: _08.half_way(levels, [max(a), *a[1:]], guess),
+            "for a curve that rises before it falls",
+        ),
         (lambda levels, a, guess: min(_08.half_way(levels, a, guess), levels[-1]), "must return np.inf"),
         (lambda levels, a, guess: None, "returns nothing yet"),
         (lambda levels, a, guess: a[9], "raised IndexError"),

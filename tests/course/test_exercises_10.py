@@ -141,6 +141,14 @@ def test_stop_when_sure():
     assert verdict("10.3", [ahead(7.0), tuple(RUNNING), Y.tolist()])
 
 
+def test_a_rule_that_no_fixed_time_equals():
+    """Half of the words are right at first and half at last, so any one time is right in half of them."""
+    early = np.array([[3.0, 0], [3, 0], [0, 1], [0, 1]])
+    late = np.array([[0.0, 1], [0, 1], [3, 0], [3, 0]])
+    running, y = [early, late] * 20, np.zeros(40, int)
+    assert verdict("10.3", (ahead(2.0), running, y))
+
+
 @pytest.mark.parametrize(
     "stop, says",
     [

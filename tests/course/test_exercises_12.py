@@ -72,6 +72,7 @@ def decided_by_places(updates, weights, limit):
         (lambda u, w, limit: min(decided_by_places(u, w, limit), u[-1]), "in the end it is not above"),
         (lambda u, w, limit: int(np.argmax(w > limit)), "place in the array"),
         (lambda u, w, limit: decided_by_places(u, w, limit - 1e-9), "not at it"),
+        (lambda u, w, limit: decided_by_places(u, w, 0.9), "Use `limit`"),
         (lambda u, w, limit: u, "one number"),
         (lambda u, w, limit: -1.0, "it returned -1"),
         (lambda u, w, limit: u[99], "raised IndexError"),

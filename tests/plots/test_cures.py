@@ -57,6 +57,12 @@ def test_curves_end_where_nothing_is_left():
             plots.gradient_by_lag(curves(), dashed=wrong)
 
 
+def test_a_gap_in_a_curve_is_no_end():
+    ax = plots.gradient_by_lag({"comb": np.array([1.0, 0.0, 0.5, 0.4])})
+    (line,) = ax.get_lines()  # and no cross
+    np.testing.assert_array_equal(line.get_ydata(), [1.0, np.nan, 0.5, 0.4])
+
+
 def test_every_seed_is_a_dot_and_a_bar_the_mean():
     ax = plots.seeds_by_row({"first": [1, 3, 8], "second": [5, 6]}, "x", marked=2)
     dots = [line.get_xydata().tolist() for line in ax.get_lines() if line.get_marker() == "o"]

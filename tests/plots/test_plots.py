@@ -271,7 +271,7 @@ def test_legend_of_learning_curves():
     assert legend(plots.learning_curves(one)) == ("", ["SRC", "ASRC"])
     assert legend(plots.learning_curves(histories())) == ("mean and 2 seeds", ["model 0", "model 1"])
     uneven = {"SRC": one["SRC"], "ASRC": 3 * one["ASRC"]}
-    assert legend(plots.learning_curves(uneven)) == ("mean and 3 seeds", ["SRC", "ASRC"])
+    assert legend(plots.learning_curves(uneven)) == ("mean and single seeds", ["SRC", "ASRC"])
 
 
 # save
@@ -469,6 +469,15 @@ def test_step_sizes_draws_an_error_of_0_at_the_bottom():
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), [1e-4, 1e-17, 1e-9])
     np.testing.assert_array_equal(ax.lines[1].get_xdata(), steps[:2])
     assert errors[1] == 0.0
+
+
+def test_dense_lines_are_drawn_beside_any_number_of_measured_ones():
+    rates = np.array([0.1, 0.5])
+    many = {f"engine {i}": 1e-6 * rates for i in range(9)}
+    ax = plots.cost(rates, many, {}, {"dense": 2e-6})
+    assert "dense" in legend(ax)[1]
+    with pytest.raises(ValueError, match="predicted has other, which measured has not"):
+        plots.cost(rates, many, {"other": rates}, {})
 
 
 def test_cost_against_rate():

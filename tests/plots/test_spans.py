@@ -53,6 +53,16 @@ def test_span_maps_on_given_axes():
         plots.span_maps({"seed 0": ms.History([])}, 1)
 
 
+def test_several_runs_are_told_where_one_is_drawn():
+    several = {"a": [RUNS["seed 0"]] * 2}
+    with pytest.raises(ValueError, match="one run per name, got several of a"):
+        plots.span_maps(several, 1)
+    with pytest.raises(ValueError, match="history must be that of one run, got 2"):
+        plots.span_weights({"a": RUNS["seed 0"], "b": RUNS["seed 0"]}, 1)
+    with pytest.raises(ValueError, match="must be those of one model, got a, b"):
+        plots.soft_and_hard({"a": RUNS["seed 0"], "b": RUNS["seed 0"]})
+
+
 def test_soft_and_hard_show_seeds_and_means():
     runs = [history(0), history(1)]
     ax = plots.soft_and_hard(runs)

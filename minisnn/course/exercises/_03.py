@@ -157,7 +157,7 @@ EXERCISES = {
     ),
     "03.2": Exercise(
         complex_gradient,
-        "No subtraction, so nothing cancels: exact even where f is a million and its slope is 1.",
+        "No subtraction, so nothing cancels: exact even where f is a million and its slopes are 0.3 to 12.",
         (
             "Make a complex copy of w for each entry, add 1j * h to that entry, and call f once.",
             "np.ndindex(w.shape) walks through the entries of an array of any shape; h = 1e-30 will do.",

@@ -195,7 +195,7 @@ EXERCISES = {
     ),
     "04.3": Exercise(
         number(float(comb(LAG, HOPS)), slips=ORDERS_SLIPS),
-        "Among 2^10 = 1024 orders, those of nearly half hops are the most.",
+        "Among 2^10 = 1024 orders, most are about half hops.",
         ("Which of the 10 steps are hops? Choose 4 of them.", "10 · 9 · 8 · 7, divided by the orders of the four."),
     ),
     "04.4": Exercise(

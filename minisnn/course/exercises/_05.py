@@ -39,7 +39,7 @@ def check_backward(answer) -> str | None:
         x, y = 2 * stream(span, "05.2 input").standard_normal((2, 9, 2)), np.array([0, 2])
         verdict = _on_network(answer, net, x, y)
         if verdict is not None:
-            return f"with λ = {span} and T = 9 {verdict}"
+            return f"with λ = {span} and T = 9, {verdict}"
     return None
 
 
@@ -109,6 +109,8 @@ def solving_spans(lag: int, spans) -> set[int]:
 def check_solving(answer) -> str | None:
     try:
         got = {int(span) for span in answer}
+        if any(int(span) != span for span in answer):
+            raise ValueError
     except (TypeError, ValueError):
         return "the answer is a list of spans."
     if not got <= set(MATCH_SPANS):
@@ -119,11 +121,11 @@ def check_solving(answer) -> str | None:
             return f"the sequences have T = 34 steps: with λ = {span} no spike ever arrives."
         if MATCH_LAG % span:
             return (
-                f"λ = {span} does not divide 24: after {MATCH_LAG // span} hop, {MATCH_LAG % span} steps must leak, "
-                "and with 6 or more, in the table eight cells of nine missed some sequences."
+                f"λ = {span} does not divide 24: after {MATCH_LAG // span} hop, {MATCH_LAG % span} steps must leak. "
+                "In the table, where 6 or more steps had to leak, eight cells of nine missed some sequences."
             )
         return f"λ = {span} divides 24, but it takes {MATCH_LAG // span} hops; how many did the framed cells take?"
-    return None if got == right else "one is missing. Try each span that divides 24 in up to six hops."
+    return None if got == right else "not all are there yet. Try each span that divides 24 in up to six hops."
 
 
 # 05.5

@@ -231,7 +231,7 @@ EXERCISES = {
     ),
     "07.3": Exercise(
         seeds_needed(),
-        "Twenty-five seeds of each, for 2 points. Ten show about 3 as often.",
+        "Twenty-five seeds of each, for 2 points. Ten show about 3.5 as often. By the t-test it is 27.",
         ("n = 8 (s/d)², rounded up.", "s/d = 3.5 / 2 = 1.75, and its square is 3.06."),
     ),
     "07.4": Exercise(

@@ -43,6 +43,7 @@ HALF_WAY_CASES = {
     "levels in steps": ((0, 1, 2, 4, 8), (0.95, 0.93, 0.85, 0.7, 0.55), 0.5),
     "a curve that comes to half way at a level": ((0.0, 0.25, 0.5), (0.9, 0.5, 0.3), 0.1),
     "a curve that falls, rises and falls again": ((0.0, 0.1, 0.2, 0.3, 0.4), (0.9, 0.4, 0.6, 0.55, 0.2), 0.1),
+    "a curve that rises before it falls": ((0.0, 0.1, 0.2, 0.3), (0.8, 0.9, 0.5, 0.2), 0.1),
     "a curve that stays above half way": ((0.0, 0.1, 0.2), (0.9, 0.8, 0.7), 0.1),
 }
 

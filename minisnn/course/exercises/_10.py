@@ -115,7 +115,9 @@ def _judge(stop, running: list[np.ndarray], y: np.ndarray) -> str | None:
             f"it hears {mean:.1f} of {lengths.mean():.1f} steps on average and is right in {got:.1%} of the words, "
             f"{100 * (whole - got):.1f} points below hearing all of them; it may lose {100 * MAY_LOSE:.0f}."
         )
-    fixed = next(n for n in range(1, lengths.max() + 1) if accuracy(np.full(len(y), n)) >= got)
+    fixed = next((n for n in range(1, lengths.max() + 1) if accuracy(np.full(len(y), n)) >= got), None)
+    if fixed is None:
+        return None  # no fixed time is as good
     needed = np.minimum(fixed, lengths).mean()
     if mean > needed - EARLIER:
         return (

@@ -20,8 +20,8 @@ from minisnn.training.fit import fit
 FIRST_CUE, SECOND_CUE, T = range(2, 6), range(32, 36), 40
 SHORTEST = SECOND_CUE[0] + 1
 SHORTEST_SLIPS: dict[float, str] = {
-    30: "that is the lag. A piece begins at a multiple of k: with k = 30 it begins at step 30, and ends there too.",
-    27: "27 steps lie between 5 and 32, but pieces begin at 0, 27, ...: step 32 is in the second one.",
+    30: "that is the lag. With k = 30 the first piece ends at step 29, before the first error at 32.",
+    27: "from step 5 to step 32 it is 27 steps, but pieces begin at 0, 27, ...: step 32 is in the second one.",
     28: "pieces begin at 0, 28, ...: step 32 is in the second one.",
     32: "with k = 32 the first piece has the steps 0 .. 31, and the first error comes at step 32.",
     36: "that takes in all of the second cue. The first error comes at its onset already.",
