@@ -22,6 +22,7 @@ from minisnn._internal import announce, locks, storage
 from minisnn._internal.display import counted
 from minisnn._internal.names import did_you_mean
 from minisnn._internal.stopping import interruptible, number_of
+from minisnn.datasets._download import import_extra
 from minisnn.experiments import own_data, recipes
 from minisnn.experiments import run as runs
 from minisnn.experiments import sweep as sweeps
@@ -29,6 +30,7 @@ from minisnn.experiments.findings import EXPERIMENTS, TASKS
 
 FINDINGS = (*EXPERIMENTS, "full")  # what `minisnn findings` runs
 DESCRIPTION = "Train, check and measure recurrent spiking networks with skip connections. Begin with `minisnn compare`."
+PATH = storage.expanded  # how a path is read
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -90,7 +92,11 @@ def _command(commands, name: str, text: str) -> argparse.ArgumentParser:
 def _folder(parser, default: str) -> None:
     """Add the option that says where a command writes."""
     parser.add_argument(
-        "--folder", type=Path, default=Path(default), metavar="DIR", help="folder to write to (default: %(default)s)"
+        "--folder",
+        type=PATH,
+        default=Path(default),
+        metavar="DIR",
+        help="folder to write to (default: %(default)s)",
     )
 
 
@@ -154,14 +160,14 @@ def _compare(folder, quiet, **options) -> int:
 def _add_train(commands) -> None:
     parser = _command(commands, "train", "train a recipe, safe to interrupt; `minisnn recipes` describes them")
     _recipe(parser)
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="folder to write to (default: runs/NAME-SEED)")
+    parser.add_argument("--folder", type=PATH, metavar="DIR", help="folder to write to (default: runs/NAME-SEED)")
     parser.add_argument("--resume", action="store_true", help="continue the run in the folder, if there is one")
     parser.add_argument(
         "--checkpoint-minutes",
         type=float,
         default=5.0,
         metavar="X",
-        help="minutes between checkpoints: an interruption costs at most this much (default: %(default)s)",
+        help="minutes between checkpoints: a crash costs about this much, Ctrl-C one batch (default: %(default)s)",
     )
     _quiet(parser)
     settings = parser.add_argument_group(
@@ -256,7 +262,7 @@ def _recipes() -> int:
 
 def _add_plot(commands) -> None:
     parser = _command(commands, "plot", "draw the figures of a run, sweep or comparison, whether it has ended or not")
-    parser.add_argument("folder", type=Path, help="its folder, e.g. runs/psdigits-src-0")
+    parser.add_argument("folder", type=PATH, help="its folder, e.g. runs/psdigits-src-0")
     parser.set_defaults(run=_plot)
 
 
@@ -325,6 +331,7 @@ def _sweep(recipe, grid, data, seeds, folder, scheduler, quiet) -> int:
         grids = [{"data": [data], **grid} for grid in grids]
     if seeds is None and not any("seed" in grid for grid in grids):
         seeds = 3
+    status = 0
     try:
         if scheduler is None:
             rows = sweeps.sweep(recipe, grids, seeds, folder=folder, progress=not quiet)
@@ -333,13 +340,15 @@ def _sweep(recipe, grid, data, seeds, folder, scheduler, quiet) -> int:
                 rows = sweeps.sweep(recipe, grids, seeds, client.get_executor(), folder, progress=not quiet)
     except RuntimeError as error:
         announce.say(f"minisnn: {error}")
-        return 1
+        rows, status = sweeps.read_rows(folder), 1
+        if not rows:
+            return status
     storage.write_text(folder / "table.txt", sweeps.table(rows) + "\n")
     print(sweeps.table(rows))
     if any(sweeps.numeric_settings(rows)):
         print(f"the figure is {sweeps.draw(folder)}")
     print(f"sweep.csv and table.txt are in {folder}")
-    return 0
+    return status
 
 
 def _dask_client(address: str):
@@ -454,21 +463,21 @@ def _add_findings(commands) -> None:
     parser.add_argument("--report", action="store_true", help="make tables and figures anew from stored results")
     parser.add_argument(
         "--against",
-        type=Path,
+        type=PATH,
         metavar="DIR",
         help="compare the stored results of --page with those of the page in this folder, e.g. of a repetition, "
         "in all columns but the seconds; status 1 if any differs",
     )
     parser.add_argument(
         "--folder",
-        type=Path,
+        type=PATH,
         default=Path("runs/findings"),
         metavar="DIR",
         help="folder of the runs, which a second call continues (default: %(default)s)",
     )
     parser.add_argument(
         "--page",
-        type=Path,
+        type=PATH,
         default=Path("tutorials/findings"),
         metavar="DIR",
         help="folder of README.md, results and figures (default: %(default)s)",
@@ -495,7 +504,7 @@ def _findings(names, tasks, report, against, folder, page, quiet, **options) -> 
     report, at_full_length = report or everything, "full" in names or everything
     try:
         if report:
-            import scipy.stats  # noqa: F401  missing? say so now, not after hours
+            import_extra("scipy.stats", "tutorials", "intervals are computed")  # missing? say so now, not after hours
         of_tasks = [name for name in EXPERIMENTS if run_all or name in names]
         chosen = [(name, task) for task in tasks or TASKS for name in of_tasks]
         with locks.hold(storage.make_folder(folder)) if chosen or at_full_length else contextlib.nullcontext():
@@ -529,12 +538,12 @@ def _add_tutorials(commands) -> None:
         metavar="NAME",
         help="execute notebooks and solutions, and write them back; e.g. 02, solutions/02 (default: all)",
     )
-    task.add_argument("--copy", type=Path, metavar="DIR", help="copy notebooks, results and solutions to this folder")
-    task.add_argument("--animation", type=Path, metavar="FILE", help="draw the animation of 05, a GIF, to this file")
+    task.add_argument("--copy", type=PATH, metavar="DIR", help="copy notebooks, results and solutions to this folder")
+    task.add_argument("--animation", type=PATH, metavar="FILE", help="draw the animation of 05, a GIF, to this file")
     parser.add_argument("--student", action="store_true", help="with --copy: leave out solutions and outputs")
     parser.add_argument(
         "--folder",
-        type=Path,
+        type=PATH,
         metavar="DIR",
         help="with --execute: folder of the notebooks (default: where they are installed)",
     )

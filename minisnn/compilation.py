@@ -37,7 +37,7 @@ def prepare_custom(dtype: str) -> None:
 
 
 def prepare_network(net: Network) -> None:
-    """Do so for what training and evaluation of this network run."""
+    """Prepare the kernels that training and evaluating this network use."""
     prepare(net.dtype)
     if type(net.surrogate) not in BUILT_IN:
         prepare_custom(net.dtype)
@@ -87,6 +87,8 @@ def warmup(net: Network) -> float:
     --------
     >>> seconds = ms.warmup(ms.Network([2, 8, 3]))  # before timing anything
     """
+    if not hasattr(net, "surrogate"):
+        raise TypeError(f"net must be a Network, got {net!r}")
     start = time.perf_counter()
     prepare_network(net)
     seconds = time.perf_counter() - start

@@ -62,6 +62,8 @@ def _locked(folder: Path, patience: float) -> FileLock | None:
                 f"{folder} is in use{holder}; wait until that has ended, end it, or name another folder"
             ) from None
         except (OSError, NotImplementedError):
+            if path.exists() and not os.access(path, os.W_OK):
+                raise BlockingIOError(f"{folder} is in use by another user, whose {LOCK} it holds") from None
             with suppress(OSError):
                 path.unlink()  # it locks nothing
             return None

@@ -11,7 +11,8 @@ def stream(seed: int, *purpose: object) -> np.random.Generator:
     """Return the random generator for one purpose.
 
     Equal names give equal draws and different names independent ones, whatever else was drawn before. So two networks
-    that differ only in their recurrence start with equal weights, and resuming needs no stored generator.
+    that differ only in their recurrence start with equal weights, and resuming needs no stored generator. Words are
+    compared as texts: 3 and "3" are the same.
 
     Parameters
     ----------

@@ -28,15 +28,24 @@ UMASK = _umask()  # read once: between the two calls, files of other threads wou
 NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM, errno.EACCES)  # of file systems that have no fsync
 
 
+def expanded(path) -> Path:
+    """Return a path with the home folder in place of a leading `~`; unchanged if there is none."""
+    with suppress(RuntimeError):
+        return Path(path).expanduser()
+    return Path(path)
+
+
 def make_folder(folder) -> Path:
     """Create `folder` and its parents, check that files can be written there, and return its absolute path.
+
+    A leading `~` is the home folder, also where no shell has read it.
 
     Raises
     ------
     OSError
         With the folder's name, if it can't be created or written to.
     """
-    folder = Path(folder)
+    folder = expanded(folder)
     try:
         folder = folder.absolute()  # also after somebody has changed the current folder
         folder.mkdir(parents=True, exist_ok=True)

@@ -136,7 +136,7 @@ class Dataset(Generic[Train]):
         object.__setattr__(self, "classes", names.checked(self.classes, self.n_classes))
 
     def __repr__(self) -> str:
-        name = str(self.record.get("name", ""))[:20]
+        name = str(self.record.get("name", ""))[:20] if isinstance(self.record, dict) else ""
         train = f"{len(self.train):,}" if isinstance(self.train, Split) else type(self.train).__name__
         sizes = f"train {train}, validation {len(self.validation):,}, test {len(self.test):,}"
         return f"Dataset({name}{': ' if name else ''}{sizes}; x (B, T, {self.n_in}), {self.n_classes} classes)"

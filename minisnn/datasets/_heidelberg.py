@@ -191,7 +191,7 @@ def _count(file, rows: np.ndarray, write: Callable, steps: dict, show: bool) -> 
 
 
 def _counts(times: np.ndarray, units: np.ndarray, n_steps: int, max_time: float, channels: int) -> np.ndarray:
-    """Count the spikes of one recording, without those that come too late."""
+    """Count the spikes of one recording, without those before 0 or after the end."""
     if len(times) != len(units):
         raise ValueError(f"times has {len(times)} numbers, units {len(units)}")
     times = times.astype(np.float64)

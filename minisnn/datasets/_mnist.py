@@ -80,7 +80,8 @@ def mnist(
     TypeError, ValueError
         If an argument is invalid, or the checksum of a file in the folder is wrong.
     ImportError
-        If files are missing and so is pooch, which downloads them (`pip install "minisnn[data]"`).
+        If pooch is missing, and files are, which it downloads, or the folder is not named (`pip install
+        "minisnn[data]"`).
     OSError
         If files are missing and no mirror provides them, or the folder can't be written to, or the disk is full. Files
         are written whole or not at all.

@@ -147,6 +147,8 @@ def _of_splits(arrays: dict) -> Dataset[Split]:
     for split, y in zip(SPLITS, labels):
         if y.ndim != 1:
             raise ValueError(f"y_{split} must have one label per sequence, shape (B,), got shape {y.shape}")
+    if any(y.dtype.kind == "u" and y.size and y.max() > np.iinfo(np.int64).max for y in labels):
+        raise ValueError(f"labels must be at most {np.iinfo(np.int64).max}")
     labels = [y.astype(np.int64) if y.dtype.kind == "u" else y for y in labels]  # with int64 they would be floats
     if len({names.KINDS.get(y.dtype.kind) for y in labels}) > 1:
         raise TypeError(

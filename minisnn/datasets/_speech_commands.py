@@ -48,7 +48,7 @@ def speech_commands(
 
     At first use spectra are computed, in some minutes, and kept in the folder as arrays of float16 (0.9 GB). From
     there, training on 35 classes reads one batch at a time, so the data need not fit into memory; 12 classes are read
-    whole (0.4 GB).
+    whole (0.4 GB, with all unknown words three times as much).
 
     Parameters
     ----------

@@ -8,5 +8,5 @@ workers.py       worker processes that end with the process that started them
 compare.py       RSNN, SRC and ASRC side by side: the main job
 findings/        the paper's claims at small scale: experiments, statistics, tables, figures
 
-Imports everything below; nothing but the course and the command line imports it.
+Imports everything below; the course and the command line import it, and `minisnn.sweep` when it is first used.
 """

@@ -70,7 +70,7 @@ def compare(
         If the folder can't be written to; nothing has been trained then.
     """
     seeds, span = range(validate.integer(seeds, "seeds", 1)), validate.integer(span, "span", 1)
-    common = {"epochs": epochs, "hidden": tuple(hidden)}
+    common = {"epochs": epochs, "hidden": tuple(hidden) if np.iterable(hidden) else hidden}
     models = {
         "RSNN": recipes.recipe("psdigits-rsnn", **common),
         f"SRC λ={span}": recipes.recipe("psdigits-src", span=span, **common),
@@ -109,6 +109,9 @@ def _check_same_comparison(folder: Path, config: dict) -> None:
     if (folder / "sweep.json").exists():
         raise ValueError(f"{folder} holds a sweep; name another folder")
     if not (folder / "config.json").exists():
+        others = [name for name in ("results.json", "table.txt", "histories") if (folder / name).exists()]
+        if others:
+            raise ValueError(f"{folder} holds {', '.join(others)}, but no config.json; name another folder")
         return
     before, now = read_configuration(folder), json.loads(json.dumps(config))
     names = [key for key in now if key != "version" and before.get(key) != now[key]]
@@ -243,7 +246,7 @@ def draw_histories(folder: Path, histories: dict[str, list[History]]) -> list[Pa
 
 
 def draw(folder: Path, histories: dict[str, list[History]], nets: dict[str, list], data: list[Dataset]) -> None:
-    """Write all figures of a comparison as PNG files: the README's picture, and four with every seed."""
+    """Write all figures of a comparison: the README's picture, three with every seed, and the spikes of seed 0."""
 
     def flow(axes):
         for layer, ax in enumerate(axes):

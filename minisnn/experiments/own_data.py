@@ -60,7 +60,7 @@ def _load(path: str, seed: int, modified: int, size: int) -> Dataset:
 
 @cache
 def _sizes(path: str, modified: int, size: int) -> Sizes:
-    data = _load(path, 0, modified, size)  # whose sizes are those of all seeds
+    data = _load(path, 0, modified, size)  # the mean length, of which other seeds differ a little
     train = data.train
     n_steps = train.x.shape[1] if train.lengths is None else round(train.lengths.mean())
     record = data.record

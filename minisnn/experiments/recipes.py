@@ -54,11 +54,11 @@ class Recipe:
         Number of heights that a cue can have (delayed_match).
     distractors : int
         Number of meaningless cues between the two (delayed_match).
-    held_out : str
+    held_out : {"takes", "george", "jackson", "lucas", "nicolas", "theo", "yweweler"}
         Test set: takes of all speakers, or the name of the speaker who is never heard (spoken_digits).
     classes : int
         Number of words, 35, or 12 with unknown and silence (speech_commands).
-    words : str
+    words : {"digits", "commands"}
         Which recordings, digits or commands (heidelberg).
     data_seed : int, optional
         Seed of the data: the order of pixels, the sequences of delayed_match, what is drawn for validation, the split
@@ -200,6 +200,8 @@ class Recipe:
         for name, value in vars(self).items():
             if isinstance(value, list):  # from JSON; tuples compare and hash
                 object.__setattr__(self, name, tuple(value))
+            if isinstance(value, np.generic):  # which JSON doesn't take
+                object.__setattr__(self, name, value.item())
         if not isinstance(self.hidden, tuple):
             raise TypeError(f"hidden must be the sizes of the hidden layers, e.g. (64, 128), got {self.hidden!r}")
         object.__setattr__(self, "hidden", tuple(validate.sizes([1, *self.hidden, 2])[1:-1]))
@@ -291,7 +293,7 @@ DEPENDS_ON = {
     "target_rate": "rate_penalty",
     **dict.fromkeys(("data_seed", *(setting for known in DATA.values() for setting in known)), "data"),
 }
-"""The setting that decides whether another one has an effect; all others always have one."""
+"""The setting that decides whether another one has an effect; of the others that is not checked."""
 
 
 def matters(recipe: Recipe, setting: str) -> bool:
@@ -338,7 +340,7 @@ def make_network(recipe: Recipe) -> Network:
     width = {} if recipe.surrogate_width is None else {"width": recipe.surrogate_width}
     neuron = (recipe.decay, recipe.threshold, recipe.reset, recipe.detach_reset)
     adaptation = (recipe.adaptation_decay, recipe.adaptation_strength)
-    if validate.flag(recipe.learn_decay, "learn_decay") and validate.flag(recipe.adaptive, "adaptive"):
+    if all([validate.flag(getattr(recipe, name), name) for name in ("learn_decay", "adaptive")]):
         raise ValueError("learn_decay and adaptive exclude each other: there is no neuron with both")
     return Network(
         [steps_and_inputs(recipe)[1], *recipe.hidden, n_classes(recipe)],

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from minisnn import plots
-from minisnn._internal import locks, storage, validate
+from minisnn._internal import announce, locks, storage, validate
 from minisnn._internal.version import __version__
 from minisnn.datasets import Dataset, Split
 from minisnn.experiments import own_data, recipes
@@ -66,7 +66,7 @@ def train(
     Raises
     ------
     FileExistsError
-        If the folder holds a run already and `resume` is False.
+        If the folder holds a run already and `resume` is False, or files with the names of a run's that are none.
     ValueError
         If the folder holds a run of another recipe (the message says what differs), or a sweep; if a setting or a file
         of your own data is invalid, or that file has changed since the run began.
@@ -132,6 +132,9 @@ def _check_same_run(folder: Path, recipe: Recipe, resume: bool) -> None:
     if (folder / "sweep.json").exists():
         raise ValueError(f"{folder} holds a sweep; name another folder")
     if not (folder / CONFIG).exists():
+        others = [name for name in ("history.csv", "history.json", "best.npz", RESULT) if (folder / name).exists()]
+        if others:
+            raise FileExistsError(f"{folder} holds {', '.join(others)}, but no {CONFIG}: name another folder")
         return
     _check_same_recipe(folder, read_recipe(folder), recipe)
     if not resume and any((folder / name).exists() for name in (CHECKPOINT, RESULT)):
@@ -230,7 +233,10 @@ def _read_json(path: Path, key: str) -> dict:
 
 
 def draw(folder) -> list[Path]:
-    """Draw a run as far as it has come: learning curves, span weights, spikes of its best network."""
+    """Draw a run as far as it has come: learning curves, span weights, spikes of its best network.
+
+    For the spikes its data is read, or downloaded; without it, they are left out, which is said.
+    """
     folder = Path(folder)
     recipe = read_recipe(folder)
     if not (folder / "history.json").exists():
@@ -249,11 +255,16 @@ def draw(folder) -> list[Path]:
             plots.span_weights(history, layer, ax=ax)
 
     def raster(axes):
-        split = recipes.make_data(recipe).validation
         lengths = None if split.lengths is None else split.lengths[:1]
         plots.spikes(net.record(split.x[:1], lengths, span_mode="hard"), ax=axes[0])
 
     drawn = [plots.save(figures / "learning.png", curves, 1, 2, 10, 3.8)]
     if recipe.model == "asrc":
         drawn.append(plots.save(figures / "spans.png", weights, 1, n_layers, 3.6 * n_layers, 2.8))
+    try:
+        _check_same_data(folder, recipe)
+        split = recipes.make_data(recipe).validation
+    except (ValueError, OSError, ImportError) as error:
+        announce.say(f"minisnn: no spikes are drawn without the run's data: {error}")
+        return drawn
     return [*drawn, plots.save(figures / "spikes.png", raster, 1, 1, 7.0, 4.5)]

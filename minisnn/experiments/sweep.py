@@ -60,7 +60,8 @@ def sweep(
     seeds : int or list of int, optional
         The number of seeds (0, 1, ...), or a list of them. None: each grid lists its own, as the setting "seed".
     executor : concurrent.futures.Executor, optional
-        Runs the trainings. Default: a pool of new processes, one per core, with one thread each. For a cluster:
+        Runs the trainings. Default: a pool of new processes, at most one per core, which share the threads. For a
+        cluster:
         `dask.distributed.Client(address).get_executor()`; start its workers with NUMBA_NUM_THREADS=1, unless there is
         one per machine: threads that share cores slow each other down badly. After an interruption, runs in the default
         pool and on Dask end within seconds; of other executors, what has begun is not stopped.
@@ -122,8 +123,8 @@ def sweep(
 
 def _sweep(recipe: str, tasks: dict[str, dict], folder: Path, executor, progress: bool) -> dict[str, str]:
     """Run what is left of a sweep in a folder that this process holds, and return errors by the names of the runs."""
-    locks.tidy(storage.make_folder(folder / "results"))
     _check_same_sweep(folder, {"recipe": recipe, "versions": VERSIONS})
+    locks.tidy(storage.make_folder(folder / "results"))
     read_rows(folder)  # a damaged result is reported now, not after hours
     _check_same_settings(folder, recipe, tasks)
     left = {name: task for name, task in tasks.items() if not _result_file(folder, name).exists()}
@@ -191,6 +192,7 @@ def run_name(settings: dict, seed: int) -> str:
 def _plain(name: str, value):
     """Return a setting's value as the recipe has it: Python's own numbers, and 1.0, not 1, where it is a float."""
     value = value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+    value = type(value)(_plain(name, one) for one in value) if isinstance(value, list | tuple) else value
     value = own_data.absolute(value) if name == "data" else value
     is_float = any(field.name == name and field.type in (float, float | None) for field in fields(recipes.Recipe))
     return float(value) if is_float and type(value) is int else value
@@ -226,7 +228,7 @@ def _check_same_sweep(folder: Path, config: dict) -> None:
             )
     elif (folder / runs.CONFIG).exists():
         raise ValueError(f"{folder} holds a run; name another folder")
-    elif any((folder / "results").iterdir()):
+    elif any((folder / "results").glob("*")):
         raise ValueError(f"{folder} holds results but no sweep.json; name another folder")
     storage.write_text(path, json.dumps(config, indent=1))
 
@@ -272,7 +274,7 @@ def _run_all(
     If this is interrupted, the runs are cancelled.
     """
     where, call = (folder / "runs").absolute(), uuid.uuid4().hex
-    futures, failures = {}, {}
+    futures, failures, sha256 = {}, {}, {}
     try:
         for name, task in tasks.items():
             futures[executor.submit(run_one, recipe, task, str(where / name), call)] = name
@@ -283,6 +285,10 @@ def _run_all(
                     result = future.result()
                 except Exception as error:  # whatever a run, a worker or a cluster can raise
                     failures[name] = f"{type(error).__name__}: {error}"
+                    advance(0, failed=len(failures))
+                    continue
+                if sha256.setdefault(result["recipe"]["data"], result.get("data_sha256")) != result.get("data_sha256"):
+                    failures[name] = f"{result['recipe']['data']} is not the file that another run has read"
                     advance(0, failed=len(failures))
                     continue
                 ended = {"settings": settings_of(tasks[name]), "result": result}

@@ -32,7 +32,7 @@ NO_START = (
 
 @contextmanager
 def processes(n_tasks: int):
-    """Yield a pool of new processes, one per core, that share the threads; kernels are compiled before that, here.
+    """Yield a pool of new processes, one per task and core, that share the threads; kernels are compiled here, before.
 
     If the block is left by an exception, the processes end at once, whatever they do.
 

@@ -322,6 +322,8 @@ def test_slow_work_is_announced(capsys):
     assert re.fullmatch(r"minisnn: counting ... \d+ s\n", capsys.readouterr().err)
     assert ms.warmup(ms.Network([2, 3, 2])) > 0
     assert "kernels for float32 are ready" in capsys.readouterr().err
+    with pytest.raises(TypeError, match="net must be a Network, got 'x'"):
+        ms.warmup("x")
 
 
 USED = """

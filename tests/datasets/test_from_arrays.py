@@ -347,6 +347,16 @@ def test_numbers_with_gaps_are_told(own, capsys):
     assert "labels 7, 8, 9, 10, 11, ..., kept" in capsys.readouterr().err
 
 
+def test_sequences_with_other_inputs_are_named():
+    with pytest.raises(ValueError, match=r"x\[1\] has 3 inputs, x\[0\] has 2"):
+        from_arrays([np.ones((5, 2)), np.ones((5, 3))] * 10, [0, 1] * 10)
+
+
+def test_a_record_is_not_needed():
+    split = Split(np.ones((3, 5, 2)), np.array([0, 1, 1]))
+    assert repr(ms.datasets.Dataset(split, split, split, 2, record=None)).startswith("Dataset(train 3, ")
+
+
 @pytest.mark.compiled
 def test_a_network_takes_the_names(own, tmp_path):
     """From the data it is fit to, to its file and back; copies have them too, and it predicts numbers."""

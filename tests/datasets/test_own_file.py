@@ -97,6 +97,9 @@ def test_integers_of_several_widths(split, path):
     labels = {f"y_{name}": np.searchsorted(NAMES, split[f"y_{name}"]).astype(dtypes[name]) for name in SPLITS}
     np.savez(path, **{**split, **labels})
     np.testing.assert_array_equal(from_file(path).train.y, labels["y_train"])
+    np.savez(path, **{**split, **labels, "y_train": labels["y_train"] + np.uint64(2**63)})
+    with pytest.raises(ValueError, match="labels must be at most 9223372036854775807"):
+        from_file(path)
     np.savez(path, **{**split, **labels, "y_test": labels["y_test"][:, np.newaxis]})
     with pytest.raises(ValueError, match=r"y_test must have one label per sequence, shape \(B,\), got shape"):
         from_file(path)

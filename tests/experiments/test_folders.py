@@ -109,6 +109,21 @@ def test_another_recipe_is_refused_before_the_first_checkpoint_too(tmp_path, mon
 
 
 @pytest.mark.compiled
+@pytest.mark.parametrize("name", ["best.npz", "history.csv", "result.json"])
+def test_files_that_are_no_runs_are_not_replaced(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(FileExistsError, match=f"holds {name}, but no config.json: name another folder"):
+        runs.train(SMALL, tmp_path, resume=True, progress=False)
+    assert files(tmp_path) == {name} and (tmp_path / name).read_text() == "mine"
+
+
+def test_files_that_are_no_comparison_are_not_replaced(tmp_path):
+    (tmp_path / "table.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"holds table\.txt, but no config\.json; name another folder"):
+        compare.compare(tmp_path, **TINY)
+    assert files(tmp_path) == {"table.txt"}
+
+
 def test_the_result_of_another_recipe_does_not_count(tmp_path):
     """Whatever the config says."""
     expected = runs.train(SMALL, tmp_path, progress=False)

@@ -246,6 +246,36 @@ def test_several_files(own, one_thread):
     assert len(list(Path("runs/sweep/runs").iterdir())) == 2
 
 
+def test_a_file_that_changes_within_a_sweep(own, monkeypatch):
+    """Runs of one and the other are not put side by side."""
+    monkeypatch.setattr(sweeps, "processes", lambda n_tasks: ThreadPoolExecutor(1))
+    train = runs.train
+
+    def replaced(recipe, *args, **options):
+        if recipe.seed == 1:
+            np.savez("own.npz", **arrays(seed=7))
+        return train(recipe, *args, **options)
+
+    monkeypatch.setattr(runs, "train", replaced)
+    grid = {"data": ["own.npz"], "hidden": [(4,)], "epochs": [1]}
+    with pytest.raises(
+        RuntimeError, match=r"1 of 2 runs failed:\n.*own\.npz is not the file that another run has read"
+    ):
+        ms.sweep("psdigits-src", grid, 2, progress=False)
+    assert [row["seed"] for row in sweeps.read_rows("runs/sweep")] == [0]
+
+
+@pytest.mark.compiled
+def test_a_figure_of_spikes_needs_the_data_of_the_run(own, capsys):
+    runs.train(small(), "run", progress=False)
+    assert [path.name for path in runs.draw("run")] == ["learning.png", "spikes.png"]
+    for change in (lambda: np.savez("own.npz", **arrays(seed=7)), own.unlink):
+        change()
+        capsys.readouterr()
+        assert [path.name for path in runs.draw("run")] == ["learning.png"]
+        assert capsys.readouterr().err.startswith("minisnn: no spikes are drawn without the run's data: ")
+
+
 def test_data_twice(capsys):
     assert cli.main([*SWEEP, "data=own.npz"]) == 2
     assert "data appears as --data and in --grid; several files are --grid data=A.npz,B.npz" in capsys.readouterr().err

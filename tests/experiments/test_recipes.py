@@ -421,6 +421,9 @@ def test_each_setting_arrives_where_it_belongs(no_download):
     assert recipes.make_network(replace(fixed, adaptive=True)).neuron == (alif,) * 2
     with pytest.raises(ValueError, match="learn_decay and adaptive exclude each other"):
         recipes.make_network(replace(match, adaptive=True))
+    with pytest.raises(TypeError, match="adaptive must be True or False, got 'false'"):
+        recipes.make_network(replace(fixed, adaptive="false"))
+    assert type(replace(fixed, seed=np.int64(3)).seed) is int and type(replace(fixed, lr=np.float64(0.5)).lr) is float
     assert recipes.fit_options(match) == {
         "epochs": 11,
         "batch_size": 13,

@@ -195,6 +195,8 @@ def test_values_may_be_numpy(tmp_path):
     same = sweep(tmp_path / "b", {**TINY, "span": [2, 4], "lr": [0.01, 0.02]})
     assert timeless(rows) == timeless(same)
     assert results(tmp_path / "a") == results(tmp_path / "b")
+    rows = sweep(tmp_path / "c", {**TINY, "span": [(np.int64(2),), [np.int64(4)]]})  # one per layer
+    assert [row["spans"] for row in rows] == ["2", "4"]
 
 
 OFF = {
@@ -816,7 +818,8 @@ def test_command_when_runs_fail(tmp_path, capsys, train, in_process):
     words = ["--grid", *TINY_WORDS, "--seeds", "3"]
     train.broken = {f"{TINY_NAME},seed=1": FloatingPointError("loss is not finite")}
     assert command(tmp_path, *words) == 1
-    err = capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert sweeps.table(sweeps.read_rows(tmp_path)) in out  # of those that have ended
     assert "minisnn: 1 of 3 runs failed" in err
     assert f"{TINY_NAME},seed=1: FloatingPointError: loss is not finite" in err
     assert len(sweeps.read_rows(tmp_path)) == 2

@@ -449,6 +449,8 @@ def test_relative_folders_stay_where_they_were(tmp_path, monkeypatch):
     assert (tmp_path / "here" / "run" / "checkpoint.npz").exists()
     os.chdir(tmp_path / "here")
     assert storage.make_folder("run") == tmp_path / "here" / "run"
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert storage.make_folder("~/run") == tmp_path / "home" / "run"
 
 
 class Terminal(io.StringIO):

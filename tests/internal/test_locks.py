@@ -42,6 +42,20 @@ def test_a_lock_goes_with_its_process(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_the_lock_of_another_user(tmp_path, monkeypatch):
+    """Is neither removed nor ignored."""
+    (tmp_path / locks.LOCK).touch()
+
+    def refused(self, timeout):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(locks.FileLock, "acquire", refused)
+    monkeypatch.setattr(locks.os, "access", lambda path, mode: False)
+    with pytest.raises(BlockingIOError, match=r"in use by another user, whose \.lock it holds"), locks.hold(tmp_path):
+        pass
+    assert (tmp_path / locks.LOCK).exists()
+
+
 def test_patience(tmp_path):
     """Waits for a folder that becomes free in time."""
     held, free = threading.Event(), threading.Event()

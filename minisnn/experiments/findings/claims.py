@@ -31,7 +31,7 @@ class Claim:
     unit : str
         Of the difference.
     margin : float, optional
-        A difference whose interval lies within it reads "no difference above" it.
+        A difference whose interval lies within it reads "no difference above" it, unless both solve the task.
     above_chance : bool
         Whether it says nothing of networks that guess.
     """
@@ -165,7 +165,7 @@ def holm(p_values) -> np.ndarray:
     """Correct p-values for their number by Holm's step-down method.
 
     The smallest of m is multiplied by m, the next by m - 1, and so on; none becomes smaller than one before it, or
-    larger than 1. Whoever rejects what is below a level rejects a true hypothesis at most that often.
+    larger than 1. If all below a level is rejected, the chance that any true hypothesis is among it is at most that.
 
     Examples
     --------

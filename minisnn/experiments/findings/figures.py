@@ -181,6 +181,8 @@ def _gradients(results, name):
         axes[1].set_title("geometric mean over runs", fontsize="medium")
         for ax, lowest in zip(axes, (1e-10, 1e-5)):
             ax.axvline(TASKS[name].far, color="0.6", linewidth=1, zorder=0, label=f"L = {TASKS[name].far}")
+            if ax.get_ylim()[0] < lowest:
+                ax.set_title(f"{ax.get_title()}, cut at {lowest:g}", fontsize="medium")
             ax.set_ylim(max(ax.get_ylim()[0], lowest), 2)
         axes[0].get_legend().remove()
         axes[1].legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))

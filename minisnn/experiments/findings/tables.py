@@ -23,7 +23,6 @@ from minisnn.experiments.findings.intervals import mean_interval, paired_differe
 from minisnn.experiments.findings.measures import signed
 from minisnn.experiments.findings.results import by_unit, curves, read, stored, tied, validation_means
 from minisnn.experiments.findings.tasks import LEVELS, MAIN, TASKS
-from minisnn.training.history import History
 
 MARKED = re.compile(r"(<!-- findings: ([\w ]+) -->\n)((?:(?!<!--).)*)(<!-- end of findings -->)", re.DOTALL)
 ROWS = "\n[Rows](results/{})\n"
@@ -257,7 +256,6 @@ def full(results) -> str:
     for network in full_length.stored(results):
         run = full_length.of(results, network)
         result, decided = runs.read_result(run), ""
-        seconds = History.from_json(run / "history.json").column("seconds")
         if network == "ASRC":
             decided = _updates(decided_after(over_updates(run)))
         lines.append(
@@ -265,10 +263,9 @@ def full(results) -> str:
             + [f"{100 * result[name]:.2f}" for name in ("validation_accuracy", "test_accuracy")]
             + [" ".join(map(str, result["spans"])) if network in ("SRC", "ASRC", "random spans") else "", decided]
             + [", ".join(f"{rate:.3f}" for rate in result["firing_rates"])]
-            + [f"{len(seconds) * np.median(seconds) / 3600:.1f}"]  # whatever else the machine did at times
         )
     head = ["network", "best epoch", "validation (%)", "test (%)", "spans", "updates until p > 0.9, by layer"]
-    return _table([*head, "firing rates", "hours on one core"], lines)
+    return _table([*head, "firing rates"], lines)
 
 
 WITHOUT_TASK = {
