@@ -108,8 +108,10 @@ def _padded(x, lengths) -> tuple:
     """Pad a list of sequences that differ in length, and return their lengths too; anything else stays as it is."""
     if isinstance(x, np.ndarray) and x.dtype == object and x.ndim == 1:
         x = list(x)
-    if not isinstance(x, list | tuple) or len({len(s) if hasattr(s, "__len__") else 1 for s in x}) < 2:
-        if isinstance(x, list | tuple) and len({s.shape for s in x if isinstance(s, np.ndarray)}) > 1:
+    if not isinstance(x, list | tuple):
+        return x, lengths
+    if len({len(s) if hasattr(s, "__len__") else 1 for s in x}) < 2:
+        if len({s.shape for s in x if isinstance(s, np.ndarray)}) > 1:
             padded(x, "x")  # says which one has other inputs
         return x, lengths
     if lengths is not None:

@@ -80,7 +80,7 @@ def mnist(
     TypeError, ValueError
         If an argument is invalid, or the checksum of a file in the folder is wrong.
     ImportError
-        If pooch is missing, and files are, which it downloads, or the folder is not named (`pip install
+        If pooch is missing where it is needed: to download files, or to find the default folder (`pip install
         "minisnn[data]"`).
     OSError
         If files are missing and no mirror provides them, or the folder can't be written to, or the disk is full. Files

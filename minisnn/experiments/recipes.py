@@ -340,7 +340,7 @@ def make_network(recipe: Recipe) -> Network:
     width = {} if recipe.surrogate_width is None else {"width": recipe.surrogate_width}
     neuron = (recipe.decay, recipe.threshold, recipe.reset, recipe.detach_reset)
     adaptation = (recipe.adaptation_decay, recipe.adaptation_strength)
-    if all([validate.flag(getattr(recipe, name), name) for name in ("learn_decay", "adaptive")]):
+    if all([validate.flag(getattr(recipe, name), name) for name in ("learn_decay", "adaptive")]):  # checks both
         raise ValueError("learn_decay and adaptive exclude each other: there is no neuron with both")
     return Network(
         [steps_and_inputs(recipe)[1], *recipe.hidden, n_classes(recipe)],

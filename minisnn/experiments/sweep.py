@@ -283,12 +283,11 @@ def _run_all(
                 name = futures[future]
                 try:
                     result = future.result()
+                    data, now = result["recipe"]["data"], result.get("data_sha256")
+                    if sha256.setdefault(data, now) != now:
+                        raise ValueError(f"{data} is not the file that another run has read")
                 except Exception as error:  # whatever a run, a worker or a cluster can raise
                     failures[name] = f"{type(error).__name__}: {error}"
-                    advance(0, failed=len(failures))
-                    continue
-                if sha256.setdefault(result["recipe"]["data"], result.get("data_sha256")) != result.get("data_sha256"):
-                    failures[name] = f"{result['recipe']['data']} is not the file that another run has read"
                     advance(0, failed=len(failures))
                     continue
                 ended = {"settings": settings_of(tasks[name]), "result": result}
