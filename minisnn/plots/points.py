@@ -44,7 +44,7 @@ def named_points(points: dict[str, Any], xlabel: str, ylabel: str, ax: Axes | No
     pairs = pairs_by_name(points, "points", "x and y")
     ax = _axes(ax)
     for colour, marker, (x, y) in zip(cycle(colours()), cycle("osD^vPX"), pairs.values()):
-        ax.plot(x, y, marker, color=colour, markersize=6)
+        ax.plot(x, y, marker, color=colour, markersize=7, markerfacecolor="none", markeredgewidth=1.6)  # hides no other
     ax.margins(0.08)
     low, high = ax.get_ylim()
     by_height = sorted(pairs, key=lambda name: float(pairs[name][1]))

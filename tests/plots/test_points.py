@@ -12,6 +12,7 @@ def test_names_stand_beside_their_points_in_order():
     before = dict(given)
     ax = plots.named_points(given, "x", "y")
     assert given == before and (ax.get_xlabel(), ax.get_ylabel()) == ("x", "y")
+    assert all(line.get_markerfacecolor() == "none" for line in ax.lines)  # a point hides no other
     assert sorted(line.get_xydata()[0].tolist() for line in ax.lines) == sorted(map(list, given.values()))
     texts = {text.get_text(): (text.xy, text.get_position()[1]) for text in ax.texts}
     assert {name: tuple(map(float, xy)) for name, (xy, _) in texts.items()} == given
