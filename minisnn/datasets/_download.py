@@ -24,7 +24,7 @@ def data_folder(folder, extra: str, by_hand: str) -> Path:
         folder = import_pooch(extra, f"By hand: put {by_hand} into {where}").os_cache("minisnn")
     if not isinstance(folder, str | os.PathLike):
         raise TypeError(f"folder must be a path, got {folder!r}")
-    return Path(folder).expanduser()
+    return storage.expanded(folder)
 
 
 def import_extra(library: str, extra: str, purpose: str, otherwise: str = ""):

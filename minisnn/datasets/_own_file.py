@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from minisnn._internal import classes as names
-from minisnn._internal import validate
+from minisnn._internal import storage, validate
 from minisnn._internal.names import meant
 from minisnn.datasets._arrays import checked_fractions, checked_labels, checked_sequences, from_arrays
 from minisnn.datasets._dataset import Dataset, Split
@@ -57,7 +57,7 @@ def from_file(path: str | os.PathLike, fractions: tuple[float, float] = (0.1, 0.
     """
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path must be that of an npz file, got {type(path).__name__}; of arrays, use from_arrays")
-    path = Path(path).expanduser().absolute()
+    path = storage.expanded(path).absolute()
     fractions, seed = checked_fractions(fractions), validate.integer(seed, "seed", 0)
     arrays, sha256 = _read(path)
     split = "x" not in arrays

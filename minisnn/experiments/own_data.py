@@ -2,9 +2,9 @@
 
 import os
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
+from minisnn._internal import storage
 from minisnn.datasets import Dataset, from_file
 
 
@@ -29,7 +29,7 @@ def absolute(data):
     if isinstance(data, os.PathLike):
         data = os.fspath(data)
     if is_file(data):
-        return str(Path(data).expanduser().absolute())
+        return str(storage.expanded(data).absolute())
     if isinstance(data, str) and ("." in data or os.sep in data):
         raise ValueError(f"data must be a data set or an npz file, np.savez('own.npz', x=x, y=y); got {data!r}")
     return data

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -247,6 +248,15 @@ def test_files_that_are_there_need_neither_network_nor_pooch(folder, monkeypatch
     before = contents(folder)
     assert len(ms.datasets.mnist(folder=str(folder)).train) == 56
     assert contents(folder) == before
+
+
+@pytest.mark.parametrize("home", ["~", "~no-such-user"])  # the second has no home folder
+def test_a_tilde(home, folder, tmp_path_factory, monkeypatch):
+    here = tmp_path_factory.mktemp("here")
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(here))
+    shutil.copytree(folder, (here if home == "~" else here / home) / "mnist")
+    assert len(ms.datasets.mnist(folder=f"{home}/mnist").train) == 56
 
 
 def test_folder_goes_before_the_variable_and_that_before_the_cache(small, folder, tmp_path_factory, monkeypatch):

@@ -244,6 +244,8 @@ def test_a_single_array(own, path):
 def test_no_file(tmp_path, own):
     with pytest.raises(FileNotFoundError, match=r"^no file .*none\.npz$"):
         from_file(tmp_path / "none.npz")
+    with pytest.raises(FileNotFoundError, match=r"^no file .*~no-such-user.own\.npz$"):  # who has no home folder
+        from_file("~no-such-user/own.npz")
     with pytest.raises(TypeError, match=r"path must be that of an npz file, got ndarray; of arrays, use from_arrays"):
         from_file(own[0])
 

@@ -78,6 +78,7 @@ def test_a_path_is_kept_in_full(own, kind, monkeypatch):
     assert recipes.Recipe(**json.loads(json.dumps(asdict(recipe)))) == recipe
     monkeypatch.setenv("HOME", str(own.parent))
     assert small(data=kind("~/own.npz")) == recipe
+    assert small(data=kind("~no-such-user/own.npz")).data == str(own.parent / "~no-such-user" / "own.npz")
 
 
 def test_settings_of_other_data_are_refused():
