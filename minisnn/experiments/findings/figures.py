@@ -148,8 +148,8 @@ def draw(results, folder) -> list[Path]:
             plots.save(f"{stem}-robustness.png", _robustness(results, name), 3, 3, 12, 9.5),
         ]
     if networks := full.stored(results):
-        side = 2 if "ASRC" in networks else 1  # three layers have spans
-        drawn.append(plots.save(folder / "full.png", lambda axes: _full(results, axes), side, side, 5 * side, 3.2 * side))
+        n = 2 if "ASRC" in networks else 1  # three layers have spans
+        drawn.append(plots.save(folder / "full.png", lambda axes: _full(results, axes), n, n, 5 * n, 3.2 * n))
     return drawn
 
 
